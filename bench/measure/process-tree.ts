@@ -1,0 +1,107 @@
+/** What the kernel says about a process and its descendants: CPU time spent and memory held. */
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** Clock ticks a second in /proc/PID/stat: USER_HZ, which Linux fixes at 100 on every machine Node runs on. */
+const TICKS_PER_SECOND = 100;
+
+export interface CpuTime {
+  /** Seconds in user mode. */
+  readonly user: number;
+  /** Seconds in the kernel. */
+  readonly system: number;
+}
+
+interface Stat {
+  readonly parent: number;
+  readonly userTicks: number;
+  readonly systemTicks: number;
+}
+
+function readOrEmpty(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
+function readStat(pid: number): Stat | undefined {
+  const text = readOrEmpty(`/proc/${pid}/stat`);
+  // The name in parentheses may itself hold spaces and parentheses: fields are counted from the last one.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  if (fields.length < 15) return undefined;
+  return {
+    parent: Number(fields[1]),
+    // Own time and that of children already reaped, so that a worker which a reload replaced still counts.
+    userTicks: Number(fields[11]) + Number(fields[13]),
+    systemTicks: Number(fields[12]) + Number(fields[14]),
+  };
+}
+
+/** The process and all its living descendants, parents first. */
+export function processTree(root: number): number[] {
+  const childrenOf = new Map<number, number[]>();
+  for (const name of readdirSync('/proc')) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid)) continue;
+    const stat = readStat(pid);
+    if (stat === undefined) continue;
+    const siblings = childrenOf.get(stat.parent);
+    if (siblings === undefined) childrenOf.set(stat.parent, [pid]);
+    else siblings.push(pid);
+  }
+  const tree = [root];
+  for (let i = 0; i < tree.length; i++) tree.push(...(childrenOf.get(tree[i]) ?? []));
+  return tree;
+}
+
+/** CPU seconds that the process, its descendants and its reaped children have used so far. */
+export function cpuTimeOf(root: number): CpuTime {
+  let user = 0;
+  let system = 0;
+  for (const pid of processTree(root)) {
+    const stat = readStat(pid);
+    user += stat?.userTicks ?? 0;
+    system += stat?.systemTicks ?? 0;
+  }
+  return { user: user / TICKS_PER_SECOND, system: system / TICKS_PER_SECOND };
+}
+
+/** Memory of the process and its descendants in bytes: proportional shares, so forked workers are not counted twice. */
+export function memoryOf(root: number): number {
+  let kibibytes = 0;
+  for (const pid of processTree(root)) {
+    const share = /^Pss:\s+(\d+) kB$/m.exec(readOrEmpty(`/proc/${pid}/smaps_rollup`));
+    const resident = share ?? /^VmRSS:\s+(\d+) kB$/m.exec(readOrEmpty(`/proc/${pid}/status`));
+    kibibytes += Number(resident?.[1] ?? 0);
+  }
+  return kibibytes * 1024;
+}
+
+/** Seconds that a core has spent busy (everything but idle and waiting for a disk) since boot. */
+export function busySecondsOf(core: number): number {
+  const line =
+    readOrEmpty('/proc/stat')
+      .split('\n')
+      .find((text) => text.startsWith(`cpu${core} `)) ?? '';
+  const ticks = line.split(' ').slice(1).map(Number);
+  // user nice system idle iowait irq softirq steal
+  return (
+    ((ticks[0] ?? 0) + (ticks[1] ?? 0) + (ticks[2] ?? 0) + (ticks[5] ?? 0) + (ticks[6] ?? 0) + (ticks[7] ?? 0)) /
+    TICKS_PER_SECOND
+  );
+}
+
+/** Samples the memory of a process tree until stopped; `stop` returns the highest value seen, in bytes. */
+export function watchPeakMemory(root: number, everyMs = 100): { stop(): number } {
+  let peak = memoryOf(root);
+  const timer = setInterval(() => {
+    peak = Math.max(peak, memoryOf(root));
+  }, everyMs);
+  return {
+    stop() {
+      clearInterval(timer);
+      return Math.max(peak, memoryOf(root));
+    },
+  };
+}

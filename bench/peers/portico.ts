@@ -1,0 +1,76 @@
+/** Portico as a peer: one listener, one route, one service, metrics on, access log to a file on. */
+import { existsSync } from 'node:fs';
+import { get } from 'node:http';
+import { join } from 'node:path';
+import { versionOf } from '../measure/machine.ts';
+import type { Launch, Peer, PeerSetup } from './peer.ts';
+import { routePrefixes } from './peer.ts';
+
+const program = join(import.meta.dirname, '..', '..', 'bin', 'portico.js');
+
+function configuration(setup: PeerSetup, turn: number): string {
+  const prefixes = routePrefixes(setup);
+  const paths = prefixes.length === 0 ? ['/'] : prefixes.map((prefix) => prefix.slice(0, -1));
+  const routes = paths.map((path, index) => `  - { name: r${index}, match: { pathPrefix: ${path} }, service: origin }`);
+  return `version: 1
+listeners:
+  - name: public
+    address: 127.0.0.1:${setup.port}
+    limits: { requestBody: 1GiB, connections: ${setup.clientConnections + 512} }
+    timeouts: { keepAlive: 10m }
+admin: { address: 127.0.0.1:${setup.adminPort} }
+limits: { concurrentRequests: ${setup.clientConnections + 512} }
+logging: { level: warn, access: { file: ${setup.directory}/access.log, format: json } }
+services:
+  - name: origin
+    endpoints: [http://127.0.0.1:${setup.originPort}]
+    connections: { max: ${setup.upstreamConnections} }
+routes:
+  - { name: turn, match: { path: /turn-${turn} }, respond: { status: 204 } }
+${routes.join('\n')}
+`;
+}
+
+function readStatus(adminPort: number): Promise<{ generation: number }> {
+  return new Promise((resolve, reject) => {
+    const request = get({ host: '127.0.0.1', port: adminPort, path: '/status' }, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (part: string) => {
+        text += part;
+      });
+      response.on('end', () => {
+        try {
+          resolve(JSON.parse(text) as { generation: number });
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+    request.on('error', reject);
+  });
+}
+
+export const portico: Peer = {
+  name: 'portico',
+  note: 'one process, access log as JSON, metrics, forwarded headers, request id, trace context',
+  features: ['routes', 'reload'],
+  version() {
+    if (!existsSync(program)) return undefined;
+    return versionOf([process.execPath, program, 'version'], /(\d+\.\d+\.\d+\S*)/);
+  },
+  launch(setup: PeerSetup): Launch {
+    const files = (turn: number) => ({ 'portico.yaml': configuration(setup, turn) });
+    return {
+      command: [process.execPath, program, 'start', '-c', `${setup.directory}/portico.yaml`],
+      files: files(0),
+      environment: { NODE_ENV: 'production' },
+      accessLog: 'access.log',
+      reload: {
+        signal: 'SIGHUP',
+        files,
+        generation: async () => (await readStatus(setup.adminPort)).generation,
+      },
+    };
+  },
+};

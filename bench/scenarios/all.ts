@@ -1,0 +1,19 @@
+/** Every scenario, in the order in which they run. */
+import { halfLoad } from './half-load.ts';
+import { idleConnections } from './idle-connections.ts';
+import { largeDownload, largeUpload } from './large-body.ts';
+import { createPlain } from './plain.ts';
+import { reload } from './reload.ts';
+import { routes } from './routes.ts';
+import type { Scenario } from './scenario.ts';
+
+export const allScenarios: readonly Scenario[] = [
+  createPlain('plain', 64, 128),
+  createPlain('plain-512', 512, 1024),
+  largeDownload,
+  largeUpload,
+  halfLoad,
+  idleConnections,
+  routes,
+  reload,
+];

@@ -1,0 +1,37 @@
+/** What a scenario is to the harness. */
+import type { Bench } from '../bench.ts';
+import type { Round } from '../measure/round.ts';
+import type { Subject } from '../measure/subject.ts';
+import type { Result } from '../report.ts';
+
+export interface Scenario {
+  readonly name: string;
+  readonly summary: string;
+  run(bench: Bench): Promise<Result>;
+}
+
+/** Above this share of foreign work on the proxy's core, absolute figures say little; ratios say more. */
+const NOISE = 0.05;
+
+/** Remarks that every table of rounds needs: failed requests, and a machine that was not quiet. */
+export function remarksOn(rounds: ReadonlyMap<Subject, readonly Round[]>): string[] {
+  const remarks: string[] = [];
+  let noisiest = 0;
+  for (const [subject, own] of rounds) {
+    const errors = own.reduce((sum, round) => sum + round.errors, 0);
+    if (errors > 0) remarks.push(`${subject.peer.name}: ${errors} requests failed.`);
+    for (const round of own) noisiest = Math.max(noisiest, round.foreign);
+  }
+  if (noisiest > NOISE) {
+    const share = Math.round(noisiest * 100);
+    remarks.push(
+      `Not a quiet machine: others used up to ${share} % of the proxy's core during a round. Trust the ratios before the figures.`,
+    );
+  }
+  return remarks;
+}
+
+/** The rounds under the peers' names, as the record keeps them. */
+export function roundsByName(rounds: ReadonlyMap<Subject, readonly Round[]>): Record<string, readonly Round[]> {
+  return Object.fromEntries([...rounds].map(([subject, own]) => [subject.peer.name, own]));
+}

@@ -1,0 +1,49 @@
+/** Every error the gateway can answer with: one stable code, who is at fault, whether another try may help, and its status. */
+
+/** Who caused the failure. */
+export type ErrorSource = 'client' | 'upstream' | 'gateway';
+
+export interface ErrorKind {
+  readonly code: string;
+  readonly status: number;
+  readonly source: ErrorSource;
+  /** True when sending the same request again, elsewhere or later, may succeed. */
+  readonly retryable: boolean;
+  readonly title: string;
+}
+
+const table = {
+  bad_request: { status: 400, source: 'client', retryable: false, title: 'Malformed request' },
+  unauthenticated: { status: 401, source: 'client', retryable: false, title: 'Authentication required' },
+  forbidden: { status: 403, source: 'client', retryable: false, title: 'Forbidden' },
+  route_not_found: { status: 404, source: 'client', retryable: false, title: 'No route matches' },
+  method_not_allowed: { status: 405, source: 'client', retryable: false, title: 'Method not allowed' },
+  request_timeout: { status: 408, source: 'client', retryable: true, title: 'Request timeout' },
+  payload_too_large: { status: 413, source: 'client', retryable: false, title: 'Payload too large' },
+  uri_too_long: { status: 414, source: 'client', retryable: false, title: 'URI too long' },
+  expectation_failed: { status: 417, source: 'client', retryable: false, title: 'Expectation failed' },
+  rate_limited: { status: 429, source: 'client', retryable: true, title: 'Too many requests' },
+  request_head_too_large: { status: 431, source: 'client', retryable: false, title: 'Request head too large' },
+  client_closed: { status: 499, source: 'client', retryable: false, title: 'Client closed the connection' },
+  internal_error: { status: 500, source: 'gateway', retryable: false, title: 'Internal error' },
+  upstream_connect_failed: { status: 502, source: 'upstream', retryable: true, title: 'Upstream connection failed' },
+  upstream_reset: { status: 502, source: 'upstream', retryable: true, title: 'Upstream closed the connection' },
+  upstream_invalid_response: { status: 502, source: 'upstream', retryable: false, title: 'Upstream answer invalid' },
+  no_healthy_endpoint: { status: 503, source: 'upstream', retryable: true, title: 'No healthy endpoint' },
+  circuit_open: { status: 503, source: 'upstream', retryable: true, title: 'Circuit open' },
+  overloaded: { status: 503, source: 'gateway', retryable: true, title: 'Overloaded' },
+  draining: { status: 503, source: 'gateway', retryable: true, title: 'Draining' },
+  upstream_timeout: { status: 504, source: 'upstream', retryable: true, title: 'Upstream timeout' },
+} as const satisfies Record<string, Omit<ErrorKind, 'code'>>;
+
+export type ErrorCode = keyof typeof table;
+
+/** The table, by code. Codes are part of the public interface: they are never renamed and never reused. */
+export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = Object.fromEntries(
+  Object.entries(table).map(([code, kind]) => [code, Object.freeze({ code, ...kind })]),
+) as Record<ErrorCode, ErrorKind>;
+
+/** A start-up or reload failure that is the operator's to mend: shown without a stack. */
+export class OperatorError extends Error {
+  override readonly name = 'OperatorError';
+}

@@ -1,0 +1,45 @@
+/** The known word that somebody most likely meant. */
+
+/**
+ * The candidate nearest to `word` by edit distance (insert, delete, replace, swap of neighbours), without regard to case;
+ * undefined when none is near: more than a third of the longer word's letters would have to change. Of equals the first.
+ */
+export function nearest(word: string, candidates: Iterable<string>): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Number.POSITIVE_INFINITY;
+  const plain = fold(word);
+  for (const candidate of candidates) {
+    const other = fold(candidate);
+    const limit = Math.max(1, Math.floor(Math.max(plain.length, other.length) / 3));
+    if (Math.abs(plain.length - other.length) > limit) continue;
+    const found = distance(plain, other);
+    if (found <= limit && found < bestDistance) {
+      best = candidate;
+      bestDistance = found;
+    }
+  }
+  return best;
+}
+
+/** Case and separators are what people forget most: `strip_prefix` is `stripPrefix`. */
+function fold(word: string): string {
+  return word.slice(0, 64).toLowerCase().replace(/[-_ ]/g, '');
+}
+
+/** Optimal string alignment distance; both words are at most 64 letters. */
+function distance(a: string, b: string): number {
+  let beforeLast: number[] = [];
+  let last = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i += 1) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j += 1) {
+      const same = a[i - 1] === b[j - 1];
+      let cost = Math.min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (same ? 0 : 1));
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) cost = Math.min(cost, beforeLast[j - 2] + 1);
+      row.push(cost);
+    }
+    beforeLast = last;
+    last = row;
+  }
+  return last[b.length];
+}

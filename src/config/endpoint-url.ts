@@ -1,0 +1,34 @@
+/** The URL of an endpoint: a scheme, a host, a port, and nothing else yet. */
+import { z } from 'zod';
+import { AddressError, formatAddress, parseHost, parsePort } from '../base/address.ts';
+import { refuse } from './scalar-schema.ts';
+
+/** The origin in normal form (`http://host` or `http://host:port`); throws `AddressError`, whose message quotes nothing. */
+export function parseEndpointUrl(text: string): string {
+  const match = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?#]*)(.*)$/s.exec(text);
+  if (match === null) throw new AddressError('is not a URL such as http://127.0.0.1:9001');
+  const [, scheme, authority, rest] = match;
+  if (scheme.toLowerCase() !== 'http') {
+    throw new AddressError('has a scheme that endpoints cannot have yet: only http:// is supported');
+  }
+  if (authority.includes('@')) throw new AddressError('carries credentials, which an endpoint cannot');
+  if (rest !== '' && rest !== '/') {
+    throw new AddressError('has a path, query or fragment: an endpoint is scheme, host and port; use `rewrite` for paths');
+  }
+  const end = authority.lastIndexOf(':');
+  const hasPort = end > authority.lastIndexOf(']');
+  const host = parseHost(hasPort ? authority.slice(0, end) : authority);
+  if (!hasPort) return host.includes(':') ? `http://[${host}]` : `http://${host}`;
+  const port = parsePort(authority.slice(end + 1));
+  if (port === 0) throw new AddressError('has port 0, to which nobody can connect');
+  return `http://${formatAddress({ host, port })}`;
+}
+
+export const endpointUrlSchema = z.string().transform((text, context): string => {
+  try {
+    return parseEndpointUrl(text);
+  } catch (error) {
+    if (error instanceof AddressError) return refuse(context, error.message);
+    throw error;
+  }
+});

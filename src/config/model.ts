@@ -1,0 +1,29 @@
+/** The configuration after parsing: every default filled in, durations in milliseconds, sizes in bytes. */
+import type { z } from 'zod';
+import type { createRouteSchema } from './route-schema.ts';
+import type { createGatewaySchema } from './schema.ts';
+import type { createServiceSchema } from './service-schema.ts';
+
+/** What an operator may write. Options of policies stay open: their own schemas say what they are. */
+export type GatewayInput = z.input<ReturnType<typeof createGatewaySchema>>;
+
+type ParsedGateway = z.output<ReturnType<typeof createGatewaySchema>>;
+type ParsedAdmin = Exclude<ParsedGateway['admin'], false>;
+
+/** A whole configuration. Without `admin` there is no admin listener. */
+export type GatewayConfig = Omit<ParsedGateway, 'admin'> & { admin?: ParsedAdmin };
+
+export type ListenerConfig = ParsedGateway['listeners'][number];
+export type AdminConfig = ParsedAdmin;
+export type LoggingConfig = ParsedGateway['logging'];
+export type ServiceConfig = z.output<ReturnType<typeof createServiceSchema>>;
+export type EndpointConfig = ServiceConfig['endpoints'][number];
+export type HealthCheckConfig = NonNullable<ServiceConfig['healthCheck']>;
+export type BalancingAlgorithm = ServiceConfig['loadBalancing']['algorithm'];
+export type RouteConfig = z.output<ReturnType<typeof createRouteSchema>>;
+export type RetryConfig = NonNullable<RouteConfig['retry']>;
+export type RewriteConfig = NonNullable<RouteConfig['rewrite']>;
+export type RespondConfig = NonNullable<RouteConfig['respond']>;
+export type { MatchConfig, ValueMatch } from './match-schema.ts';
+export type { PolicyUse } from './policy-schemas.ts';
+export type { AccessLogConfig } from './schema.ts';

@@ -1,0 +1,48 @@
+/** How config learns of policies, which stand above it: a look-up handed in, and the list made from it. */
+import { z } from 'zod';
+
+/** The policies known to this process, by name. `gateway` hands in the real list, tests hand in small ones. */
+export interface PolicySchemas {
+  /** Every policy name, in the order in which it should be shown to people. */
+  names(): string[];
+  /** The schema of a policy's options, or undefined for an unknown name. */
+  schemaOf(name: string): z.ZodType | undefined;
+}
+
+/** One use of a policy: its name, and its options after validation and defaults. */
+export interface PolicyUse {
+  name: string;
+  options: unknown;
+}
+
+/** What a file says for one policy: a map with one key, the policy's name. */
+export type PolicyInput = Record<string, unknown>;
+
+/** A configuration without any policy: for tests of everything else. */
+export const noPolicies: PolicySchemas = { names: () => [], schemaOf: () => undefined };
+
+/** The list of policies of a route, a service or the whole gateway. */
+export function createPolicyListSchema(policies: PolicySchemas): z.ZodType<PolicyUse[], PolicyInput[]> {
+  const shape: Record<string, z.ZodType> = {};
+  for (const name of policies.names()) {
+    const schema = policies.schemaOf(name);
+    if (schema !== undefined) shape[name] = schema.optional();
+  }
+  const item = z
+    .strictObject(shape)
+    .check((context) => {
+      const count = Object.keys(context.value).length;
+      if (count === 1) return;
+      context.issues.push({
+        code: 'custom',
+        input: context.value,
+        message: count === 0 ? 'expected one policy, found none' : 'one policy per list item: begin a new item for each',
+      });
+    })
+    .transform((value): PolicyUse => {
+      const name = Object.keys(value)[0];
+      return { name, options: value[name] };
+    })
+    .meta({ minProperties: 1, maxProperties: 1 });
+  return z.array(item) as unknown as z.ZodType<PolicyUse[], PolicyInput[]>;
+}

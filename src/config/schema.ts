@@ -1,0 +1,108 @@
+/** The schema of the whole file: it validates, gives defaults and types, and is what the reference is made from. */
+import { z } from 'zod';
+import { createPolicyListSchema, noPolicies, type PolicySchemas } from './policy-schemas.ts';
+import { createRouteSchema } from './route-schema.ts';
+import { addressSchema, cidrSchema, duration, nameSchema, size, wholeNumber } from './scalar-schema.ts';
+import { createServiceSchema } from './service-schema.ts';
+
+const listenerSchema = z.strictObject({
+  name: nameSchema.describe('Name, unique among listeners; the start line and `/status` carry it'),
+  address: addressSchema.describe('`host:port`; `:8080` is every interface, IPv6 stands in brackets, port 0 takes a free one'),
+  trustedProxies: z
+    .array(cidrSchema)
+    .default([])
+    .describe('Addresses and ranges whose `Forwarded` and `X-Forwarded-*` are believed'),
+  limits: z
+    .strictObject({
+      requestHead: size(256, 1024 ** 2).prefault('32KiB').describe('Largest request line and headers; then 431 or 414'),
+      requestBody: size(0, 1024 ** 4).prefault('64MiB').describe('Largest request body; then 413'),
+      connections: wholeNumber(1, 1_000_000).default(10_000).describe('Most client connections at once'),
+    })
+    .prefault({})
+    .describe('How much a client may send'),
+  timeouts: z
+    .strictObject({
+      requestHead: duration(1).prefault('10s').describe('Time for a complete request head; then 408'),
+      bodyIdle: duration(1).prefault('30s').describe('Longest pause within a request body; then 408'),
+      keepAlive: duration(1).prefault('60s').describe('How long a connection may stay idle between requests'),
+    })
+    .prefault({})
+    .describe('How long a client may take'),
+});
+
+const adminTokenSchema = z.string().regex(/^[\x21-\x7e]+$/, {
+  error: 'must be printable ASCII without spaces, and not empty',
+});
+
+const adminSchema = z.union(
+  [
+    z.literal(false),
+    z.strictObject({
+      address: addressSchema.prefault('127.0.0.1:9901').describe('`host:port` of metrics, health and status'),
+      token: adminTokenSchema
+        .optional()
+        .describe('Bearer token that requests must carry; required when the address is not on loopback'),
+    }),
+  ],
+  { error: 'expected { address: ... }, or false for no admin listener' },
+);
+
+export const defaultRedaction = ['authorization', 'cookie', 'x-api-key'];
+
+const accessLogSchema = z.strictObject({
+  file: z.string().min(1).default('stdout').describe('`stdout`, `stderr` or the path of a file that lines are added to'),
+  format: z.enum(['json']).default('json').describe('Form of a line'),
+  fields: z.array(z.string().min(1)).min(1).optional().describe('Fields of a line, in their order; without it all'),
+  redact: z
+    .array(z.string().min(1))
+    .default(defaultRedaction)
+    .describe('Headers whose values are never written, without regard to case'),
+});
+
+export type AccessLogConfig = z.output<typeof accessLogSchema>;
+
+const accessSchema = z
+  .union([z.boolean(), accessLogSchema], { error: 'expected { file: ... }, or false for no access log' })
+  .transform((value): AccessLogConfig | false => (value === true ? accessLogSchema.parse({}) : value));
+
+/** The schema of the file, with the policies that this process knows. */
+export function createGatewaySchema(policies: PolicySchemas) {
+  return z.strictObject({
+    version: z.literal(1, { error: 'expected 1, the only version of this format' }).describe('Version of the format'),
+    listeners: z.array(listenerSchema).min(1).describe('Where clients connect'),
+    admin: adminSchema.prefault({}).describe('The admin listener; `false` turns it off'),
+    limits: z
+      .strictObject({
+        concurrentRequests: wholeNumber(1, 10_000_000)
+          .default(10_000)
+          .describe('Most requests in progress at once; beyond it 503 `overloaded`'),
+      })
+      .prefault({})
+      .describe('Limits of the whole gateway'),
+    shutdown: z
+      .strictObject({
+        drain: duration().prefault('5s').describe('How long requests are still served while `/readyz` says 503'),
+        timeout: duration().prefault('30s').describe('Time from the signal to the end, `drain` included'),
+      })
+      .prefault({})
+      .describe('How the gateway stops'),
+    logging: z
+      .strictObject({
+        level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info').describe('Least level that is written'),
+        access: accessSchema.prefault({}).describe('One line for each request; `false` turns it off'),
+      })
+      .prefault({})
+      .describe('What is written'),
+    services: z.array(createServiceSchema(policies)).default([]).describe('What stands behind the gateway'),
+    routes: z.array(createRouteSchema(policies)).default([]).describe('Which request goes where'),
+    policies: createPolicyListSchema(policies)
+      .prefault([])
+      .describe('Policies on every route, before its own of the same phase'),
+  });
+}
+
+/** The schema without policies, from which the types are inferred. */
+export type GatewaySchema = ReturnType<typeof createGatewaySchema>;
+
+/** The schema of a file that uses no policy. */
+export const createPlainGatewaySchema = (): GatewaySchema => createGatewaySchema(noPolicies);

@@ -1,0 +1,102 @@
+/** The schema of a service: where requests go, how they are spread, and when an endpoint is left alone. */
+import { z } from 'zod';
+import { endpointUrlSchema } from './endpoint-url.ts';
+import { createPolicyListSchema, type PolicySchemas } from './policy-schemas.ts';
+import { duration, nameSchema, refuse, wholeNumber } from './scalar-schema.ts';
+
+export const balancingAlgorithms = [
+  'round-robin',
+  'weighted-round-robin',
+  'least-connections',
+  'ip-hash',
+  'random',
+] as const;
+
+const weightSchema = wholeNumber(1, 10_000)
+  .default(1)
+  .describe('Share of the traffic under weighted algorithms, relative to the other endpoints');
+
+const endpointSchema = z
+  .union(
+    [
+      z.string(),
+      z.strictObject({ url: z.string().describe('`http://host` or `http://host:port`, without a path'), weight: weightSchema }),
+    ],
+    { error: 'expected a URL such as http://127.0.0.1:9001, or { url: ..., weight: ... }' },
+  )
+  .transform((value) => (typeof value === 'string' ? { url: value, weight: 1 } : value))
+  .pipe(z.strictObject({ url: endpointUrlSchema, weight: z.number() }));
+
+/** A status, `200-299`, or `2xx`; the first and last status of the range after parsing. */
+const statusRangeSchema = z
+  .union([z.string(), z.number()], { error: 'expected a status such as 204, or a range such as 200-299' })
+  .transform((value, context): [number, number] => {
+    const match = /^([1-5])xx$|^([1-5][0-9]{2})(?:-([1-5][0-9]{2}))?$/.exec(String(value));
+    if (match === null) return refuse(context, 'is not a status such as 204 or a range such as 200-299');
+    if (match[1] !== undefined) return [Number(match[1]) * 100, Number(match[1]) * 100 + 99];
+    const low = Number(match[2]);
+    const high = Number(match[3] ?? match[2]);
+    return low <= high ? [low, high] : refuse(context, 'ends before it begins');
+  });
+
+const healthPathSchema = z.string().regex(/^\/[\x21\x22\x24-\x7e]*$/, {
+  error: 'must be a path that begins with a slash, without spaces, control characters or a fragment',
+});
+
+const healthCheckSchema = z.strictObject({
+  path: healthPathSchema.default('/health').describe('Path (and query) asked with GET on every endpoint'),
+  interval: duration(10).prefault('10s').describe('Time between two checks of an endpoint'),
+  timeout: duration(1).prefault('2s').describe('Time for the whole check; should be shorter than `interval`'),
+  healthyAfter: wholeNumber(1, 1000).default(2).describe('Good checks in a row after which an endpoint is up again'),
+  unhealthyAfter: wholeNumber(1, 1000).default(3).describe('Failed checks in a row after which an endpoint is down'),
+  expectStatus: z
+    .array(statusRangeSchema)
+    .min(1)
+    .prefault(['200-299'])
+    .describe('Statuses that count as good: single ones, or ranges'),
+});
+
+export function createServiceSchema(policies: PolicySchemas) {
+  return z.strictObject({
+    name: nameSchema.describe('Name, unique among services; routes refer to it'),
+    endpoints: z.array(endpointSchema).min(1).describe('Where the service runs: URLs, or maps of `url` and `weight`'),
+    loadBalancing: z
+      .strictObject({
+        algorithm: z
+          .enum(balancingAlgorithms)
+          .default('round-robin')
+          .describe('How an endpoint is chosen; `ip-hash` goes by the trusted client address'),
+      })
+      .prefault({})
+      .describe('How requests are spread over the endpoints'),
+    healthCheck: healthCheckSchema.optional().describe('Active checks; without this key there are none'),
+    passive: z
+      .strictObject({
+        failures: wholeNumber(1, 100_000).default(5).describe('Failures in a row (connect, reset) that mark an endpoint down'),
+        coolDown: duration(1).prefault('10s').describe('How long it then rests when no active check brings it back'),
+      })
+      .prefault({})
+      .describe('Marking down by failed traffic'),
+    panic: z.boolean().default(false).describe('When every endpoint is down: try one all the same, rather than answer 503'),
+    connections: z
+      .strictObject({
+        max: wholeNumber(1, 65_535).default(256).describe('Most connections to one endpoint'),
+        idleTimeout: duration(1).prefault('30s').describe('How long an unused connection is kept'),
+        queue: wholeNumber(0, 1_000_000).default(1024).describe('Most requests that wait for a connection'),
+        queueTimeout: duration(1).prefault('1s').describe('Longest such wait; then 503 `overloaded`'),
+        pipelining: wholeNumber(1, 64).default(1).describe('Most idempotent requests in flight on one connection; 1 is off'),
+      })
+      .prefault({})
+      .describe('The pool of connections to each endpoint'),
+    timeouts: z
+      .strictObject({
+        connect: duration(1).prefault('1s').describe('Time to open a connection; then 502 `upstream_connect_failed`'),
+        response: duration(1)
+          .prefault('30s')
+          .describe('Time from the last byte of the request sent to the complete head of the answer; then 504'),
+      })
+      .prefault({})
+      .describe('How long the service may take'),
+    policies: createPolicyListSchema(policies).prefault([]).describe('Policies on every route of this service'),
+  });
+}

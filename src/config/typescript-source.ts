@@ -1,0 +1,130 @@
+/** Reads a configuration that is a TypeScript or JavaScript module, and plain values handed over by programs. */
+import { stripVTControlCharacters } from 'node:util';
+import { defineGateway } from './define.ts';
+import { type Entry, fileStart, type Place, type SourceTree, type ValuePath } from './source-tree.ts';
+import { hasReference, referencedFiles, SubstitutionError, type SubstitutionSources, substitute } from './substitution.ts';
+
+const maxDepth = 64;
+
+/** What a module exported, the modules that were read for it, and why it could not be run. */
+export interface ModuleResult {
+  value: unknown;
+  files: string[];
+  problem?: { message: string; place: Place };
+}
+
+/** Runs a configuration module anew, so that a reload sees its present text, and takes its default export. */
+export async function importModule(file: string): Promise<ModuleResult> {
+  const files = new Set([file]);
+  try {
+    // Loaded only here: most configurations are YAML, and this carries a whole compiler.
+    const { createJiti } = await import('jiti');
+    const options = { fsCache: false, moduleCache: false, interopDefault: true };
+    const compiler = createJiti(file, options);
+    const jiti = createJiti(file, {
+      ...options,
+      // The file may stand anywhere, also where no `portico` is installed.
+      virtualModules: { 'portico/config': { defineGateway } },
+      transform(request) {
+        if (request.filename !== undefined) files.add(request.filename);
+        return { code: compiler.transform(request) };
+      },
+    });
+    const module = await jiti.import<{ default?: unknown }>(file);
+    if (module.default === undefined) {
+      return { value: undefined, files: [...files], problem: { message: 'has no default export', place: fileStart } };
+    }
+    return { value: await module.default, files: [...files] };
+  } catch (error) {
+    return { value: undefined, files: [...files], problem: describe(error, file) };
+  }
+}
+
+function describe(error: unknown, file: string): { message: string; place: Place } {
+  const text = error instanceof Error ? error.message : String(error);
+  const stack = error instanceof Error ? (error.stack ?? '') : '';
+  const at = stack.indexOf(`${file}:`);
+  const inStack = at === -1 ? null : /^:(\d+):(\d+)/.exec(stack.slice(at + file.length));
+  const inText = /\((\d+):(\d+)\)/.exec(text) ?? /:(\d+):(\d+)/.exec(text);
+  const found = inStack ?? inText;
+  const place = found === null ? fileStart : { line: Number(found[1]), column: Number(found[2]) };
+  const message = stripVTControlCharacters(text).split('\n', 1)[0];
+  return { message: `the file could not be run: ${message}`, place };
+}
+
+/** Files that strings within a value refer to. */
+export function filesReferencedBy(value: unknown, directory: string): string[] {
+  const found: string[] = [];
+  const seen = new Set<unknown>();
+  const pending: unknown[] = [value];
+  while (pending.length > 0) {
+    const next = pending.pop();
+    if (typeof next === 'string' && hasReference(next)) found.push(...referencedFiles(next, directory));
+    if (typeof next !== 'object' || next === null || seen.has(next)) continue;
+    seen.add(next);
+    pending.push(...Object.values(next));
+  }
+  return found;
+}
+
+/** Builds the tree of plain values and fills in their references; every place is the file's beginning. */
+export function readValue(value: unknown, sources: SubstitutionSources): SourceTree {
+  const tree: SourceTree = { root: undefined, entries: new WeakMap(), start: fileStart, problems: [], secrets: new Set() };
+  tree.root = copy(value, [], undefined, tree, sources);
+  return tree;
+}
+
+function copy(
+  value: unknown,
+  path: ValuePath,
+  entry: Entry | undefined,
+  tree: SourceTree,
+  sources: SubstitutionSources,
+): unknown {
+  if (typeof value === 'string' && hasReference(value)) return fill(value, path, entry, tree, sources);
+  const isList = Array.isArray(value);
+  // Functions and instances of classes are handed on as they are: a policy's schema may want them.
+  if (!isList && !isPlain(value)) return value;
+  if (path.length > maxDepth) {
+    tree.problems.push({ code: 'too_deep', message: `nested deeper than ${maxDepth} levels`, place: fileStart, path });
+    return undefined;
+  }
+  const result = (isList ? [] : {}) as Record<string | number, unknown>;
+  const entries = new Map<string | number, Entry>();
+  tree.entries.set(result, entries);
+  for (const [key, inner] of Object.entries(value)) {
+    if (inner === undefined) continue;
+    const step = isList ? Number(key) : key;
+    const own: Entry = { key: fileStart, value: fileStart };
+    entries.set(step, own);
+    const filled = copy(inner, [...path, step], own, tree, sources);
+    Object.defineProperty(result, step, { value: filled, writable: true, enumerable: true, configurable: true });
+  }
+  return result;
+}
+
+function fill(
+  text: string,
+  path: ValuePath,
+  entry: Entry | undefined,
+  tree: SourceTree,
+  sources: SubstitutionSources,
+): string {
+  try {
+    const result = substitute(text, sources);
+    for (const secret of result.secrets) tree.secrets.add(secret);
+    if (entry !== undefined) entry.written = { text, result };
+    return result.value;
+  } catch (error) {
+    if (!(error instanceof SubstitutionError)) throw error;
+    tree.problems.push({ code: 'unresolved_reference', message: error.message, place: fileStart, path });
+    return text;
+  }
+}
+
+function isPlain(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  // Modules run by the loader may come from another realm, whose Object is not ours.
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}

@@ -1,0 +1,221 @@
+/** Reads YAML and JSON text into a source tree: one document, no duplicate keys, bounded depth and expansion. */
+import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from 'yaml';
+import { type Entry, fileStart, type Place, type SourceTree, type ValuePath } from './source-tree.ts';
+import { hasReference, SubstitutionError, type SubstitutionSources, substitute } from './substitution.ts';
+
+/** Values in a file after its aliases are followed: more is taken for an attack (nested aliases double at every level). */
+const maxValues = 1_000_000;
+const maxDepth = 64;
+
+/** Parses the text without looking at its values. Errors stand in `errors` and `warnings` of the document. */
+export function parseYaml(text: string): { document: Document; lines: LineCounter } {
+  const lines = new LineCounter();
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    // Both are checked below: in linear time, and with the place of the first key.
+    uniqueKeys: false,
+    version: '1.2',
+    schema: 'core',
+    logLevel: 'silent',
+  });
+  return { document, lines };
+}
+
+/** The strings of a document that hold references. */
+export function referencesIn(document: Document): string[] {
+  const found: string[] = [];
+  const pending: unknown[] = [document.contents];
+  while (pending.length > 0) {
+    const node = pending.pop();
+    if (isScalar(node)) {
+      if (typeof node.value === 'string' && hasReference(node.value)) found.push(node.value);
+    } else if (isMap(node)) {
+      for (const pair of node.items) pending.push(pair.value);
+    } else if (isSeq(node)) {
+      for (const item of node.items) pending.push(item);
+    }
+  }
+  return found;
+}
+
+/** Builds the tree of a parsed document and fills in its references. */
+export function readYaml(parsed: ReturnType<typeof parseYaml>, sources: SubstitutionSources): SourceTree {
+  const tree: SourceTree = { root: undefined, entries: new WeakMap(), start: fileStart, problems: [], secrets: new Set() };
+  const { document, lines } = parsed;
+  for (const fault of [...document.errors, ...document.warnings]) {
+    tree.problems.push({
+      code: 'yaml_syntax',
+      message: syntaxMessage(fault.code, fault.message),
+      place: placeAt(lines, fault.pos[0]),
+      path: [],
+    });
+  }
+  if (tree.problems.length > 0) return tree;
+  if (document.contents === null || (isScalar(document.contents) && document.contents.value === null)) {
+    tree.problems.push({ code: 'empty_file', message: 'the file is empty', place: fileStart, path: [] });
+    return tree;
+  }
+  const reader = new YamlReader(tree, lines, sources);
+  tree.start = reader.place(document.contents);
+  tree.root = reader.read(document.contents);
+  return tree;
+}
+
+function syntaxMessage(code: string, message: string): string {
+  if (code === 'MULTIPLE_DOCS') return 'a second document begins here: a file holds one';
+  return message;
+}
+
+function placeAt(lines: LineCounter, offset: number): Place {
+  const { line, col } = lines.linePos(offset);
+  return { line: Math.max(line, 1), column: Math.max(col, 1) };
+}
+
+/** Thrown to leave a file that would grow without bound. */
+class TooLarge extends Error {}
+
+class YamlReader {
+  readonly tree: SourceTree;
+  readonly lines: LineCounter;
+  readonly sources: SubstitutionSources;
+  readonly anchors = new Map<string, Node>();
+  readonly open = new Set<Node>();
+  values = 0;
+
+  constructor(tree: SourceTree, lines: LineCounter, sources: SubstitutionSources) {
+    this.tree = tree;
+    this.lines = lines;
+    this.sources = sources;
+  }
+
+  place(node: unknown): Place {
+    const range = (node as Node | null)?.range;
+    return range === null || range === undefined ? this.tree.start : placeAt(this.lines, range[0]);
+  }
+
+  problem(code: string, message: string, node: unknown, path: ValuePath): undefined {
+    this.tree.problems.push({ code, message, place: this.place(node), path });
+    return undefined;
+  }
+
+  read(node: unknown): unknown {
+    try {
+      return this.value(node, [], undefined);
+    } catch (error) {
+      if (!(error instanceof TooLarge)) throw error;
+      return this.problem('file_too_large', error.message, null, []);
+    }
+  }
+
+  private value(node: unknown, path: ValuePath, entry: Entry | undefined): unknown {
+    this.values += 1;
+    if (this.values > maxValues) throw new TooLarge(`more than ${maxValues} values after following aliases`);
+    if (path.length > maxDepth) return this.problem('too_deep', `nested deeper than ${maxDepth} levels`, node, path);
+    if (isAlias(node)) {
+      const target = this.anchors.get(node.source);
+      if (target === undefined) {
+        return this.problem('yaml_syntax', `the alias *${node.source} has no anchor before it`, node, path);
+      }
+      if (this.open.has(target)) {
+        return this.problem('yaml_syntax', `the alias *${node.source} stands within its own anchor`, node, path);
+      }
+      return this.value(target, path, entry);
+    }
+    if (isScalar(node)) {
+      if (node.anchor !== undefined) this.anchors.set(node.anchor, node);
+      return this.scalar(node.value, node, path, entry);
+    }
+    if (!isMap(node) && !isSeq(node)) return null;
+    if (node.anchor !== undefined) this.anchors.set(node.anchor, node);
+    this.open.add(node);
+    const value = isMap(node) ? this.map(node.items, path) : this.list(node.items, path);
+    this.open.delete(node);
+    return value;
+  }
+
+  private scalar(value: unknown, node: Node, path: ValuePath, entry: Entry | undefined): unknown {
+    if (typeof value === 'bigint') return Number(value);
+    if (typeof value !== 'string' || !hasReference(value)) return value;
+    try {
+      const result = substitute(value, this.sources);
+      for (const secret of result.secrets) this.tree.secrets.add(secret);
+      if (entry !== undefined) entry.written = { text: value, result };
+      return result.value;
+    } catch (error) {
+      if (!(error instanceof SubstitutionError)) throw error;
+      this.problem('unresolved_reference', error.message, node, path);
+      return value;
+    }
+  }
+
+  private list(items: readonly unknown[], path: ValuePath): unknown[] {
+    const result: unknown[] = [];
+    const entries = new Map<string | number, Entry>();
+    this.tree.entries.set(result, entries);
+    items.forEach((item, index) => {
+      const place = this.place(item);
+      const entry: Entry = { key: place, value: place };
+      entries.set(index, entry);
+      result.push(this.value(item, [...path, index], entry));
+    });
+    return result;
+  }
+
+  private map(pairs: readonly Pair[], path: ValuePath): Record<string, unknown> {
+    const result: Record<string, unknown> = {};
+    const entries = new Map<string | number, Entry>();
+    const merged: unknown[] = [];
+    this.tree.entries.set(result, entries);
+    for (const pair of pairs) {
+      const key = this.keyOf(pair, path);
+      if (key === undefined) continue;
+      if (key === '<<' && (pair.key as { type?: string }).type === 'PLAIN') {
+        merged.push(pair.value);
+        continue;
+      }
+      const place = this.place(pair.key);
+      const first = entries.get(key);
+      if (first !== undefined) {
+        this.problem('duplicate_key', `\`${key}\` stands twice in one map: first on line ${first.key.line}`, pair.key, [...path, key]);
+        continue;
+      }
+      const entry: Entry = { key: place, value: pair.value === null ? place : this.place(pair.value) };
+      entries.set(key, entry);
+      define(result, key, this.value(pair.value, [...path, key], entry));
+    }
+    for (const node of merged) this.merge(node, result, entries, path);
+    return result;
+  }
+
+  private keyOf(pair: Pair, path: ValuePath): string | undefined {
+    const key = pair.key;
+    if (isScalar(key) && ['string', 'number', 'boolean'].includes(typeof key.value)) {
+      // The text as written: a key 1.10 is not the number 1.1.
+      return typeof key.value === 'string' ? key.value : (key.source ?? String(key.value));
+    }
+    return this.problem('yaml_syntax', 'a key must be plain text', key ?? pair.value, path);
+  }
+
+  /** The merge key `<<: *base`, `<<: [*a, *b]`: keys of the map itself win, then the first map that has them. */
+  private merge(node: unknown, result: Record<string, unknown>, entries: Map<string | number, Entry>, path: ValuePath): void {
+    const value = this.value(node, path, undefined);
+    for (const base of Array.isArray(value) ? value : [value]) {
+      if (typeof base !== 'object' || base === null || Array.isArray(base)) {
+        this.problem('yaml_syntax', '`<<` takes a map or a list of maps', node, path);
+        continue;
+      }
+      const baseEntries = this.tree.entries.get(base);
+      for (const [key, inherited] of Object.entries(base)) {
+        if (entries.has(key)) continue;
+        entries.set(key, baseEntries?.get(key) ?? { key: this.place(node), value: this.place(node) });
+        define(result, key, inherited);
+      }
+    }
+  }
+}
+
+/** Sets a key without ever touching a prototype: `__proto__` is a key like any other. */
+function define(target: Record<string, unknown>, key: string, value: unknown): void {
+  Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true });
+}

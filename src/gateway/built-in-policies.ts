@@ -1,0 +1,11 @@
+/** The one explicit list of the policies that come with Portico. */
+import type { Policy } from '../pipeline/policy.ts';
+import { requestHeaders } from '../policies/request-headers/index.ts';
+import { responseHeaders } from '../policies/response-headers/index.ts';
+
+const list: readonly Policy<never>[] = [requestHeaders, responseHeaders] as unknown as readonly Policy<never>[];
+
+/** By the name that stands in a config's `policies` lists. */
+export const builtInPolicies: ReadonlyMap<string, Policy> = new Map(
+  list.map((policy) => [policy.name, policy as unknown as Policy]),
+);

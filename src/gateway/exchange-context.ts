@@ -1,0 +1,27 @@
+/** What an exchange uses of the gateway that serves it. */
+import type { ErrorCode } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import type { TimerWheel } from '../base/timer-wheel.ts';
+import type { AccessEntry } from '../observability/access-log.ts';
+import type { RouteMetrics } from '../observability/metrics/route-metrics.ts';
+
+export interface ExchangeContext {
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+  readonly wheel: TimerWheel;
+  readonly logger: Logger;
+  /** From 0 up to 1. */
+  readonly random: () => number;
+  /** Requests under way. */
+  active: number;
+  /** How many of them there may be. */
+  concurrentRequests: number;
+  /** Metrics of requests that no route took. */
+  readonly unrouted: RouteMetrics;
+  newRequestId(): string;
+  dateLine(): string;
+  /** A request ended in an error of the gateway's table. */
+  onError(entry: AccessEntry, code: ErrorCode, detail: string): void;
+  /** A request is over. */
+  account(entry: AccessEntry): void;
+}

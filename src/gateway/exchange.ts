@@ -1,0 +1,651 @@
+/**
+ * One request and its answer, from the parsed head to the account: the straight line of `docs/life-of-a-request.md`,
+ * top to bottom. It is one file because it is one path; what can be told apart stands beside it.
+ */
+import { ERRORS, type ErrorCode } from '../base/errors.ts';
+import { Timed } from '../base/timer-wheel.ts';
+import { connectionNamed, copyFields, HOP_BY_HOP } from '../http/field-copy.ts';
+import { FIELD, maskOf } from '../http/field-name.ts';
+import { fieldById, fieldByName, hasListMember } from '../http/fields.ts';
+import { CHUNKED } from '../http/framing.ts';
+import { HeaderEdits } from '../http/header-edits.ts';
+import type { ResponseParser } from '../http/response-parser.ts';
+import type { ClientStream, RequestSink, ResponseSink, UpstreamFailure } from '../net/stream.ts';
+import type { UpstreamConnection } from '../net/upstream-connection.ts';
+import type { PoolWaiter, UpstreamPool } from '../net/upstream-pool.ts';
+import type { AccessEntry } from '../observability/access-log.ts';
+import { isRequestId } from '../observability/request-id.ts';
+import { continueTrace, traceIdOf } from '../observability/trace-context.ts';
+import { runRequest } from '../pipeline/chain.ts';
+import type { PolicyExchange, Reply } from '../pipeline/policy.ts';
+import { normalizePath } from '../router/path.ts';
+import type { RouteQuery } from '../router/route-query.ts';
+import type { Endpoint, FailureKind } from '../upstream/endpoint.ts';
+import { isIdempotent, mayRetry, type TryFailure } from '../upstream/retry.ts';
+import type { ExchangeContext } from './exchange-context.ts';
+import { type ConnectionMemo, clientAddressOf, FORWARDED_FIELDS, forwardedLines, memoOf } from './forwarded.ts';
+import { problemBody, problemLines } from './problem.ts';
+import type { CompiledRoute, Snapshot } from './snapshot.ts';
+
+/** Fields of a request that are written anew or not passed on. */
+const REQUEST_DROP = HOP_BY_HOP | FORWARDED_FIELDS | maskOf(FIELD.xRequestId, FIELD.traceparent);
+const RESPONSE_DROP = HOP_BY_HOP | maskOf(FIELD.xRequestId);
+const HOST = maskOf(FIELD.host);
+const CONNECTION = maskOf(FIELD.connection);
+const CONTENT_LENGTH = maskOf(FIELD.contentLength);
+const TRACESTATE = maskOf(FIELD.tracestate);
+
+/** Bodies up to this size are kept for another try, in bytes. */
+const REPLAY = 64 * 1024;
+/** How long an upstream may think about `Expect: 100-continue` before the body is asked for in its name, in ms. */
+const CONTINUE_WAIT = 500;
+
+/** Nothing of the answer is on its way. */
+const OPEN = 0;
+/** The head of the answer is written. */
+const ANSWERED = 1;
+const OVER = 2;
+
+export class Exchange extends Timed implements RequestSink, ResponseSink, PoolWaiter, RouteQuery, PolicyExchange, AccessEntry {
+  // The request.
+  readonly stream: ClientStream;
+  readonly snapshot: Snapshot;
+  private readonly context: ExchangeContext;
+  readonly method: string;
+  readonly host: string;
+  path: string;
+  readonly query: string;
+  readonly target: string;
+  readonly protocol: string;
+  clientAddress: string;
+  requestId = '';
+  traceparent = '';
+  private memo: ConnectionMemo | null = null;
+  // Where it goes.
+  private compiled: CompiledRoute | null = null;
+  private endpointChosen: Endpoint<UpstreamPool> | null = null;
+  private connection: UpstreamConnection | null = null;
+  private tried: Endpoint<UpstreamPool>[] | null = null;
+  private waitingFor: UpstreamPool | null = null;
+  private lastTried: Endpoint<UpstreamPool> | null = null;
+  retries = 0;
+  private sends = 0;
+  private connects = 0;
+  private replacedStale = false;
+  private editsOfRequest: HeaderEdits | null = null;
+  private editsOfResponse: HeaderEdits | null = null;
+  // The body on its way up.
+  private body: Buffer[] | null = null;
+  private bodyKept = 0;
+  private bodyComplete: boolean;
+  private bodyDropped = false;
+  private requestTrailers = '';
+  private upstreamPaused = false;
+  // The answer.
+  private state = OPEN;
+  status = 0;
+  upstreamStatus = 0;
+  bytesOut = 0;
+  errorCode: ErrorCode | '' = '';
+  private detail = '';
+  // Times, on the gateway's clock.
+  private readonly begun: number;
+  durationMs = 0;
+  upstreamMs = -1;
+  private sentAt = 0;
+  queuedAt = 0;
+  private routeDeadline = 0;
+  private tryDeadline = 0;
+  private responseDeadline = 0;
+  private continueDeadline = 0;
+  private retryAt = 0;
+
+  constructor(stream: ClientStream, snapshot: Snapshot, context: ExchangeContext) {
+    super();
+    this.stream = stream;
+    this.snapshot = snapshot;
+    this.context = context;
+    this.method = stream.method;
+    this.host = stream.host;
+    this.path = stream.target.path;
+    this.query = stream.target.query;
+    this.target = stream.rawTarget;
+    this.protocol = stream.minor === 0 ? 'HTTP/1.0' : 'HTTP/1.1';
+    this.clientAddress = stream.remoteAddress;
+    this.bodyComplete = stream.bodyLength === 0;
+    this.begun = context.now();
+    snapshot.active++;
+    context.active++;
+  }
+
+  // 1. The head is parsed: edge.
+
+  /** Carries the request through to its upstream, or answers it. */
+  begin(): void {
+    const { stream, context } = this;
+    this.identify();
+    stream.sink = this;
+    if (context.active > context.concurrentRequests) return this.refuse('overloaded', 'too many requests at once');
+    if (this.path !== '*') {
+      const path = normalizePath(this.path);
+      if (path === null) return this.refuse('bad_request', 'the path climbs above the root or has a malformed escape');
+      this.path = path;
+    }
+    this.chooseRoute();
+  }
+
+  /** Answers a request whose head was refused. */
+  refuseHead(code: ErrorCode, detail: string): void {
+    this.identify();
+    this.bodyComplete = true;
+    this.refuse(code, detail, code === 'method_not_allowed' ? 'Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n' : '');
+  }
+
+  private identify(): void {
+    const { stream, context } = this;
+    const trusted = this.snapshot.trustedProxies(stream.listener.name);
+    const memo = memoOf(stream, trusted);
+    this.memo = memo;
+    if (memo.trusted) {
+      this.clientAddress = clientAddressOf(stream, memo, trusted);
+      const received = fieldById(stream.head, FIELD.xRequestId);
+      if (received !== undefined && isRequestId(received)) {
+        this.requestId = received;
+        return;
+      }
+    }
+    this.requestId = context.newRequestId();
+  }
+
+  // 2. Route.
+
+  private chooseRoute(): void {
+    const { router, routes } = this.snapshot;
+    const index = router.match(this);
+    if (index < 0) {
+      const allowed = router.allowed(this);
+      if (allowed.length === 0) return this.refuse('route_not_found', 'no route matches the request');
+      const allow = allowed.join(', ');
+      return this.refuse('method_not_allowed', `this path is served for ${allow}`, `Allow: ${allow}\r\n`);
+    }
+    const route = routes[index];
+    this.compiled = route;
+    if (route.timeout !== 0) {
+      this.routeDeadline = this.begun + route.timeout;
+      this.reschedule();
+    }
+    // 3. Policies: guard, meter, shape, recall.
+    if (route.chain.onRequest.length === 0) return this.answerOrForward();
+    const reply = runRequest(route.chain.onRequest, this);
+    if (reply === undefined) this.answerOrForward();
+    else if (reply instanceof Promise) this.awaitPolicies(reply);
+    else this.replyOf(reply);
+  }
+
+  private awaitPolicies(pending: Promise<Reply | undefined>): void {
+    this.stream.pauseBody();
+    pending.then(
+      (reply) => {
+        if (this.state !== OPEN) return;
+        this.stream.resumeBody();
+        if (reply === undefined) this.answerOrForward();
+        else this.replyOf(reply);
+      },
+      (error: unknown) => {
+        this.context.logger.error('a policy failed', { route: this.route, error });
+        if (this.state === OPEN) this.refuse('internal_error', 'a policy failed');
+      },
+    );
+  }
+
+  private answerOrForward(): void {
+    const { staticReply } = this.compiled as CompiledRoute;
+    if (staticReply === null) this.choose();
+    else this.answer(staticReply.status, this.context.dateLine() + staticReply.lines, staticReply.body);
+  }
+
+  // 4. Endpoint.
+
+  private choose(): void {
+    const service = (this.compiled as CompiledRoute).service;
+    const endpoint = service === null ? null : service.pick(this, this.tried);
+    if (service === null || endpoint === null) {
+      return this.refuse('no_healthy_endpoint', 'no endpoint of the service is healthy', '', service?.retryAfter());
+    }
+    service.onSend(endpoint);
+    this.endpointChosen = endpoint;
+    this.connect(endpoint, false);
+  }
+
+  private connect(endpoint: Endpoint<UpstreamPool>, fresh: boolean): void {
+    this.waitingFor = endpoint.pool;
+    const connection = fresh ? endpoint.pool.acquireFresh(this) : endpoint.pool.acquire(this);
+    if (connection !== null) this.onConnection(connection);
+    else if (this.waitingFor !== null && !this.bodyComplete) this.stream.pauseBody();
+  }
+
+  /** No connection could be had; nothing of the request was sent. */
+  onConnectionRefused(code: ErrorCode, detail: string): void {
+    this.waitingFor = null;
+    if (code !== 'upstream_connect_failed') return this.failTry(null, code, detail, true);
+    this.markFailure('connect-failure');
+    this.failTry('connect-failure', code, detail, true);
+  }
+
+  // 5. Send.
+
+  onConnection(connection: UpstreamConnection): void {
+    const { stream, context } = this;
+    const route = this.compiled as CompiledRoute;
+    this.waitingFor = null;
+    this.connection = connection;
+    this.sends++;
+    this.sentAt = context.now();
+    if (route.retry !== null && route.retry.perTryTimeout !== null) {
+      this.tryDeadline = this.sentAt + route.retry.perTryTimeout;
+    }
+    connection.send(this, this.method, this.writeRequestHead(route), stream.bodyLength);
+    if (this.bodyComplete && this.body === null) {
+      this.awaitHead();
+      return;
+    }
+    if (this.body !== null) for (const chunk of this.body) connection.sendBody(chunk);
+    if (this.bodyKept > REPLAY) this.dropBody();
+    if (this.bodyComplete) {
+      connection.endBody(this.requestTrailers);
+      this.awaitHead();
+      return;
+    }
+    if (stream.expectsContinue) this.continueDeadline = this.sentAt + CONTINUE_WAIT;
+    stream.resumeBody();
+    this.reschedule();
+  }
+
+  private writeRequestHead(route: CompiledRoute): string {
+    const { stream } = this;
+    const { head } = stream;
+    let drop = REQUEST_DROP;
+    let lines = '';
+    if (route.host !== null || stream.target.authority !== null || (head.seen & HOST) === 0) {
+      const fallback = stream.authority === '' ? this.endpointChosen?.id : stream.authority;
+      lines = `Host: ${route.host ?? fallback}\r\n`;
+      drop |= HOST;
+    }
+    const received = fieldById(head, FIELD.traceparent);
+    if (this.traceparent === '') this.traceparent = continueTrace(received);
+    // A state without the trace that it belongs to is noise (W3C Trace Context section 3.3).
+    if (received === undefined || traceIdOf(this.traceparent) !== received.slice(3, 35)) drop |= TRACESTATE;
+    const names = (head.seen & CONNECTION) === 0 ? null : connectionNamed(head);
+    const edits = this.editsOfRequest;
+    lines += copyFields(head, drop, names, edits);
+    let own = forwardedLines(stream, this.memo as ConnectionMemo);
+    own += `X-Request-ID: ${this.requestId}\r\ntraceparent: ${this.traceparent}\r\n`;
+    lines += edits === null ? own : edits.filter(own) + edits.lines();
+    if (stream.bodyLength === CHUNKED) lines += 'Transfer-Encoding: chunked\r\n';
+    if (this.takesTrailers()) lines += 'TE: trailers\r\nConnection: TE\r\n';
+    return `${this.method} ${this.upstreamTarget(route)} HTTP/1.1\r\n${lines}\r\n`;
+  }
+
+  private upstreamTarget(route: CompiledRoute): string {
+    const { path, query } = this;
+    if (route.rewrite !== null) return route.rewrite.apply(path, query, this.snapshot.router.params(route.index, path));
+    return this.stream.target.hasQuery ? `${path}?${query}` : path;
+  }
+
+  private takesTrailers(): boolean {
+    const te = fieldById(this.stream.head, FIELD.te);
+    return te !== undefined && this.stream.minor === 1 && hasListMember(te, 'trailers');
+  }
+
+  onRequestBody(bytes: Buffer, start: number, end: number): void {
+    const chunk = start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end);
+    const { connection } = this;
+    if (!this.bodyDropped) {
+      this.body ??= [];
+      this.body.push(chunk);
+      this.bodyKept += chunk.length;
+    }
+    if (connection === null) {
+      this.stream.pauseBody();
+      return;
+    }
+    if (this.bodyKept > REPLAY) this.dropBody();
+    if (!connection.sendBody(chunk)) {
+      this.upstreamPaused = true;
+      this.stream.pauseBody();
+    }
+  }
+
+  private dropBody(): void {
+    this.body = null;
+    this.bodyKept = 0;
+    this.bodyDropped = true;
+  }
+
+  onRequestEnd(trailers: string): void {
+    this.bodyComplete = true;
+    this.requestTrailers = trailers;
+    if (this.connection === null) return;
+    this.connection.endBody(trailers);
+    if (this.state === OPEN) this.awaitHead();
+  }
+
+  onUpstreamDrain(): void {
+    if (!this.upstreamPaused) return;
+    this.upstreamPaused = false;
+    this.stream.resumeBody();
+  }
+
+  private awaitHead(): void {
+    const { responseTimeout } = this.compiled as CompiledRoute;
+    if (responseTimeout !== 0) this.responseDeadline = this.context.now() + responseTimeout;
+    this.continueDeadline = 0;
+    this.reschedule();
+  }
+
+  // 6. The head of the answer.
+
+  onInformational(parser: ResponseParser): void {
+    if (parser.status === 100) {
+      this.continueDeadline = 0;
+      this.reschedule();
+      if (!this.stream.expectsContinue) return;
+    }
+    const names = (parser.seen & CONNECTION) === 0 ? null : connectionNamed(parser);
+    this.stream.writeInformational(parser.status, copyFields(parser, RESPONSE_DROP | CONTENT_LENGTH, names, null));
+  }
+
+  onResponseHead(parser: ResponseParser, length: number): void {
+    const route = this.compiled as CompiledRoute;
+    const endpoint = this.endpointChosen as Endpoint<UpstreamPool>;
+    const { status } = parser;
+    route.service?.onSuccess(endpoint);
+    this.upstreamStatus = status;
+    if (route.retry !== null && route.retry.covers(status) && this.mayTryAgain(status, false)) {
+      this.connection?.abort();
+      this.endTry();
+      this.scheduleRetry();
+      return;
+    }
+    this.tryDeadline = 0;
+    this.responseDeadline = 0;
+    this.continueDeadline = 0;
+    this.state = ANSWERED;
+    this.status = status;
+    if (this.routeDeadline === 0) this.context.wheel.cancel(this);
+    if (route.chain.onResponse.length > 0) for (const hooks of route.chain.onResponse) hooks.onResponse?.(this);
+    const drop = status === 204 ? RESPONSE_DROP | CONTENT_LENGTH : RESPONSE_DROP;
+    const names = (parser.seen & CONNECTION) === 0 ? null : connectionNamed(parser);
+    const edits = this.editsOfResponse;
+    let lines = copyFields(parser, drop, names, edits);
+    const own = `X-Request-ID: ${this.requestId}\r\n`;
+    lines += edits === null ? own : edits.filter(own) + edits.lines();
+    this.stream.writeHead(status, lines, length);
+  }
+
+  // 7. The body of the answer.
+
+  onResponseBody(bytes: Buffer, start: number, end: number): void {
+    if (this.state !== ANSWERED) return;
+    this.bytesOut += end - start;
+    if (!this.stream.writeBody(bytes, start, end)) this.connection?.pause();
+  }
+
+  onReadEnd(): void {
+    if (this.state === ANSWERED) this.stream.flush();
+  }
+
+  onClientDrain(): void {
+    if (this.state === ANSWERED) this.connection?.resume();
+  }
+
+  onResponseEnd(trailers: string): void {
+    this.connection = null;
+    if (this.state !== ANSWERED) return;
+    this.upstreamMs = this.context.now() - this.sentAt;
+    this.stream.end(trailers !== '' && this.takesTrailers() ? trailers : '');
+    this.endTry();
+    this.finish();
+  }
+
+  // What goes wrong.
+
+  onUpstreamFailed(failure: UpstreamFailure): void {
+    this.connection = null;
+    if (this.state !== OPEN) {
+      this.errorCode = failure.code;
+      this.detail = failure.detail;
+      this.markFailure(failure.code === 'upstream_invalid_response' ? 'invalid-response' : 'reset');
+      this.endTry();
+      this.stream.flush();
+      this.stream.abort();
+      this.finish();
+      return;
+    }
+    // It was closed while it rested: nobody read the request, and the client need not know (RFC 9112 section 9.3.1).
+    if (failure.stale && !this.replacedStale && isIdempotent(this.method) && !this.bodyDropped) {
+      this.replacedStale = true;
+      this.sends--;
+      this.connect(this.endpointChosen as Endpoint<UpstreamPool>, true);
+      return;
+    }
+    const invalid = failure.code === 'upstream_invalid_response';
+    this.markFailure(invalid ? 'invalid-response' : 'reset');
+    this.failTry(invalid ? null : 'reset', failure.code, failure.detail, failure.unsent);
+  }
+
+  private markFailure(kind: FailureKind): void {
+    const service = this.compiled?.service;
+    if (service && this.endpointChosen !== null) service.onFailure(this.endpointChosen, kind);
+  }
+
+  private mayTryAgain(failure: TryFailure, unsent: boolean): boolean {
+    const retry = (this.compiled as CompiledRoute).retry;
+    if (retry === null || this.bodyDropped) return false;
+    return mayRetry(retry, failure, this.sends + this.connects, this.method, unsent);
+  }
+
+  /** A try is over without an answer: another one where the route's plan and the request allow it, else the error. */
+  private failTry(failure: TryFailure | null, code: ErrorCode, detail: string, unsent: boolean): void {
+    if (unsent) this.connects++;
+    const again = failure !== null && this.mayTryAgain(failure, unsent && this.sends === 0);
+    this.endTry();
+    if (again) this.scheduleRetry();
+    else this.refuse(code, detail);
+  }
+
+  private endTry(): void {
+    const endpoint = this.endpointChosen;
+    if (endpoint === null) return;
+    this.compiled?.service?.onEnd(endpoint);
+    this.connection = null;
+    this.endpointChosen = null;
+    this.tryDeadline = 0;
+    this.responseDeadline = 0;
+    this.continueDeadline = 0;
+    this.lastTried = endpoint;
+  }
+
+  private scheduleRetry(): void {
+    const { context } = this;
+    const retry = (this.compiled as CompiledRoute).retry as NonNullable<CompiledRoute['retry']>;
+    if (this.lastTried !== null) {
+      this.tried ??= [];
+      this.tried.push(this.lastTried);
+    }
+    this.retries++;
+    this.stream.pauseBody();
+    this.retryAt = context.now() + retry.backoff(this.retries, context.random);
+    this.reschedule();
+  }
+
+  onDeadline(now: number): void {
+    if (this.routeDeadline !== 0 && now >= this.routeDeadline) return this.timeOut('the route\'s time is used up', null);
+    if (this.retryAt !== 0 && now >= this.retryAt) {
+      this.retryAt = 0;
+      this.reschedule();
+      return this.choose();
+    }
+    if (this.tryDeadline !== 0 && now >= this.tryDeadline) return this.timeOut('the time for one try is used up', 'reset');
+    if (this.responseDeadline !== 0 && now >= this.responseDeadline) {
+      return this.timeOut('the upstream did not answer in time', null);
+    }
+    if (this.continueDeadline !== 0 && now >= this.continueDeadline) {
+      this.continueDeadline = 0;
+      this.stream.writeInformational(100, '');
+    }
+    this.reschedule();
+  }
+
+  private timeOut(detail: string, failure: TryFailure | null): void {
+    this.leaveUpstream();
+    if (this.state === ANSWERED) {
+      this.errorCode = 'upstream_timeout';
+      this.detail = detail;
+      this.endTry();
+      this.stream.abort();
+      this.finish();
+      return;
+    }
+    this.markFailure('timeout');
+    this.failTry(failure, 'upstream_timeout', detail, false);
+  }
+
+  private leaveUpstream(): void {
+    if (this.waitingFor !== null) this.waitingFor.forget(this);
+    this.waitingFor = null;
+    if (this.connection !== null) this.connection.abort();
+    this.connection = null;
+  }
+
+  private reschedule(): void {
+    let next = this.routeDeadline;
+    if (this.tryDeadline !== 0 && (next === 0 || this.tryDeadline < next)) next = this.tryDeadline;
+    if (this.responseDeadline !== 0 && (next === 0 || this.responseDeadline < next)) next = this.responseDeadline;
+    if (this.continueDeadline !== 0 && (next === 0 || this.continueDeadline < next)) next = this.continueDeadline;
+    if (this.retryAt !== 0 && (next === 0 || this.retryAt < next)) next = this.retryAt;
+    if (next === 0) this.context.wheel.cancel(this);
+    else this.context.wheel.schedule(this, next);
+  }
+
+  onRequestFault(code: ErrorCode, detail: string): void {
+    this.bodyComplete = true;
+    this.leaveUpstream();
+    this.endTry();
+    if (this.state === OPEN) this.refuse(code, detail);
+    else {
+      this.errorCode = code;
+      this.detail = detail;
+      this.stream.abort();
+      this.finish();
+    }
+  }
+
+  onClientGone(): void {
+    this.leaveUpstream();
+    this.endTry();
+    this.errorCode = 'client_closed';
+    if (this.status === 0) this.status = ERRORS.client_closed.status;
+    this.finish();
+  }
+
+  // Answers of the gateway's own.
+
+  private replyOf(reply: Reply): void {
+    if (reply.code !== undefined) return this.refuse(reply.code, reply.detail ?? '');
+    const edits = new HeaderEdits();
+    for (const name of Object.keys(reply.headers)) edits.set(name, reply.headers[name]);
+    const body = Buffer.from(reply.body);
+    this.answer(reply.status, `${this.context.dateLine()}${edits.lines()}Content-Length: ${body.length}\r\n`, body);
+  }
+
+  private refuse(code: ErrorCode, detail: string, lines = '', retryAfter?: number): void {
+    this.errorCode = code;
+    this.detail = detail;
+    const body = Buffer.from(problemBody(code, detail, this.requestId));
+    const { status } = ERRORS[code];
+    if (status === 400 || status === 408 || status === 413) this.stream.closeAfter();
+    const all = `${this.context.dateLine()}${problemLines(code, retryAfter)}${lines}Content-Length: ${body.length}\r\n`;
+    this.answer(status, all, body);
+  }
+
+  private answer(status: number, lines: string, body: Buffer): void {
+    if (this.state !== OPEN) return;
+    this.leaveUpstream();
+    this.state = ANSWERED;
+    this.status = status;
+    const chain = this.compiled === null ? this.snapshot.globalChain : this.compiled.chain;
+    for (const hooks of chain.onResponse) hooks.onResponse?.(this);
+    const edits = this.editsOfResponse;
+    const own = `${lines}X-Request-ID: ${this.requestId}\r\n`;
+    this.stream.writeHead(status, edits === null ? own : edits.filter(own) + edits.lines(), body.length);
+    if (this.method !== 'HEAD') this.bytesOut = body.length;
+    this.stream.writeBody(body, 0, body.length);
+    this.stream.end('');
+    this.finish();
+  }
+
+  // 8. Account.
+
+  private finish(): void {
+    if (this.state === OVER) return;
+    this.state = OVER;
+    const { context, compiled } = this;
+    context.wheel.cancel(this);
+    this.body = null;
+    this.durationMs = context.now() - this.begun;
+    if (compiled !== null) {
+      compiled.metrics.record(this.method, this.status, this.durationMs, this.upstreamMs);
+      if (compiled.chain.onEnd.length > 0) for (const hooks of compiled.chain.onEnd) hooks.onEnd?.(this);
+    } else context.unrouted.record(this.method, this.status, this.durationMs, -1);
+    if (this.errorCode !== '') context.onError(this, this.errorCode, this.detail);
+    context.account(this);
+    context.active--;
+    this.snapshot.release();
+  }
+
+  // What policies, the router and the access log read.
+
+  header(lowerName: string): string | undefined {
+    return fieldByName(this.stream.head, lowerName);
+  }
+
+  get requestEdits(): HeaderEdits {
+    this.editsOfRequest ??= new HeaderEdits();
+    return this.editsOfRequest;
+  }
+
+  get responseEdits(): HeaderEdits {
+    this.editsOfResponse ??= new HeaderEdits();
+    return this.editsOfResponse;
+  }
+
+  get route(): string {
+    return this.compiled === null ? 'none' : this.compiled.name;
+  }
+
+  get routeName(): string {
+    return this.route;
+  }
+
+  get service(): string {
+    return this.compiled === null ? '' : this.compiled.serviceName;
+  }
+
+  get endpoint(): string {
+    const endpoint = this.endpointChosen ?? this.lastTried;
+    return endpoint === null ? '' : endpoint.id;
+  }
+
+  get bytesIn(): number {
+    return this.stream.bodyReceived;
+  }
+
+  get traceId(): string {
+    return traceIdOf(this.traceparent);
+  }
+
+  userAgent(): string {
+    return fieldById(this.stream.head, FIELD.userAgent) ?? '';
+  }
+}

@@ -1,0 +1,291 @@
+/** The composition root: one running gateway, its generations, its listeners, and the way it starts, changes and stops. */
+import { isDeepStrictEqual } from 'node:util';
+import type { Clock, Timers } from '../base/clock.ts';
+import type { ErrorCode } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import { TimerWheel } from '../base/timer-wheel.ts';
+import type { GatewayConfig, ListenerConfig, ServiceConfig } from '../config/model.ts';
+import type { ConnectionLimits } from '../net/client-connection.ts';
+import { Listener } from '../net/listener.ts';
+import type { ClientStream, RequestHandler } from '../net/stream.ts';
+import { type PoolOptions, UpstreamPool } from '../net/upstream-pool.ts';
+import { type AccessEntry, type AccessLog, createAccessLog } from '../observability/access-log.ts';
+import { createEventLoopLag, type EventLoopLag } from '../observability/event-loop-lag.ts';
+import { createHealthWindow, type HealthWindow } from '../observability/health-window.ts';
+import { createGatewayMetrics, type GatewayMetrics } from '../observability/metrics/gateway-metrics.ts';
+import type { RouteMetrics } from '../observability/metrics/route-metrics.ts';
+import { createRequestIds } from '../observability/request-id.ts';
+import type { Policy } from '../pipeline/policy.ts';
+import { createServices } from '../upstream/create-services.ts';
+import { probeHttp } from '../upstream/health/http-probe.ts';
+import type { Service } from '../upstream/service.ts';
+import { DateHeader } from './date-header.ts';
+import { Exchange } from './exchange.ts';
+import type { ExchangeContext } from './exchange-context.ts';
+import { Snapshot } from './snapshot.ts';
+
+export interface GatewayDeps {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly logger: Logger;
+  readonly policies: ReadonlyMap<string, Policy>;
+  /** From 0 up to 1. */
+  readonly random: () => number;
+  readonly version: string;
+}
+
+export class Gateway implements RequestHandler, ExchangeContext {
+  readonly now: () => number;
+  readonly wheel: TimerWheel;
+  readonly logger: Logger;
+  readonly random: () => number;
+  readonly unrouted: RouteMetrics;
+  readonly newRequestId: () => string;
+  readonly metrics: GatewayMetrics;
+  active = 0;
+  concurrentRequests = 0;
+  /** `starting`, `running`, `draining` (still serving), `stopped`. */
+  state: 'starting' | 'running' | 'draining' | 'stopped' = 'starting';
+  private readonly deps: GatewayDeps;
+  private readonly date: DateHeader;
+  private readonly lag: EventLoopLag;
+  private readonly window: HealthWindow;
+  private snapshot: Snapshot | null = null;
+  private listeners: Listener[] = [];
+  private accessLog: AccessLog | null = null;
+  private droppedLines = 0;
+
+  constructor(deps: GatewayDeps) {
+    this.deps = deps;
+    this.now = () => deps.clock.now();
+    this.wheel = new TimerWheel(deps.clock);
+    this.logger = deps.logger;
+    this.random = deps.random;
+    this.date = new DateHeader(deps.clock);
+    this.newRequestId = createRequestIds(deps.clock);
+    this.lag = createEventLoopLag();
+    this.window = createHealthWindow(deps.clock);
+    this.metrics = createGatewayMetrics({
+      gauges: {
+        activeRequests: () => this.active,
+        configGeneration: () => this.generation,
+        endpoints: () => this.endpointSamples(),
+        connections: () => this.connectionSamples(),
+        droppedLogLines: () => this.droppedLines + (this.accessLog?.dropped ?? 0),
+      },
+      version: deps.version,
+      lag: this.lag,
+      wall: deps.clock.wall,
+    });
+    this.unrouted = this.metrics.unrouted;
+  }
+
+  /** The generation that serves new requests; 0 before the first. */
+  get generation(): number {
+    return this.snapshot === null ? 0 : this.snapshot.generation;
+  }
+
+  get current(): Snapshot | null {
+    return this.snapshot;
+  }
+
+  get addresses(): { name: string; host: string; port: number }[] {
+    return this.listeners.map(({ info, host }) => ({ name: info.name, host, port: info.port }));
+  }
+
+  /** Connections of clients, over all listeners. */
+  get connections(): number {
+    return this.listeners.reduce((sum, listener) => sum + listener.size, 0);
+  }
+
+  get health(): HealthWindow {
+    return this.window;
+  }
+
+  /**
+   * Makes `config` the running one: builds it beside what runs, opens new listeners, and then swaps. Rejects with the
+   * reason, and has changed nothing, when it cannot be built or an address cannot be had. Answers false, and does
+   * nothing, when it equals the running one.
+   */
+  async apply(config: GatewayConfig): Promise<boolean> {
+    const previous = this.snapshot;
+    if (previous !== null && isDeepStrictEqual(previous.config, config)) return false;
+    const services = createServices<UpstreamPool>(config.services, previous?.services ?? null, {
+      clock: this.deps.clock,
+      timers: this.deps.timers,
+      logger: this.logger,
+      random: this.random,
+      createPool: (endpoint, service) =>
+        new UpstreamPool(endpoint.host, endpoint.port, poolOptions(service), this.wheel, this.now),
+      check: probeHttp,
+      onHealthChange: () => {},
+    });
+    let snapshot: Snapshot;
+    let opened: Listener[];
+    try {
+      snapshot = new Snapshot(this.generation + 1, config, services, {
+        policies: this.deps.policies,
+        metrics: this.metrics,
+        logger: this.logger,
+      });
+      opened = await this.openListeners(config.listeners);
+    } catch (error) {
+      for (const service of services.values()) service.close();
+      throw error;
+    }
+    this.swap(snapshot, services, opened);
+    previous?.retire();
+    return true;
+  }
+
+  private swap(snapshot: Snapshot, services: ReadonlyMap<string, Service<UpstreamPool>>, opened: Listener[]): void {
+    const { config } = snapshot;
+    for (const service of services.values()) service.commit();
+    if (!isDeepStrictEqual(this.snapshot?.config.logging.access, config.logging.access)) this.openAccessLog(config);
+    this.logger.level = config.logging.level;
+    this.concurrentRequests = config.limits.concurrentRequests;
+    this.snapshot = snapshot;
+    const kept: Listener[] = [];
+    for (const listener of this.listeners) {
+      const wanted = config.listeners.find((l) => isSame(l, listener));
+      if (wanted === undefined) listener.drain();
+      else {
+        listener.configure(limitsOf(wanted), wanted.limits.connections);
+        kept.push(listener);
+      }
+    }
+    this.listeners = config.listeners.map(
+      (wanted) => kept.find((l) => isSame(wanted, l)) ?? (opened.find((l) => l.info.name === wanted.name) as Listener),
+    );
+    const names = new Set(config.routes.map((route) => `${route.name}\n${route.service ?? ''}`));
+    this.metrics.retainRoutes((route, service) => names.has(`${route}\n${service}`));
+    if (this.state === 'starting') this.state = 'running';
+  }
+
+  private async openListeners(configs: readonly ListenerConfig[]): Promise<Listener[]> {
+    const opened: Listener[] = [];
+    try {
+      for (const config of configs) {
+        if (this.listeners.some((listener) => isSame(config, listener))) continue;
+        const info = { name: config.name, scheme: 'http' as const, port: config.address.port };
+        const deps = { handler: this, wheel: this.wheel, now: this.now };
+        const listener = new Listener(info, config.address.host, limitsOf(config), config.limits.connections, deps);
+        await listener.listen(config.address.port);
+        opened.push(listener);
+      }
+    } catch (error) {
+      for (const listener of opened) listener.destroy();
+      throw error;
+    }
+    return opened;
+  }
+
+  private openAccessLog(config: GatewayConfig): void {
+    const old = this.accessLog;
+    if (old !== null) void old.close().then(() => (this.droppedLines += old.dropped));
+    const { access } = config.logging;
+    this.accessLog = access === false ? null : createAccessLog(access, { clock: this.deps.clock, logger: this.logger });
+  }
+
+  /** Opens the access log's file anew, for log rotation. */
+  reopenLogs(): void {
+    this.accessLog?.reopen();
+  }
+
+  // RequestHandler.
+
+  onRequest(stream: ClientStream): void {
+    new Exchange(stream, this.snapshot as Snapshot, this).begin();
+  }
+
+  onRefused(stream: ClientStream, code: ErrorCode, detail: string): void {
+    new Exchange(stream, this.snapshot as Snapshot, this).refuseHead(code, detail);
+  }
+
+  // ExchangeContext.
+
+  dateLine(): string {
+    return this.date.line();
+  }
+
+  onError(entry: AccessEntry, code: ErrorCode, detail: string): void {
+    this.metrics.errors.count(code);
+    if (this.logger.level === 'debug') {
+      this.logger.debug('request failed', { request_id: entry.requestId, route: entry.route, code, detail });
+    }
+  }
+
+  account(entry: AccessEntry): void {
+    this.window.record(entry.status >= 500);
+    if (this.accessLog !== null) this.accessLog.record(entry);
+  }
+
+  // Stopping.
+
+  /**
+   * Stops: readiness is lost at once while requests are served for `drain`; then new connections are refused and idle
+   * ones closed; at `timeout`, counted from the call, the rest is cut. Answers how many requests were cut.
+   */
+  async stop(): Promise<number> {
+    if (this.state === 'draining' || this.state === 'stopped') return 0;
+    const shutdown = this.snapshot?.config.shutdown ?? { drain: 0, timeout: 0 };
+    const begun = this.now();
+    this.state = 'draining';
+    await this.pause(Math.min(shutdown.drain, shutdown.timeout));
+    for (const listener of this.listeners) listener.drain();
+    while (this.connections > 0 && this.now() - begun < shutdown.timeout) await this.pause(20);
+    const cut = this.active;
+    for (const listener of this.listeners) listener.destroy();
+    this.state = 'stopped';
+    this.snapshot?.retire();
+    this.lag.stop();
+    await this.accessLog?.close();
+    return cut;
+  }
+
+  private pause(milliseconds: number): Promise<void> {
+    // These pauses must keep the process alive, which the timers for background work do not.
+    return new Promise((resolve) => setTimeout(resolve, milliseconds));
+  }
+
+  // What metrics ask for.
+
+  private *endpointSamples(): Iterable<{ service: string; endpoint: string; healthy: boolean }> {
+    for (const service of this.snapshot?.services.values() ?? []) {
+      for (const { id, healthy } of service.endpoints) yield { service: service.name, endpoint: id, healthy };
+    }
+  }
+
+  private *connectionSamples(): Iterable<{ service: string; state: string; count: number }> {
+    for (const service of this.snapshot?.services.values() ?? []) {
+      let open = 0;
+      let idle = 0;
+      for (const { pool } of service.endpoints) {
+        open += pool.open;
+        idle += pool.idle;
+      }
+      yield { service: service.name, state: 'active', count: open - idle };
+      yield { service: service.name, state: 'idle', count: idle };
+    }
+  }
+}
+
+function isSame(config: ListenerConfig, listener: Listener): boolean {
+  const { name, port } = listener.info;
+  const { host, port: wanted } = config.address;
+  return config.name === name && host === listener.host && (wanted === port || (wanted === 0 && listener.anyPort));
+}
+
+function limitsOf({ limits, timeouts }: ListenerConfig): ConnectionLimits {
+  return {
+    requestHead: limits.requestHead,
+    requestBody: limits.requestBody,
+    headTimeout: timeouts.requestHead,
+    bodyIdle: timeouts.bodyIdle,
+    keepAlive: timeouts.keepAlive,
+  };
+}
+
+function poolOptions({ connections, timeouts }: ServiceConfig): PoolOptions {
+  return { ...connections, connectTimeout: timeouts.connect };
+}

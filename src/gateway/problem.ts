@@ -1,0 +1,17 @@
+/** The answers that the gateway makes itself, as problem documents (RFC 9457). */
+import { ERRORS, type ErrorCode } from '../base/errors.ts';
+
+/** Seconds that a client is asked to wait after a refusal that another try may outlive. */
+const RETRY_AFTER = 1;
+
+/** The JSON body. `instance` is the request id, so that a report leads to the log line. */
+export function problemBody(code: ErrorCode, detail: string, requestId: string): string {
+  const { title, status } = ERRORS[code];
+  return JSON.stringify({ type: `urn:portico:error:${code}`, title, status, code, detail, instance: requestId });
+}
+
+/** Header lines that belong to the code. */
+export function problemLines(code: ErrorCode, retryAfter = RETRY_AFTER): string {
+  const wait = ERRORS[code].status === 503 ? `Retry-After: ${retryAfter}\r\n` : '';
+  return `Content-Type: application/problem+json\r\nCache-Control: no-store\r\n${wait}`;
+}

@@ -1,0 +1,142 @@
+/** One generation: everything that a config compiles to, immutable, swapped as one reference. */
+import { type CidrSet, createCidrSet } from '../base/ip.ts';
+import type { Logger } from '../base/logger.ts';
+import type { GatewayConfig, RouteConfig, ServiceConfig } from '../config/model.ts';
+import { fieldLine } from '../http/header-edits.ts';
+import type { UpstreamPool } from '../net/upstream-pool.ts';
+import type { GatewayMetrics } from '../observability/metrics/gateway-metrics.ts';
+import type { RouteMetrics } from '../observability/metrics/route-metrics.ts';
+import { type Chain, closeChain, compileChain } from '../pipeline/chain.ts';
+import type { Policy } from '../pipeline/policy.ts';
+import { compileRewrite, type Rewrite } from '../router/rewrite.ts';
+import { createRouter, type Router } from '../router/router.ts';
+import { compileRetry, type RetryPlan } from '../upstream/retry.ts';
+import type { Service } from '../upstream/service.ts';
+
+/** An answer that a route gives by itself, made once. */
+export interface StaticReply {
+  readonly status: number;
+  /** Field lines, `Content-Length` included. */
+  readonly lines: string;
+  readonly body: Buffer;
+}
+
+/** One route, compiled. */
+export interface CompiledRoute {
+  readonly index: number;
+  readonly config: RouteConfig;
+  readonly name: string;
+  readonly serviceName: string;
+  readonly service: Service<UpstreamPool> | null;
+  readonly staticReply: StaticReply | null;
+  readonly rewrite: Rewrite | null;
+  /** A fixed host for the upstream, or null to hand the client's on. */
+  readonly host: string | null;
+  /** Milliseconds for the whole request; 0 for no bound. */
+  readonly timeout: number;
+  /** Milliseconds from the request's last byte to the head of the answer; 0 for no bound. */
+  readonly responseTimeout: number;
+  readonly retry: RetryPlan | null;
+  readonly chain: Chain;
+  readonly metrics: RouteMetrics;
+}
+
+const NOBODY = createCidrSet([]);
+
+export interface SnapshotDeps {
+  readonly policies: ReadonlyMap<string, Policy>;
+  readonly metrics: GatewayMetrics;
+  readonly logger: Logger;
+}
+
+export class Snapshot {
+  readonly generation: number;
+  readonly config: GatewayConfig;
+  readonly router: Router;
+  readonly routes: readonly CompiledRoute[];
+  readonly services: ReadonlyMap<string, Service<UpstreamPool>>;
+  private readonly trusted: ReadonlyMap<string, CidrSet>;
+  /** The policies that apply where no route was found: the global ones. */
+  readonly globalChain: Chain;
+  /** Requests that began on this generation and are not over. */
+  active = 0;
+  private retired = false;
+
+  /** `services` are built and not yet live. */
+  constructor(
+    generation: number,
+    config: GatewayConfig,
+    services: ReadonlyMap<string, Service<UpstreamPool>>,
+    deps: SnapshotDeps,
+  ) {
+    this.generation = generation;
+    this.config = config;
+    this.services = services;
+    this.router = createRouter(config.routes);
+    this.routes = config.routes.map((route, index) => compileRoute(route, index, config, services, deps));
+    this.trusted = new Map(config.listeners.map((l) => [l.name, createCidrSet(l.trustedProxies)]));
+    this.globalChain = compileChain([config.policies], deps.policies, { logger: deps.logger });
+  }
+
+  /** Whose forwarding fields are believed on a listener; nobody's on one that this generation no longer has. */
+  trustedProxies(listener: string): CidrSet {
+    return this.trusted.get(listener) ?? NOBODY;
+  }
+
+  /** Called when another generation took its place: it closes with its last request. */
+  retire(): void {
+    this.retired = true;
+    if (this.active === 0) this.close();
+  }
+
+  /** One request is over. */
+  release(): void {
+    this.active--;
+    if (this.retired && this.active === 0) this.close();
+  }
+
+  private close(): void {
+    for (const service of this.services.values()) service.close();
+    for (const route of this.routes) closeChain(route.chain);
+    closeChain(this.globalChain);
+  }
+}
+
+function compileRoute(
+  config: RouteConfig,
+  index: number,
+  gateway: GatewayConfig,
+  services: ReadonlyMap<string, Service<UpstreamPool>>,
+  deps: SnapshotDeps,
+): CompiledRoute {
+  const service = config.service === undefined ? null : (services.get(config.service) ?? null);
+  const serviceConfig: ServiceConfig | null = service === null ? null : service.config;
+  const rewrite = compileRewrite(config);
+  const scopes = [gateway.policies, serviceConfig?.policies ?? [], config.policies];
+  return {
+    index,
+    config,
+    name: config.name,
+    serviceName: config.service ?? '',
+    service,
+    staticReply: compileStaticReply(config),
+    rewrite,
+    host: config.rewrite?.host ?? null,
+    timeout: config.timeout ?? 0,
+    responseTimeout: serviceConfig?.timeouts.response ?? 0,
+    retry: compileRetry(config.retry),
+    chain: compileChain(scopes, deps.policies, { logger: deps.logger }),
+    metrics: deps.metrics.routeMetrics(config.name, config.service ?? ''),
+  };
+}
+
+function compileStaticReply(config: RouteConfig): StaticReply | null {
+  if (config.respond === undefined) return null;
+  const body = Buffer.from(config.respond.body);
+  let lines = '';
+  for (const [name, value] of Object.entries(config.respond.headers)) lines += fieldLine(name, value);
+  const { status } = config.respond;
+  // RFC 9110 section 8.6: no Content-Length in 1xx and 204.
+  if (status !== 204 && status >= 200) lines += `Content-Length: ${body.length}\r\n`;
+  return { status, lines, body };
+}

@@ -1,0 +1,91 @@
+/** The field names that the gateway itself acts on, as small integers found from the bytes without making a string. */
+
+/** Ids of known names; 0 is every other name. They fit a 32-bit mask, so a head can say at once which it has. */
+export const FIELD = {
+  other: 0,
+  host: 1,
+  connection: 2,
+  contentLength: 3,
+  transferEncoding: 4,
+  expect: 5,
+  upgrade: 6,
+  te: 7,
+  trailer: 8,
+  keepAlive: 9,
+  proxyConnection: 10,
+  xForwardedFor: 11,
+  xForwardedProto: 12,
+  xForwardedHost: 13,
+  xForwardedPort: 14,
+  forwarded: 15,
+  xRequestId: 16,
+  traceparent: 17,
+  proxyAuthorization: 18,
+  proxyAuthenticate: 19,
+  http2Settings: 20,
+  userAgent: 21,
+  tracestate: 22,
+} as const;
+
+const names: Record<string, number> = {
+  host: FIELD.host,
+  connection: FIELD.connection,
+  'content-length': FIELD.contentLength,
+  'transfer-encoding': FIELD.transferEncoding,
+  expect: FIELD.expect,
+  upgrade: FIELD.upgrade,
+  te: FIELD.te,
+  trailer: FIELD.trailer,
+  'keep-alive': FIELD.keepAlive,
+  'proxy-connection': FIELD.proxyConnection,
+  'x-forwarded-for': FIELD.xForwardedFor,
+  'x-forwarded-proto': FIELD.xForwardedProto,
+  'x-forwarded-host': FIELD.xForwardedHost,
+  'x-forwarded-port': FIELD.xForwardedPort,
+  forwarded: FIELD.forwarded,
+  'x-request-id': FIELD.xRequestId,
+  traceparent: FIELD.traceparent,
+  'proxy-authorization': FIELD.proxyAuthorization,
+  'proxy-authenticate': FIELD.proxyAuthenticate,
+  'http2-settings': FIELD.http2Settings,
+  'user-agent': FIELD.userAgent,
+  tracestate: FIELD.tracestate,
+};
+
+interface Candidate {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  readonly id: number;
+}
+
+const byLength: (readonly Candidate[] | undefined)[] = [];
+for (const [name, id] of Object.entries(names)) {
+  byLength[name.length] = [...(byLength[name.length] ?? []), { name, bytes: Buffer.from(name), id }];
+}
+
+/** Id of the name in `bytes[start, end)`, whatever its case. The bytes must be a token already. */
+export function fieldIdOfBytes(bytes: Uint8Array, start: number, end: number): number {
+  const candidates = byLength[end - start];
+  if (candidates === undefined) return 0;
+  next: for (let c = 0; c < candidates.length; c++) {
+    const name = candidates[c].bytes;
+    for (let i = 0; i < name.length; i++) {
+      // Setting bit 5 lowers letters and leaves digits and the hyphen as they are.
+      if ((bytes[start + i] | 0x20) !== name[i]) continue next;
+    }
+    return candidates[c].id;
+  }
+  return 0;
+}
+
+/** Id of a lower-case name, 0 when it is not one the gateway acts on. */
+export function fieldIdOfName(lowerName: string): number {
+  return names[lowerName] ?? 0;
+}
+
+/** The mask of a set of ids, for `HeadParser.seen`. */
+export function maskOf(...ids: number[]): number {
+  let mask = 0;
+  for (const id of ids) mask |= 1 << id;
+  return mask;
+}

@@ -1,0 +1,106 @@
+/** The contracts between a connection and whoever handles its requests and answers; HTTP/1 is one implementation. */
+import type { ErrorCode } from '../base/errors.ts';
+import type { HeadParser } from '../http/head-parser.ts';
+import type { ResponseParser } from '../http/response-parser.ts';
+import type { Target } from '../http/target.ts';
+
+/** What is the same for all requests of a listener. */
+export interface ListenerInfo {
+  readonly name: string;
+  readonly scheme: 'http' | 'https';
+  /** The port that clients reach, after port 0 became a real one. */
+  port: number;
+}
+
+/** Takes requests as they begin. */
+export interface RequestHandler {
+  /** A well-formed head has come. The handler sets `stream.sink` when it wants the body. */
+  onRequest(stream: ClientStream): void;
+  /** The head is refused: the handler answers, with what the stream could read of it; the connection closes after. */
+  onRefused(stream: ClientStream, code: ErrorCode, detail: string): void;
+}
+
+/** Takes what comes after the head of a request. */
+export interface RequestSink {
+  /** A view, valid during the call only when `isTransient` of the stream says so; HTTP/1 clients' bytes may be kept. */
+  onRequestBody(bytes: Buffer, start: number, end: number): void;
+  /** `trailers` are field lines, `''` when there are none. */
+  onRequestEnd(trailers: string): void;
+  /** The body is malformed, too large, or stalled. Nothing more comes. */
+  onRequestFault(code: ErrorCode, detail: string): void;
+  /** The client is gone: nothing can be answered. */
+  onClientGone(): void;
+  /** The client took what was written: more may be. */
+  onClientDrain(): void;
+}
+
+/** `writeHead` lengths below zero. */
+export const LENGTH_UNKNOWN = -1;
+
+/** One request of a client and the way to answer it. */
+export interface ClientStream {
+  sink: RequestSink | null;
+  readonly listener: ListenerInfo;
+  /** What the handler knows of the connection, kept between its requests. */
+  memo: unknown;
+  /** Address of the peer of the connection, IPv4-mapped addresses as IPv4. */
+  readonly remoteAddress: string;
+  readonly head: HeadParser;
+  readonly method: string;
+  readonly target: Target;
+  /** The target as received. */
+  readonly rawTarget: string;
+  /** `Host` as received, or the authority of an absolute target; `''` when HTTP/1.0 had none. */
+  readonly authority: string;
+  /** The authority's host, lower case, without port. */
+  readonly host: string;
+  /** 0 or 1, of HTTP/1.x. */
+  readonly minor: number;
+  /** Bytes, or `CHUNKED`. */
+  readonly bodyLength: number;
+  /** True when the client waits for `100 Continue`. */
+  readonly expectsContinue: boolean;
+  /** Bytes of body taken so far. */
+  readonly bodyReceived: number;
+  /** Writes an interim answer (1xx); ignored for HTTP/1.0. `fields` are whole lines. */
+  writeInformational(status: number, fields: string): void;
+  /**
+   * Begins the answer. `fields` are whole lines, with `Content-Length` where `length` is known; connection and coding
+   * fields are the stream's own. Nothing is on the wire before `flush` or `end`, or a body too large to wait.
+   */
+  writeHead(status: number, fields: string, length: number): void;
+  /** False when the client should be given no more until `onClientDrain`. The bytes are copied where they must be. */
+  writeBody(bytes: Buffer, start: number, end: number): boolean;
+  flush(): void;
+  /** Ends the answer. `trailers` are field lines and only sent where the framing can carry them. */
+  end(trailers: string): void;
+  /** Cuts the connection so that the client can see it. */
+  abort(): void;
+  pauseBody(): void;
+  resumeBody(): void;
+  /** The connection is not to be used again after this answer. */
+  closeAfter(): void;
+}
+
+/** Why an upstream request failed. */
+export interface UpstreamFailure {
+  readonly code: ErrorCode;
+  readonly detail: string;
+  /** True when the upstream cannot have read any of the request. */
+  readonly unsent: boolean;
+  /** True when the connection had served before and closed without a byte of answer: it was stale. */
+  readonly stale: boolean;
+}
+
+/** Takes the answer of an upstream. Views are valid during the call only. */
+export interface ResponseSink {
+  onInformational(parser: ResponseParser): void;
+  /** `length` in bytes, or below zero when unknown. 0 for answers without a body. */
+  onResponseHead(parser: ResponseParser, length: number): void;
+  onResponseBody(bytes: Buffer, start: number, end: number): void;
+  onResponseEnd(trailers: string): void;
+  onUpstreamFailed(failure: UpstreamFailure): void;
+  onUpstreamDrain(): void;
+  /** All that one read brought has been given. */
+  onReadEnd(): void;
+}

@@ -1,0 +1,301 @@
+/** One HTTP/1.1 connection to an endpoint, carrying one request at a time, read into a buffer that all of them share. */
+import { connect, type Socket } from 'node:net';
+import { Timed, type TimerWheel } from '../base/timer-wheel.ts';
+import { type BodySink, CHUNKED_DONE, CHUNKED_INVALID, ChunkedDecoder } from '../http/chunked-decoder.ts';
+import { FIELD } from '../http/field-name.ts';
+import { fieldById, hasListMember } from '../http/fields.ts';
+import { CHUNKED, INVALID_FRAMING, responseFraming, UNTIL_CLOSE } from '../http/framing.ts';
+import { HEAD_COMPLETE, NEED_MORE } from '../http/head-parser.ts';
+import { ResponseParser } from '../http/response-parser.ts';
+import type { ResponseSink, UpstreamFailure } from './stream.ts';
+
+/** Where a connection leads and what it reports to. */
+export interface UpstreamOwner {
+  readonly host: string;
+  readonly port: number;
+  readonly wheel: TimerWheel;
+  readonly now: () => number;
+  /** Milliseconds. */
+  readonly connectTimeout: number;
+  readonly idleTimeout: number;
+  onConnected(connection: UpstreamConnection): void;
+  onConnectFailed(connection: UpstreamConnection, detail: string): void;
+  /** The answer is complete and the connection may carry another request. */
+  onReleased(connection: UpstreamConnection): void;
+  onClosed(connection: UpstreamConnection): void;
+}
+
+/** Largest head of an answer, in bytes. */
+const RESPONSE_HEAD = 64 * 1024;
+/** Interim answers to one request, before it counts as an attack. */
+const MAX_INFORMATIONAL = 32;
+
+const CONNECTING = 0;
+const IDLE = 1;
+const HEAD = 2;
+const BODY = 3;
+const CLOSED = 4;
+
+/** Every upstream reads into this one: a callback is over before the next read begins (see the decision on buffers). */
+const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
+
+export class UpstreamConnection extends Timed implements BodySink {
+  private readonly owner: UpstreamOwner;
+  private readonly socket: Socket;
+  private readonly parser = new ResponseParser(RESPONSE_HEAD);
+  private decoder: ChunkedDecoder | null = null;
+  private sink: ResponseSink | null = null;
+  private phase = CONNECTING;
+  private method = '';
+  private bodyLength = 0;
+  private bodyLeft = 0;
+  private served = 0;
+  private answerBegun = false;
+  private requestDone = true;
+  private chunkedRequest = false;
+  private reusable = true;
+  private informational = 0;
+  private fault = '';
+
+  constructor(owner: UpstreamOwner) {
+    super();
+    this.owner = owner;
+    this.socket = connect({
+      host: owner.host,
+      port: owner.port,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: 60_000,
+      onread: { buffer: readBuffer, callback: (size) => this.onRead(size) },
+    });
+    this.socket.on('connect', () => this.onConnect());
+    this.socket.on('drain', () => this.sink?.onUpstreamDrain());
+    this.socket.on('end', () => this.onEnd());
+    this.socket.on('error', (error: NodeJS.ErrnoException) => {
+      this.fault = error.code ?? error.message;
+    });
+    this.socket.on('close', () => this.onClose());
+    owner.wheel.schedule(this, owner.now() + owner.connectTimeout);
+  }
+
+  private onConnect(): void {
+    this.owner.wheel.cancel(this);
+    this.phase = IDLE;
+    this.owner.onConnected(this);
+  }
+
+  /** False when the socket was destroyed but has not said so yet. */
+  get usable(): boolean {
+    return this.phase === IDLE && !this.socket.destroyed;
+  }
+
+  // The request.
+
+  /** Sends a head. `length` is that of the body to follow: 0 for none, `CHUNKED` to have it chunked. */
+  send(sink: ResponseSink, method: string, head: string, length: number): void {
+    this.owner.wheel.cancel(this);
+    this.sink = sink;
+    this.method = method;
+    this.phase = HEAD;
+    this.answerBegun = false;
+    this.informational = 0;
+    this.requestDone = length === 0;
+    this.chunkedRequest = length === CHUNKED;
+    if (length !== 0) {
+      // What has come of the body is written in this turn: let it share the head's system call.
+      this.socket.cork();
+      process.nextTick(uncork, this.socket);
+    }
+    this.socket.write(head, 'latin1');
+  }
+
+  /** False when no more should come before `onUpstreamDrain`. The bytes must stay as they are: they are not copied. */
+  sendBody(bytes: Buffer): boolean {
+    const socket = this.socket;
+    if (!this.chunkedRequest) return socket.write(bytes);
+    if (bytes.length === 0) return true;
+    socket.cork();
+    socket.write(`${bytes.length.toString(16)}\r\n`, 'latin1');
+    socket.write(bytes);
+    const more = socket.write('\r\n', 'latin1');
+    socket.uncork();
+    return more;
+  }
+
+  endBody(trailers: string): void {
+    this.requestDone = true;
+    if (this.chunkedRequest) this.socket.write(`0\r\n${trailers}\r\n`, 'latin1');
+  }
+
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.socket.resume();
+  }
+
+  /** Gives the request up: the connection cannot be used again, and its sink hears no more. */
+  abort(): void {
+    this.sink = null;
+    this.reusable = false;
+    this.socket.destroy();
+  }
+
+  /** Ends an idle connection. */
+  close(): void {
+    this.socket.destroy();
+  }
+
+  /** Called by the pool when it puts the connection aside. */
+  rest(): void {
+    this.owner.wheel.schedule(this, this.owner.now() + this.owner.idleTimeout);
+  }
+
+  // The answer.
+
+  private onRead(size: number): boolean {
+    let start = 0;
+    while (start < size) {
+      if (this.phase === HEAD) start = this.readHead(start, size);
+      else if (this.phase === BODY) start = this.readBody(start, size);
+      else {
+        // Bytes that no request asked for: whatever comes next on this connection could answer the wrong request.
+        this.reusable = false;
+        this.socket.destroy();
+        return true;
+      }
+    }
+    this.sink?.onReadEnd();
+    return true;
+  }
+
+  private readHead(start: number, end: number): number {
+    const parser = this.parser;
+    this.answerBegun = true;
+    const result = parser.execute(readBuffer, start, end);
+    if (result === NEED_MORE) return end;
+    if (result !== HEAD_COMPLETE) return this.invalid(parser.detail, end);
+    const sink = this.sink as ResponseSink;
+    const status = parser.status;
+    if (status < 200) {
+      if (status === 101) return this.invalid('101 Switching Protocols was not asked for', end);
+      if (++this.informational > MAX_INFORMATIONAL) return this.invalid('too many interim answers', end);
+      sink.onInformational(parser);
+      parser.reset();
+      return parser.consumed;
+    }
+    const length = responseFraming(parser, parser.minor, status, this.method);
+    if (length === INVALID_FRAMING) {
+      return this.invalid('Content-Length and Transfer-Encoding do not tell one certain length', end);
+    }
+    this.reusable = length !== UNTIL_CLOSE && this.keepsAlive();
+    this.bodyLength = length;
+    this.bodyLeft = length;
+    this.phase = BODY;
+    const consumed = parser.consumed;
+    if (length === CHUNKED) {
+      if (this.decoder === null) this.decoder = new ChunkedDecoder();
+      else this.decoder.reset();
+    }
+    // A complete answer with bytes after it in the same read is one to give and a connection not to keep.
+    if (length === 0 && consumed < end) this.reusable = false;
+    sink.onResponseHead(parser, length < 0 ? -1 : length);
+    if (length === 0 && this.sink !== null) this.finish('');
+    return length === 0 ? end : consumed;
+  }
+
+  private keepsAlive(): boolean {
+    const connection = fieldById(this.parser, FIELD.connection);
+    if (connection === undefined) return this.parser.minor === 1;
+    if (hasListMember(connection, 'close')) return false;
+    return this.parser.minor === 1 || hasListMember(connection, 'keep-alive');
+  }
+
+  private readBody(start: number, end: number): number {
+    if (this.bodyLength === CHUNKED) {
+      const decoder = this.decoder as ChunkedDecoder;
+      const result = decoder.execute(readBuffer, start, end, this);
+      if (this.sink === null) return end;
+      if (result === CHUNKED_INVALID) return this.invalid(decoder.detail, end);
+      if (result !== CHUNKED_DONE) return end;
+      if (decoder.consumed < end) this.reusable = false;
+      this.finish(decoder.trailers);
+      return end;
+    }
+    if (this.bodyLength === UNTIL_CLOSE) {
+      this.onBodyBytes(readBuffer, start, end);
+      return end;
+    }
+    const stop = Math.min(end, start + this.bodyLeft);
+    this.bodyLeft -= stop - start;
+    if (this.bodyLeft === 0 && stop < end) this.reusable = false;
+    this.onBodyBytes(readBuffer, start, stop);
+    if (this.bodyLeft === 0 && this.sink !== null) this.finish('');
+    return end;
+  }
+
+  onBodyBytes(bytes: Buffer, start: number, end: number): void {
+    if (this.sink !== null) this.sink.onResponseBody(bytes, start, end);
+  }
+
+  private finish(trailers: string): void {
+    const sink = this.sink as ResponseSink;
+    this.sink = null;
+    this.parser.reset();
+    this.served++;
+    if (this.reusable && this.requestDone && this.phase !== CLOSED) {
+      this.phase = IDLE;
+      this.owner.onReleased(this);
+    } else {
+      this.phase = CLOSED;
+      this.socket.destroy();
+    }
+    sink.onResponseEnd(trailers);
+  }
+
+  private invalid(detail: string, end: number): number {
+    this.fail({ code: 'upstream_invalid_response', detail, unsent: false, stale: false });
+    return end;
+  }
+
+  private fail(failure: UpstreamFailure): void {
+    const sink = this.sink;
+    this.sink = null;
+    this.reusable = false;
+    this.socket.destroy();
+    if (sink !== null) sink.onUpstreamFailed(failure);
+  }
+
+  private onEnd(): void {
+    if (this.phase === BODY && this.bodyLength === UNTIL_CLOSE && this.sink !== null) this.finish('');
+    else if (this.sink !== null) this.failReset('the upstream closed the connection');
+    else this.socket.destroy();
+  }
+
+  private failReset(detail: string): void {
+    const stale = this.served > 0 && !this.answerBegun;
+    this.fail({ code: 'upstream_reset', detail, unsent: false, stale });
+  }
+
+  private onClose(): void {
+    const phase = this.phase;
+    this.phase = CLOSED;
+    this.owner.wheel.cancel(this);
+    if (phase === CONNECTING) this.owner.onConnectFailed(this, this.fault || 'closed');
+    else {
+      this.owner.onClosed(this);
+      if (this.sink !== null) this.failReset(this.fault || 'the upstream closed the connection');
+    }
+  }
+
+  onDeadline(): void {
+    if (this.phase === CONNECTING) this.fault = 'connect timeout';
+    else if (this.phase !== IDLE) return;
+    this.socket.destroy();
+  }
+}
+
+function uncork(socket: Socket): void {
+  socket.uncork();
+}

@@ -1,0 +1,229 @@
+/** The metrics of the gateway, by the names and labels of docs/reference/metrics.md, which a test holds to this file. */
+import { ERRORS, type ErrorCode } from '../../base/errors.ts';
+import type { EventLoopLag } from '../event-loop-lag.ts';
+import { HistogramLayout } from './histogram.ts';
+import { createProcessFamilies } from './process-metrics.ts';
+import { type Cell, CellFamily, createNumberFamily, MetricRegistry, type Sample, SampledFamily } from './registry.ts';
+import { REQUEST_LABELS, ROUTE_LABELS, RouteMetrics } from './route-metrics.ts';
+import { type MetricDefinition, sampleLine } from './text-format.ts';
+
+/** Upper limits in seconds: from a proxied answer out of a neighbour's memory to the default time limit of a service. */
+export const DURATION_BOUNDS: readonly number[] = [
+  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
+];
+
+/** The route of requests that no route took. */
+export const NO_ROUTE = 'none';
+
+/** Live numbers that are asked for on scrape. */
+export interface GatewayGauges {
+  /** Requests in progress. */
+  activeRequests(): number;
+  /** The generation that serves new requests; 0 before the first. */
+  configGeneration(): number;
+  endpoints(): Iterable<{ readonly service: string; readonly endpoint: string; readonly healthy: boolean }>;
+  /** Upstream connections by state (`active`, `idle`, ...), summed up per service. */
+  connections(): Iterable<{ readonly service: string; readonly state: string; readonly count: number }>;
+  /** Lines that the logs had to drop. */
+  droppedLogLines(): number;
+}
+
+export interface GatewayMetricsDeps {
+  readonly gauges: GatewayGauges;
+  /** Portico's own version. */
+  readonly version: string;
+  readonly lag: EventLoopLag;
+  /** Milliseconds since the Unix epoch. */
+  readonly wall: () => number;
+}
+
+export interface GatewayMetrics {
+  /** Where a route counts. The same object for the same names, so that counters outlive reloads. */
+  routeMetrics(route: string, service: string): RouteMetrics;
+  /** Where requests count that no route took. */
+  readonly unrouted: RouteMetrics;
+  /** Forgets the series of every route that `keeps` refuses; for after a reload, so that renamed routes do not pile up. */
+  retainRoutes(keeps: (route: string, service: string) => boolean): void;
+  readonly errors: { count(code: ErrorCode): void };
+  readonly reloads: { count(result: 'success' | 'failure'): void };
+  /** The page of /metrics, in pieces. */
+  pieces(): Iterable<string>;
+  /** The page of /metrics. */
+  render(): string;
+  definitions(): MetricDefinition[];
+}
+
+export function createGatewayMetrics(deps: GatewayMetricsDeps): GatewayMetrics {
+  const registry = new MetricRegistry();
+  const routes = new RouteTable();
+  const unrouted = routes.get(NO_ROUTE, '');
+  addRequestFamilies(registry, routes);
+  addGaugeFamilies(registry, deps.gauges);
+  const errors = addErrorFamily(registry);
+  const reloads = addReloadFamily(registry);
+  for (const family of createProcessFamilies(deps.version, deps.lag, deps.wall)) registry.add(family);
+  return {
+    routeMetrics: (route, service) => routes.get(route, service),
+    unrouted,
+    retainRoutes: (keeps) => routes.retain((metrics) => metrics === unrouted || keeps(metrics.route, metrics.service)),
+    errors: { count: (code) => void (errors[code] ?? errors.internal_error).value++ },
+    reloads: { count: (result) => void reloads[result].value++ },
+    pieces: () => registry.pieces(),
+    render: () => registry.render(),
+    definitions: () => registry.definitions(),
+  };
+}
+
+class RouteTable {
+  readonly layout = new HistogramLayout(DURATION_BOUNDS, 1000);
+  private readonly byName = new Map<string, RouteMetrics>();
+  private ordered: RouteMetrics[] | null = null;
+
+  get(route: string, service: string): RouteMetrics {
+    const key = JSON.stringify([route, service]);
+    let metrics = this.byName.get(key);
+    if (metrics === undefined) {
+      metrics = new RouteMetrics(route, service, this.layout);
+      this.byName.set(key, metrics);
+      this.ordered = null;
+    }
+    return metrics;
+  }
+
+  retain(keeps: (metrics: RouteMetrics) => boolean): void {
+    for (const [key, metrics] of this.byName) {
+      if (!keeps(metrics)) this.byName.delete(key);
+    }
+    this.ordered = null;
+  }
+
+  sorted(): readonly RouteMetrics[] {
+    if (this.ordered === null) this.ordered = [...this.byName.values()].sort((a, b) => (a.labels < b.labels ? -1 : 1));
+    return this.ordered;
+  }
+}
+
+function addRequestFamilies(registry: MetricRegistry, routes: RouteTable): void {
+  const requests: MetricDefinition = {
+    name: 'http_requests_total',
+    type: 'counter',
+    help: 'Requests answered, or given up by the client (status 499).',
+    labels: REQUEST_LABELS,
+  };
+  registry.add({
+    definition: requests,
+    *render() {
+      for (const route of routes.sorted()) {
+        let text = '';
+        for (const series of route.sorted()) text += sampleLine(requests.name, series.labels, series.durations.count);
+        if (text !== '') yield text;
+      }
+    },
+  });
+  const durations: MetricDefinition = {
+    name: 'http_request_duration_seconds',
+    type: 'histogram',
+    help: 'Time from the first byte of a request to the end of its answer, in seconds.',
+    labels: REQUEST_LABELS,
+  };
+  registry.add({
+    definition: durations,
+    *render() {
+      for (const route of routes.sorted()) {
+        for (const series of route.sorted()) yield routes.layout.render(durations.name, series.labels, series.durations);
+      }
+    },
+  });
+  const upstream: MetricDefinition = {
+    name: 'portico_upstream_request_duration_seconds',
+    type: 'histogram',
+    help: 'The part of a request that was spent with its upstream, all tries together, in seconds.',
+    labels: ROUTE_LABELS,
+  };
+  registry.add({
+    definition: upstream,
+    *render() {
+      for (const route of routes.sorted()) {
+        if (route.upstream !== null) yield routes.layout.render(upstream.name, route.labels, route.upstream);
+      }
+    },
+  });
+}
+
+function addGaugeFamilies(registry: MetricRegistry, gauges: GatewayGauges): void {
+  registry.add(
+    createNumberFamily(
+      { name: 'http_active_requests', type: 'gauge', help: 'Requests in progress.' },
+      gauges.activeRequests,
+    ),
+  );
+  registry.add(
+    createNumberFamily(
+      { name: 'portico_config_generation', type: 'gauge', help: 'The configuration generation that serves new requests.' },
+      gauges.configGeneration,
+    ),
+  );
+  registry.add(
+    createNumberFamily(
+      {
+        name: 'portico_log_lines_dropped_total',
+        type: 'counter',
+        help: 'Log lines lost because their file or pipe did not take them.',
+      },
+      gauges.droppedLogLines,
+    ),
+  );
+  registry.add(
+    new SampledFamily(
+      {
+        name: 'portico_endpoint_healthy',
+        type: 'gauge',
+        help: '1 while the endpoint is given requests, 0 while it is marked down.',
+        labels: ['service', 'endpoint'],
+      },
+      function* (): Generator<Sample> {
+        for (const { service, endpoint, healthy } of gauges.endpoints()) {
+          yield { labels: [service, endpoint], value: healthy ? 1 : 0 };
+        }
+      },
+    ),
+  );
+  registry.add(
+    new SampledFamily(
+      {
+        name: 'portico_upstream_connections',
+        type: 'gauge',
+        help: 'Connections to the endpoints of a service, by state.',
+        labels: ['service', 'state'],
+      },
+      function* (): Generator<Sample> {
+        for (const { service, state, count } of gauges.connections()) yield { labels: [service, state], value: count };
+      },
+    ),
+  );
+}
+
+function addErrorFamily(registry: MetricRegistry): Record<string, Cell> {
+  const family = new CellFamily({
+    name: 'http_errors_total',
+    type: 'counter',
+    help: 'Requests that the gateway answered with an error of its own, by error code.',
+    labels: ['error_type'],
+  });
+  registry.add(family);
+  // Every code is there from the start, at zero: a rate over a series that appears with its first error misses that error.
+  const cells: Record<string, Cell> = Object.create(null);
+  for (const code of Object.keys(ERRORS)) cells[code] = family.cell(code);
+  return cells;
+}
+
+function addReloadFamily(registry: MetricRegistry): Record<'success' | 'failure', Cell> {
+  const family = new CellFamily({
+    name: 'portico_config_reloads_total',
+    type: 'counter',
+    help: 'Attempts to load the configuration anew, by result: success or failure.',
+    labels: ['result'],
+  });
+  registry.add(family);
+  return { success: family.cell('success'), failure: family.cell('failure') };
+}

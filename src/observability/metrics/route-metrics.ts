@@ -1,0 +1,98 @@
+/** Where the requests of one route are counted: the only metrics code that runs on every request. */
+import type { HistogramCell, HistogramLayout } from './histogram.ts';
+import { labelText } from './text-format.ts';
+
+/** Label values of `method`; anything else a client sends is `other`. */
+const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT', 'other'];
+
+const OTHER = METHODS.length - 1;
+
+/** Above the highest status, so that a method and a status make one small integer. */
+const STATUS_SPAN = 1000;
+
+/** Series of one route beyond which further combinations of method and status count as status `other`. */
+const MAX_SERIES = 256;
+
+export const ROUTE_LABELS: readonly string[] = ['route', 'service'];
+export const REQUEST_LABELS: readonly string[] = [...ROUTE_LABELS, 'method', 'status'];
+
+/** Requests of one method and status: their durations, and so their number too. */
+interface Series {
+  readonly labels: string;
+  readonly durations: HistogramCell;
+}
+
+export class RouteMetrics {
+  readonly route: string;
+  readonly service: string;
+  /** Durations of upstream exchanges; null until the first. */
+  upstream: HistogramCell | null = null;
+  private readonly layout: HistogramLayout;
+  private readonly series = new Map<number, Series>();
+  private lastMethod = '';
+  private lastStatus = -1;
+  private lastCell: HistogramCell | null = null;
+
+  constructor(route: string, service: string, layout: HistogramLayout) {
+    this.route = route;
+    this.service = service;
+    this.layout = layout;
+  }
+
+  /**
+   * Counts one finished request. `status` is what the client received, or would have (499 when it left); `durationMs`
+   * is from the first byte of the head to the end of the answer, `upstreamMs` the upstream's part, -1 when none was asked.
+   */
+  record(method: string, status: number, durationMs: number, upstreamMs: number): void {
+    const last = this.lastCell;
+    if (last !== null && status === this.lastStatus && method === this.lastMethod) last.observe(durationMs);
+    else this.find(method, status).observe(durationMs);
+    if (upstreamMs < 0) return;
+    if (this.upstream === null) this.upstream = this.layout.createCell();
+    this.upstream.observe(upstreamMs);
+  }
+
+  /** The labels of the upstream series. */
+  get labels(): string {
+    return labelText(ROUTE_LABELS, [this.route, this.service]);
+  }
+
+  /** All series, in the order of their labels. */
+  sorted(): Series[] {
+    return [...this.series.values()].sort((a, b) => (a.labels < b.labels ? -1 : 1));
+  }
+
+  private find(method: string, status: number): HistogramCell {
+    const index = methodIndex(method);
+    const known = status >= 100 && status < 600 && Number.isInteger(status) ? status : 0;
+    const series = this.series.get(index * STATUS_SPAN + known) ?? this.create(index, known);
+    // Only a method of the short list is kept: a client's own long word would stay in memory with the request it came in.
+    if (index !== OTHER) {
+      this.lastMethod = METHODS[index];
+      this.lastStatus = status;
+      this.lastCell = series.durations;
+    }
+    return series.durations;
+  }
+
+  private create(index: number, status: number): Series {
+    if (status !== 0 && this.series.size >= MAX_SERIES) {
+      return this.series.get(index * STATUS_SPAN) ?? this.create(index, 0);
+    }
+    const text = status === 0 ? 'other' : String(status);
+    const series: Series = {
+      labels: labelText(REQUEST_LABELS, [this.route, this.service, METHODS[index], text]),
+      durations: this.layout.createCell(),
+    };
+    this.series.set(index * STATUS_SPAN + status, series);
+    return series;
+  }
+}
+
+function methodIndex(method: string): number {
+  // The most frequent first: most comparisons end at the length.
+  if (method === 'GET') return 0;
+  if (method === 'POST') return 2;
+  const index = METHODS.indexOf(method);
+  return index < 0 ? OTHER : index;
+}

@@ -1,0 +1,71 @@
+/** The policies of one route, compiled once per generation into flat lists, and the loops that run them. */
+import { PHASES, type Phase } from './phases.ts';
+import type { Policy, PolicyExchange, PolicyHooks, PolicyServices, Reply } from './policy.ts';
+
+/** One use of a policy in the config. */
+export interface PolicyUse {
+  readonly name: string;
+  readonly options: unknown;
+}
+
+export interface ChainLink {
+  readonly name: string;
+  readonly phase: Phase;
+  readonly hooks: PolicyHooks;
+}
+
+export interface Chain {
+  /** All links in the order of phases. */
+  readonly links: readonly ChainLink[];
+  readonly onRequest: readonly PolicyHooks[];
+  readonly onResponse: readonly PolicyHooks[];
+  readonly onEnd: readonly PolicyHooks[];
+}
+
+/**
+ * Compiles the chain of a route from the uses that apply to it, widest first (global, service, route). A policy named
+ * in several places applies once, with the options of the narrowest. Throws for a name that `policies` does not have:
+ * config was to refuse it.
+ */
+export function compileChain(
+  scopes: readonly (readonly PolicyUse[])[],
+  policies: ReadonlyMap<string, Policy>,
+  services: PolicyServices,
+): Chain {
+  const uses = new Map<string, unknown>();
+  for (const scope of scopes) for (const { name, options } of scope) uses.set(name, options);
+  const links: ChainLink[] = [];
+  for (const [name, options] of uses) {
+    const policy = policies.get(name);
+    if (policy === undefined) throw new Error(`there is no policy "${name}"`);
+    links.push({ name, phase: policy.phase, hooks: policy.create(options, services) });
+  }
+  links.sort((a, b) => PHASES.indexOf(a.phase) - PHASES.indexOf(b.phase));
+  const hooks = links.map((link) => link.hooks);
+  return {
+    links,
+    onRequest: hooks.filter((hook) => hook.onRequest !== undefined),
+    onResponse: hooks.filter((hook) => hook.onResponse !== undefined),
+    onEnd: hooks.filter((hook) => hook.onEnd !== undefined),
+  };
+}
+
+/** Runs the request's side from link `from` on; synchronous until a policy answers with a promise. */
+export function runRequest(
+  hooks: readonly PolicyHooks[],
+  exchange: PolicyExchange,
+  from = 0,
+): Reply | undefined | Promise<Reply | undefined> {
+  for (let i = from; i < hooks.length; i++) {
+    const result = hooks[i].onRequest?.(exchange);
+    if (result === undefined) continue;
+    if (result instanceof Promise) return result.then((reply) => reply ?? runRequest(hooks, exchange, i + 1));
+    return result;
+  }
+  return undefined;
+}
+
+/** Tells every link of a chain that its generation is over. */
+export function closeChain(chain: Chain): void {
+  for (const link of chain.links) link.hooks.close?.();
+}

@@ -1,0 +1,13 @@
+/** The phases of a request, in the order in which they happen; `docs/life-of-a-request.md` draws the same. */
+
+/**
+ * - `edge`: before anything is decided about the caller.
+ * - `guard`: who may call (CORS, addresses, authentication, authorization).
+ * - `meter`: how much (rates, quotas, concurrency).
+ * - `shape`: what the upstream gets (validation, header and body changes).
+ * - `recall`: answers without the upstream (cache, mock, aggregation).
+ * - `answer`: what the client gets (header and body changes, compression).
+ */
+export const PHASES = ['edge', 'guard', 'meter', 'shape', 'recall', 'answer'] as const;
+
+export type Phase = (typeof PHASES)[number];

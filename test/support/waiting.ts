@@ -1,0 +1,40 @@
+/** Waiting for events with a bound: conditions are looked at again whenever something happened, never by polling. */
+
+/** How long a test waits for anything before it fails, in milliseconds. */
+export const PATIENCE = 5_000;
+
+export class Signal {
+  private readonly waiters = new Set<() => void>();
+
+  /** Says that something happened. */
+  notify(): void {
+    for (const waiter of [...this.waiters]) waiter();
+  }
+
+  /** Resolves with the first value of `look` that is neither undefined nor false; `what` names it in the failure. */
+  until<T>(look: () => T | undefined | false, what: string | (() => string), patience = PATIENCE): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const stop = (): void => {
+        clearTimeout(timer);
+        this.waiters.delete(again);
+      };
+      const timer = setTimeout(() => {
+        stop();
+        reject(new Error(`waited ${patience} ms in vain for ${typeof what === 'string' ? what : what()}`));
+      }, patience);
+      const again = (): void => {
+        const value = look();
+        if (value === undefined || value === false) return;
+        stop();
+        resolve(value);
+      };
+      this.waiters.add(again);
+      again();
+    });
+  }
+}
+
+/** Lets everything that is ready in the event loop happen, so that a piece just written is read on its own. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
