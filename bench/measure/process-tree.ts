@@ -67,15 +67,25 @@ export function cpuTimeOf(root: number): CpuTime {
   return { user: user / TICKS_PER_SECOND, system: system / TICKS_PER_SECOND };
 }
 
-/** Memory of the process and its descendants in bytes: proportional shares, so forked workers are not counted twice. */
+function kibibytes(text: string, name: string): number {
+  const line = text.indexOf(`\n${name}:`);
+  return line < 0 ? 0 : Number.parseInt(text.slice(line + name.length + 2), 10);
+}
+
+/**
+ * Memory of the process and its descendants in bytes: what they hold of their own, where pages that forked workers share
+ * count once, and the program's file pages once. Plain proportional shares would not do: a program's share shrinks
+ * with every unrelated process that runs the same binary, as the Node peers do.
+ */
 export function memoryOf(root: number): number {
-  let kibibytes = 0;
+  let own = 0;
+  let file = 0;
   for (const pid of processTree(root)) {
-    const share = /^Pss:\s+(\d+) kB$/m.exec(readOrEmpty(`/proc/${pid}/smaps_rollup`));
-    const resident = share ?? /^VmRSS:\s+(\d+) kB$/m.exec(readOrEmpty(`/proc/${pid}/status`));
-    kibibytes += Number(resident?.[1] ?? 0);
+    const shares = readOrEmpty(`/proc/${pid}/smaps_rollup`);
+    own += kibibytes(shares, 'Pss_Anon') + kibibytes(shares, 'Pss_Shmem');
+    file = Math.max(file, kibibytes(readOrEmpty(`/proc/${pid}/status`), 'RssFile'));
   }
-  return kibibytes * 1024;
+  return (own + file) * 1024;
 }
 
 /** Seconds that a core has spent busy (everything but idle and waiting for a disk) since boot. */

@@ -96,7 +96,7 @@ async function run(bench: Bench): Promise<Result> {
     loads: [`taskset -c ${bench.cores.client} node bench/clients/idle.ts PORT ${wanted}`],
     subjects: findings.map(({ subject }) => recordSubject(bench, subject)),
     notes: [
-      "Memory is the proportional set size of all processes of the proxy; the kernel's socket buffers are in nobody's figure.",
+      "Memory is that of all processes of the proxy, shared pages counted once; the kernel's socket buffers are in nobody's figure.",
       'One round each: "before" is after a warm-up of 100 connections and three calm seconds.',
       ...notes,
     ],

@@ -68,7 +68,7 @@ async function run(bench: Bench, name: string, direction: Direction): Promise<Re
     notes: [
       'MiB/s is bounded by wrk and the origin on their one core: CPU for a GiB is the figure to compare.',
       'An upload that had not been answered when the round ended is not counted, though its CPU is.',
-      'Memory is the proportional set size of all processes of the proxy, sampled four times a second.',
+      'Memory is that of all processes of the proxy, shared pages counted once, sampled four times a second.',
       ...remarksOn(rounds),
       ...notes,
     ],

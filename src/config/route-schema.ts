@@ -56,7 +56,8 @@ const retryConditionSchema = z
   .transform((value, context): string => {
     const text = String(value);
     if (text === 'connect-failure' || text === 'reset' || /^[45][0-9]{2}$/.test(text)) return text;
-    return refuse(context, 'is not a reason to retry: connect-failure, reset or a status from 400 to 599', 'unknown_name');
+    const known = ['connect-failure', 'reset'];
+    return refuse(context, 'is not a reason to retry: connect-failure, reset or a status from 400 to 599', known);
   });
 
 const retrySchema = z.strictObject({

@@ -92,9 +92,10 @@ export const patternSchema = z
   })
   .meta({ kind: 'regular expression' });
 
-/** Records a refusal on the value being transformed. */
-export function refuse(context: z.core.$RefinementCtx, message: string, finding?: string): never {
-  context.addIssue({ code: 'custom', message, params: { finding } });
+/** Records a refusal on the value being transformed; `known` are the names among which the nearest is suggested. */
+export function refuse(context: z.core.$RefinementCtx, message: string, known?: readonly string[]): never {
+  const params = known === undefined ? {} : { finding: 'unknown_name', known };
+  context.addIssue({ code: 'custom', message, params });
   return z.NEVER;
 }
 

@@ -5,6 +5,7 @@ import { type Entry, fileStart, type Place, type SourceTree, type ValuePath } fr
 import { hasReference, referencedFiles, SubstitutionError, type SubstitutionSources, substitute } from './substitution.ts';
 
 const maxDepth = 64;
+const maxMaps = 200_000;
 
 /** What a module exported, the modules that were read for it, and why it could not be run. */
 export interface ModuleResult {
@@ -70,23 +71,28 @@ export function filesReferencedBy(value: unknown, directory: string): string[] {
 /** Builds the tree of plain values and fills in their references; every place is the file's beginning. */
 export function readValue(value: unknown, sources: SubstitutionSources): SourceTree {
   const tree: SourceTree = { root: undefined, entries: new WeakMap(), start: fileStart, problems: [], secrets: new Set() };
-  tree.root = copy(value, [], undefined, tree, sources);
+  tree.root = copy(value, [], undefined, { tree, sources, values: 0 });
   return tree;
 }
 
-function copy(
-  value: unknown,
-  path: ValuePath,
-  entry: Entry | undefined,
-  tree: SourceTree,
-  sources: SubstitutionSources,
-): unknown {
-  if (typeof value === 'string' && hasReference(value)) return fill(value, path, entry, tree, sources);
+interface Copying {
+  tree: SourceTree;
+  sources: SubstitutionSources;
+  values: number;
+}
+
+function copy(value: unknown, path: ValuePath, entry: Entry | undefined, copying: Copying): unknown {
+  const { tree } = copying;
+  if (typeof value === 'string' && hasReference(value)) return fill(value, path, entry, copying);
   const isList = Array.isArray(value);
   // Functions and instances of classes are handed on as they are: a policy's schema may want them.
   if (!isList && !isPlain(value)) return value;
-  if (path.length > maxDepth) {
-    tree.problems.push({ code: 'too_deep', message: `nested deeper than ${maxDepth} levels`, place: fileStart, path });
+  copying.values += 1;
+  if (copying.values > maxMaps) return undefined;
+  if (path.length > maxDepth || copying.values === maxMaps) {
+    const code = copying.values === maxMaps ? 'file_too_large' : 'too_deep';
+    const limit = code === 'too_deep' ? `nested deeper than ${maxDepth} levels` : `more than ${maxMaps} maps and lists`;
+    tree.problems.push({ code, message: `${limit}: does a value hold itself?`, place: fileStart, path });
     return undefined;
   }
   const result = (isList ? [] : {}) as Record<string | number, unknown>;
@@ -97,19 +103,13 @@ function copy(
     const step = isList ? Number(key) : key;
     const own: Entry = { key: fileStart, value: fileStart };
     entries.set(step, own);
-    const filled = copy(inner, [...path, step], own, tree, sources);
+    const filled = copy(inner, [...path, step], own, copying);
     Object.defineProperty(result, step, { value: filled, writable: true, enumerable: true, configurable: true });
   }
   return result;
 }
 
-function fill(
-  text: string,
-  path: ValuePath,
-  entry: Entry | undefined,
-  tree: SourceTree,
-  sources: SubstitutionSources,
-): string {
+function fill(text: string, path: ValuePath, entry: Entry | undefined, { tree, sources }: Copying): string {
   try {
     const result = substitute(text, sources);
     for (const secret of result.secrets) tree.secrets.add(secret);

@@ -11,10 +11,10 @@ import type { ClientStream, RequestHandler } from '../net/stream.ts';
 import { type PoolOptions, UpstreamPool } from '../net/upstream-pool.ts';
 import { type AccessEntry, type AccessLog, createAccessLog } from '../observability/access-log.ts';
 import { createEventLoopLag, type EventLoopLag } from '../observability/event-loop-lag.ts';
-import { createHealthWindow, type HealthWindow } from '../observability/health-window.ts';
+import { HealthWindow } from '../observability/health-window.ts';
 import { createGatewayMetrics, type GatewayMetrics } from '../observability/metrics/gateway-metrics.ts';
 import type { RouteMetrics } from '../observability/metrics/route-metrics.ts';
-import { createRequestIds } from '../observability/request-id.ts';
+import { createRequestIdSource } from '../observability/request-id.ts';
 import type { Policy } from '../pipeline/policy.ts';
 import { createServices } from '../upstream/create-services.ts';
 import { probeHttp } from '../upstream/health/http-probe.ts';
@@ -62,9 +62,9 @@ export class Gateway implements RequestHandler, ExchangeContext {
     this.logger = deps.logger;
     this.random = deps.random;
     this.date = new DateHeader(deps.clock);
-    this.newRequestId = createRequestIds(deps.clock);
-    this.lag = createEventLoopLag();
-    this.window = createHealthWindow(deps.clock);
+    this.newRequestId = createRequestIdSource(deps.clock);
+    this.lag = createEventLoopLag(deps.clock, deps.timers);
+    this.window = new HealthWindow(deps.clock);
     this.metrics = createGatewayMetrics({
       gauges: {
         activeRequests: () => this.active,
@@ -238,9 +238,18 @@ export class Gateway implements RequestHandler, ExchangeContext {
     for (const listener of this.listeners) listener.destroy();
     this.state = 'stopped';
     this.snapshot?.retire();
-    this.lag.stop();
+    this.lag.close();
     await this.accessLog?.close();
     return cut;
+  }
+
+  /** Ends everything at once: for a start that failed half-way. */
+  abandon(): void {
+    for (const listener of this.listeners) listener.destroy();
+    this.state = 'stopped';
+    this.snapshot?.retire();
+    this.lag.close();
+    void this.accessLog?.close();
   }
 
   private pause(milliseconds: number): Promise<void> {

@@ -51,7 +51,9 @@ class Gateway {
 }
 
 const users = (generation: Generation): Service<FakePool> => generation.get('users')!;
-const close = (generation: Generation): void => generation.forEach((service) => service.close());
+const close = (generation: Generation): void => {
+  for (const service of generation.values()) service.close();
+};
 
 function failFive(service: Service<FakePool>, index = 0): void {
   for (let i = 0; i < 5; i++) service.onFailure(service.endpoints[index], 'connect-failure');

@@ -1,0 +1,77 @@
+/** What every command is made of, and the way each reads its arguments. */
+import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { OperatorError } from '../base/errors.ts';
+
+export interface CommandIo {
+  out(text: string): void;
+  error(text: string): void;
+  readonly env: NodeJS.ProcessEnv;
+  readonly cwd: string;
+}
+
+export interface Command {
+  readonly name: string;
+  /** One line for the list of commands. */
+  readonly summary: string;
+  /** The arguments as they are typed, after the name. */
+  readonly usage: string;
+  /** Every option, with a line for people. */
+  readonly options: readonly CommandOption[];
+  /** Answers the exit status. */
+  run(args: readonly string[], io: CommandIo): Promise<number>;
+}
+
+export interface CommandOption {
+  /** Long name without dashes. */
+  readonly name: string;
+  readonly short?: string;
+  /** What the value is called; a flag when absent. */
+  readonly value?: string;
+  readonly repeated?: boolean;
+  readonly help: string;
+}
+
+export interface ParsedArgs {
+  /** The value of an option that was given once. */
+  text(name: string): string | undefined;
+  flag(name: string): boolean;
+  /** All values of a repeated option. */
+  list(name: string): string[];
+  readonly positionals: readonly string[];
+}
+
+/** Reads the arguments of a command; throws OperatorError, naming what is wrong, on one that it does not know. */
+export function parseCommandArgs(command: Command, args: readonly string[]): ParsedArgs {
+  const options: NonNullable<ParseArgsConfig['options']> = {};
+  for (const option of command.options) {
+    options[option.name] = {
+      type: option.value === undefined ? 'boolean' : 'string',
+      ...(option.short === undefined ? {} : { short: option.short }),
+      ...(option.repeated === true ? { multiple: true } : {}),
+    };
+  }
+  let parsed: { values: Record<string, unknown>; positionals: string[] };
+  try {
+    parsed = parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
+  } catch (error) {
+    throw new OperatorError(`${(error as Error).message}\nSee: portico ${command.name} --help`);
+  }
+  const { values } = parsed;
+  return {
+    text: (name) => values[name] as string | undefined,
+    flag: (name) => values[name] === true,
+    list: (name) => (values[name] as string[] | undefined) ?? [],
+    positionals: parsed.positionals,
+  };
+}
+
+/** The page of `portico COMMAND --help`. */
+export function helpOf(command: Command): string {
+  const rows = [...command.options, { name: 'help', help: 'this page' } as CommandOption].map((option) => {
+    const short = option.short === undefined ? '    ' : `-${option.short}, `;
+    return [`  ${short}--${option.name}${option.value === undefined ? '' : ` ${option.value}`}`, option.help] as const;
+  });
+  const width = Math.max(...rows.map(([left]) => left.length)) + 2;
+  const lines = rows.map(([left, help]) => left.padEnd(width) + help);
+  return `portico ${command.name} ${command.usage}\n\n${command.summary}\n\n${lines.join('\n')}\n`;
+}

@@ -1,0 +1,48 @@
+/** How commands find and read the config file, and show what is wrong with it. */
+import { OperatorError } from '../base/errors.ts';
+import { findConfigFile } from '../config/find-file.ts';
+import type { Finding } from '../config/finding.ts';
+import { type LoadResult, loadConfig } from '../config/load.ts';
+import type { PolicySchemas } from '../config/policy-schemas.ts';
+import { builtInPolicies } from '../gateway/built-in-policies.ts';
+import type { CommandIo, CommandOption, ParsedArgs } from './command.ts';
+
+export const CONFIG_OPTION: CommandOption = {
+  name: 'config',
+  short: 'c',
+  value: 'FILE',
+  help: 'the configuration; default: portico.yaml, .yml, .json or portico.config.ts in the working directory',
+};
+
+/** The built-in policies as config wants to see them. */
+export const policySchemas: PolicySchemas = {
+  names: () => [...builtInPolicies.keys()],
+  schemaOf: (name) => builtInPolicies.get(name)?.schema,
+};
+
+/** The file that `-c` names or that stands in the working directory; throws OperatorError when there is none. */
+export function configFile(args: ParsedArgs, io: CommandIo): string {
+  const named = args.text('config');
+  if (named !== undefined) return named;
+  const found = findConfigFile(io.cwd);
+  if (found === null) {
+    throw new OperatorError(
+      'no configuration: give one with -c FILE, or put portico.yaml here ("portico init" writes one to start from)',
+    );
+  }
+  return found;
+}
+
+export function readConfig(file: string, io: CommandIo): Promise<LoadResult> {
+  return loadConfig(file, { policies: policySchemas, env: io.env });
+}
+
+/** `FILE:LINE:COLUMN: error CODE: message`, one finding a line. */
+export function textOfFindings(findings: readonly Finding[]): string {
+  return findings
+    .map(({ file, line, column, severity, code, message, suggestion }) => {
+      const hint = suggestion === undefined ? '' : ` (${suggestion})`;
+      return `${file}:${line}:${column}: ${severity} ${code}: ${message}${hint}\n`;
+    })
+    .join('');
+}

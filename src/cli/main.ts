@@ -1,0 +1,62 @@
+/** The command line: finds the command, runs it, and turns what goes wrong into a line and an exit status. */
+import { nearestOf } from '../base/nearest.ts';
+import { OperatorError } from '../base/errors.ts';
+import { checkCommand } from './check.ts';
+import { type Command, type CommandIo, helpOf } from './command.ts';
+import { demoCommand } from './demo.ts';
+import { explainCommand } from './explain.ts';
+import { initCommand } from './init.ts';
+import { routesCommand } from './routes.ts';
+import { startCommand } from './start.ts';
+import { versionCommand } from './version.ts';
+
+/** Every command, in the order in which help shows them. */
+export const commands: readonly Command[] = [
+  startCommand,
+  checkCommand,
+  explainCommand,
+  routesCommand,
+  initCommand,
+  demoCommand,
+  versionCommand,
+];
+
+const processIo: CommandIo = {
+  out: (text) => void process.stdout.write(text),
+  error: (text) => void process.stderr.write(text),
+  env: process.env,
+  cwd: process.cwd(),
+};
+
+function overview(): string {
+  const width = Math.max(...commands.map(({ name }) => name.length)) + 2;
+  const rows = commands.map(({ name, summary }) => `  ${name.padEnd(width)}${summary}`);
+  return `portico COMMAND [options]\n\n${rows.join('\n')}\n\nportico COMMAND --help tells more.\n`;
+}
+
+/** Runs one command line; answers the exit status: 0, 1 for what went wrong, 2 for a line that was not understood. */
+export async function main(args: readonly string[], io: CommandIo = processIo): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    io.out(overview());
+    return name === undefined ? 2 : 0;
+  }
+  const wanted = name === '--version' || name === '-v' ? 'version' : name;
+  const command = commands.find((candidate) => candidate.name === wanted);
+  if (command === undefined) {
+    const near = nearestOf(name, commands.map((candidate) => candidate.name));
+    io.error(`portico: there is no command "${name}"${near === null ? '' : `; did you mean "${near}"?`}\n${overview()}`);
+    return 2;
+  }
+  if (rest.includes('--help') || rest.includes('-h')) {
+    io.out(helpOf(command));
+    return 0;
+  }
+  try {
+    return await command.run(rest, io);
+  } catch (error) {
+    if (!(error instanceof OperatorError)) throw error;
+    io.error(`portico: ${error.message}\n`);
+    return 1;
+  }
+}

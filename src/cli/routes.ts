@@ -1,0 +1,54 @@
+/** `portico routes`: the table of routes in the order in which they are considered. */
+import { OperatorError } from '../base/errors.ts';
+import type { RouteConfig } from '../config/model.ts';
+import { createRouter } from '../router/router.ts';
+import { type Command, parseCommandArgs } from './command.ts';
+import { CONFIG_OPTION, configFile, readConfig, textOfFindings } from './config-file.ts';
+
+export const routesCommand: Command = {
+  name: 'routes',
+  summary: 'Prints the routes in the order of precedence.',
+  usage: '-c FILE [--json]',
+  options: [CONFIG_OPTION, { name: 'json', help: 'the table as one JSON object' }],
+  async run(args, io) {
+    const parsed = parseCommandArgs(routesCommand, args);
+    const { config, findings } = await readConfig(configFile(parsed, io), io);
+    if (config === null) throw new OperatorError(`the file has errors\n${textOfFindings(findings)}`);
+    const ordered = createRouter(config.routes).table().map((index) => config.routes[index]);
+    const rows = ordered.map((route) => ({
+      route: route.name,
+      priority: route.priority,
+      methods: route.match.methods ?? [],
+      hosts: route.match.hosts ?? [],
+      path: pathOf(route),
+      target: route.service ?? `respond ${route.respond?.status}`,
+    }));
+    if (parsed.flag('json')) io.out(`${JSON.stringify({ routes: rows })}\n`);
+    else io.out(tableOf(rows));
+    return 0;
+  },
+};
+
+function pathOf({ match }: RouteConfig): string {
+  if (match.path !== undefined) return match.path;
+  if (match.pathPrefix !== undefined) return match.pathPrefix === '/' ? '/*' : `${match.pathPrefix}/*`;
+  return match.pathRegex === undefined ? '-' : `~ ${match.pathRegex}`;
+}
+
+type Row = { route: string; priority: number; methods: string[]; hosts: string[]; path: string; target: string };
+
+function tableOf(rows: readonly Row[]): string {
+  const cells = [
+    ['ROUTE', 'PRIORITY', 'METHODS', 'HOSTS', 'PATH', 'TARGET'],
+    ...rows.map((row) => [
+      row.route,
+      String(row.priority),
+      row.methods.join(',') || '*',
+      row.hosts.join(',') || '*',
+      row.path,
+      row.target,
+    ]),
+  ];
+  const widths = cells[0].map((_, column) => Math.max(...cells.map((line) => line[column].length)));
+  return cells.map((line) => `${line.map((cell, i) => cell.padEnd(widths[i])).join('  ').trimEnd()}\n`).join('');
+}

@@ -1,0 +1,115 @@
+/** `portico start`: runs the gateway until it is told to stop, and changes it when its file does. */
+import { resolve } from 'node:path';
+import { systemTimers } from '../base/clock.ts';
+import { OperatorError } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import type { GatewayConfig } from '../config/model.ts';
+import { watchFiles } from '../config/watch.ts';
+import { formatAddress } from '../gateway/picture.ts';
+import { createLogger } from '../observability/logger.ts';
+import { type Command, parseCommandArgs } from './command.ts';
+import { CONFIG_OPTION, configFile, readConfig, textOfFindings } from './config-file.ts';
+import { type Server, serve } from './serve.ts';
+
+export const startCommand: Command = {
+  name: 'start',
+  summary: 'Runs the gateway. SIGTERM and SIGINT drain and stop it, SIGHUP reloads the file, SIGUSR1 reopens the logs.',
+  usage: '-c FILE [--watch]',
+  options: [CONFIG_OPTION, { name: 'watch', help: 'reload when the file changes' }],
+  async run(args, io) {
+    const parsed = parseCommandArgs(startCommand, args);
+    const file = resolve(io.cwd, configFile(parsed, io));
+    const loaded = await readConfig(file, io);
+    if (loaded.config === null) {
+      io.error(textOfFindings(loaded.findings));
+      return 1;
+    }
+    const logger = createLogger({ level: loaded.config.logging.level });
+    const server = await startServing(loaded.config, logger);
+    const reload = createReload(server, file, io, logger);
+    process.on('SIGHUP', () => reload('signal'));
+    process.on('SIGUSR1', () => server.gateway.reopenLogs());
+    const watcher = parsed.flag('watch')
+      ? watchFiles(loaded.files, () => reload('file'), { timers: systemTimers })
+      : null;
+    await untilStopped(server, logger);
+    watcher?.close();
+    return 0;
+  },
+};
+
+/** Starts a gateway and says where it listens, one line per listener. */
+export async function startServing(config: GatewayConfig, logger: Logger): Promise<Server> {
+  let server: Server;
+  try {
+    server = await serve(config, logger);
+  } catch (error) {
+    throw new OperatorError(`could not start: ${(error as Error).message}`);
+  }
+  for (const { name, host, port } of server.addresses) {
+    logger.announce('listening', { listener: name, address: formatAddress(host, port) });
+  }
+  if (server.admin !== null) {
+    logger.announce('listening', { listener: 'admin', address: formatAddress(server.admin.host, server.admin.port) });
+  }
+  return server;
+}
+
+/** One reload at a time; what comes meanwhile makes one more after it. */
+function createReload(
+  server: Server,
+  file: string,
+  io: Parameters<Command['run']>[1],
+  logger: Logger,
+): (cause: string) => void {
+  let running = false;
+  let again: string | null = null;
+  const run = async (cause: string): Promise<void> => {
+    const { gateway } = server;
+    try {
+      const { config, findings } = await readConfig(file, io);
+      if (config === null) {
+        gateway.metrics.reloads.count('failure');
+        logger.error('reload refused: the file has errors; the running configuration stays', { cause, findings });
+        return;
+      }
+      const changed = await gateway.apply(config);
+      gateway.metrics.reloads.count('success');
+      logger.info(changed ? 'reloaded' : 'reload: nothing changed', { cause, generation: gateway.generation });
+    } catch (error) {
+      gateway.metrics.reloads.count('failure');
+      logger.error('reload failed; the running configuration stays', { cause, error });
+    }
+  };
+  return (cause) => {
+    if (running) {
+      again = cause;
+      return;
+    }
+    running = true;
+    void run(cause).then(() => {
+      running = false;
+      const next = again;
+      again = null;
+      if (next !== null) createReload(server, file, io, logger)(next);
+    });
+  };
+}
+
+/** Resolves after SIGTERM or SIGINT and the drain that follows. */
+export function untilStopped(server: Server, logger: Logger): Promise<void> {
+  return new Promise((done) => {
+    let stopping = false;
+    const stop = (signal: NodeJS.Signals): void => {
+      if (stopping) return;
+      stopping = true;
+      logger.info('draining', { signal });
+      void server.stop().then((cut) => {
+        logger.info('stopped', { cut_requests: cut });
+        done();
+      });
+    };
+    process.on('SIGTERM', stop);
+    process.on('SIGINT', stop);
+  });
+}

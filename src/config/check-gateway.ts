@@ -1,0 +1,107 @@
+/** Checks across values that no schema of one value can make: references between them, contradictions, and lint. */
+import type { z } from 'zod';
+import { formatAddress, isLoopback } from '../base/address.ts';
+import { checkRoutes } from './check-routes.ts';
+import { checkServices } from './check-services.ts';
+import type { Report } from './findings.ts';
+import type { ListenerConfig, RouteConfig, ServiceConfig } from './model.ts';
+import type { GatewaySchema } from './schema.ts';
+import type { ValuePath } from './source-tree.ts';
+
+/** What a check is given beside the values. */
+export interface CheckContext {
+  /** The whole file as it was written, also what is wrong in it. */
+  raw: unknown;
+  /** What the file has at the place of a value under check, right or wrong; undefined for nothing. */
+  written(path: ValuePath): unknown;
+  report(report: Report): void;
+}
+
+type Parsed = z.output<GatewaySchema>;
+
+/** Runs every check. `config` may lack what the schema refused; nothing is said of what is missing for that reason. */
+export function checkGateway(config: Parsed, context: CheckContext): void {
+  checkNames('listeners', config.listeners, context);
+  checkNames('services', config.services, context);
+  checkNames('routes', config.routes, context);
+  checkAddresses(config, context);
+  checkAdmin(config.admin, context);
+  checkShutdown(config, context);
+  config.listeners.forEach((listener, index) => checkListener(listener, index, context));
+  checkServices(config, context);
+  checkRoutes(config, context);
+}
+
+function checkNames(
+  list: 'listeners' | 'services' | 'routes',
+  items: readonly (ListenerConfig | ServiceConfig | RouteConfig)[],
+  context: CheckContext,
+): void {
+  const first = new Map<string, number>();
+  items.forEach((item, index) => {
+    const before = first.get(item.name);
+    if (before === undefined) first.set(item.name, index);
+    else {
+      const message = `the name is taken: \`${list}[${before}]\` has it already`;
+      context.report({ severity: 'error', code: 'duplicate_name', path: [list, index, 'name'], message });
+    }
+  });
+}
+
+function checkAddresses(config: Parsed, context: CheckContext): void {
+  const taken = new Map<string, string>();
+  const look = (address: ListenerConfig['address'], path: ValuePath, owner: string): void => {
+    if (address.port === 0) return;
+    const key = formatAddress(address);
+    const before = taken.get(key) ?? taken.get(`:${address.port}`);
+    if (before === undefined) taken.set(key, owner);
+    else {
+      const message = `the address is taken: ${before} listens on it`;
+      context.report({ severity: 'error', code: 'duplicate_address', path, message });
+    }
+  };
+  config.listeners.forEach((listener, index) => look(listener.address, ['listeners', index, 'address'], `\`listeners[${index}]\``));
+  if (config.admin !== false) look(config.admin.address, ['admin', 'address'], 'the admin listener');
+}
+
+function checkAdmin(admin: Parsed['admin'], context: CheckContext): void {
+  if (admin === false) return;
+  if (admin.token === undefined) {
+    if (isLoopback(admin.address.host) || context.written(['admin', 'token']) !== undefined) return;
+    context.report({
+      severity: 'error',
+      code: 'admin_without_token',
+      path: ['admin', 'address'],
+      message: 'the admin listener is not on loopback and has no `token`: anybody who reaches it could use it',
+    });
+  } else if (admin.token.length < 16) {
+    context.report({
+      severity: 'warning',
+      code: 'weak_token',
+      path: ['admin', 'token'],
+      message: 'the token is shorter than 16 characters and can be guessed',
+    });
+  }
+}
+
+function checkShutdown({ shutdown }: Parsed, context: CheckContext): void {
+  if (shutdown.drain <= shutdown.timeout) return;
+  context.report({
+    severity: 'warning',
+    code: 'drain_exceeds_timeout',
+    path: ['shutdown', context.written(['shutdown', 'drain']) !== undefined ? 'drain' : 'timeout'],
+    message: '`drain` is longer than `timeout`, which includes it: the drain is cut short',
+  });
+}
+
+function checkListener(listener: ListenerConfig, index: number, context: CheckContext): void {
+  listener.trustedProxies.forEach((range, item) => {
+    if (!range.endsWith('/0')) return;
+    context.report({
+      severity: 'warning',
+      code: 'trusts_everyone',
+      path: ['listeners', index, 'trustedProxies', item],
+      message: 'every client is believed about its address: list the proxies in front of the gateway only',
+    });
+  });
+}

@@ -1,0 +1,95 @@
+/** Checks of rewrites: every parameter and group that they use must come from the route's own match. */
+import { PatternError, parsePattern } from '../base/pattern.ts';
+import type { CheckContext } from './check-gateway.ts';
+import type { MatchConfig, RouteConfig } from './model.ts';
+import { checkPathTemplate } from './path-template.ts';
+import type { ValuePath } from './source-tree.ts';
+
+export function checkRewrite({ rewrite, match }: RouteConfig, route: ValuePath, context: CheckContext): void {
+  if (rewrite === undefined) return;
+  const path = [...route, 'rewrite'];
+  const kinds = (['stripPrefix', 'path', 'regex'] as const).filter((key) => rewrite[key] !== undefined);
+  for (const key of kinds.slice(1)) {
+    context.report({
+      severity: 'error',
+      code: 'conflicting_keys',
+      path: [...path, key],
+      part: 'key',
+      message: `\`${key}\` stands beside \`${kinds[0]}\`: a rewrite has one of stripPrefix, path and regex`,
+    });
+  }
+  if (rewrite.path !== undefined) checkTemplate(rewrite.path, match, [...path, 'path'], context);
+  if (rewrite.stripPrefix !== undefined) checkPrefix(rewrite.stripPrefix, match, [...path, 'stripPrefix'], context);
+  if (rewrite.regex !== undefined) {
+    const problem = groupProblem(rewrite.regex.replacement, groupCount(rewrite.regex.pattern), '`pattern`');
+    if (problem !== null) reportReference(problem, [...path, 'regex', 'replacement'], context);
+  }
+}
+
+function checkTemplate(template: string, match: MatchConfig, path: ValuePath, context: CheckContext): void {
+  const sources = sourcesOf(match);
+  const [pathPart] = template.split('?', 1);
+  for (const [whole, name] of pathPart.matchAll(/\{([^{}]*)\}/g)) {
+    const plain = name.replace(/\*$/, '');
+    if (sources.parameters.includes(plain)) continue;
+    const known = sources.parameters.length === 0 ? 'it has none' : `it has ${sources.parameters.join(', ')}`;
+    reportReference(`\`${whole}\` is no parameter of the route’s path: ${known}`, path, context);
+  }
+  if (/[{}]/.test(pathPart.replace(/\{[^{}]*\}/g, ''))) reportReference('has a brace without its partner', path, context);
+  const problem = groupProblem(template, sources.groups, '`match.pathRegex`');
+  if (problem !== null) reportReference(problem, path, context);
+}
+
+function reportReference(message: string, path: ValuePath, context: CheckContext): void {
+  context.report({ severity: 'error', code: 'unknown_parameter', path, message });
+}
+
+/** Parameters and groups that some path predicate of the match can give; those under `not` never hold. */
+function sourcesOf(match: MatchConfig): { parameters: string[]; groups: number | null } {
+  const parameters: string[] = match.path === undefined ? [] : checkPathTemplate(match.path).parameters;
+  let groups: number | null = null;
+  if (match.pathRegex !== undefined) {
+    groups = groupCount(match.pathRegex);
+    for (const [, name] of match.pathRegex.matchAll(/\(\?P?<([A-Za-z_][A-Za-z0-9_]*)>/g)) parameters.push(name);
+  }
+  for (const inner of [...(match.all ?? []), ...(match.any ?? [])]) {
+    const nested = sourcesOf(inner);
+    parameters.push(...nested.parameters);
+    if (nested.groups !== null) groups = Math.max(groups ?? 0, nested.groups);
+  }
+  return { parameters: [...new Set(parameters)], groups };
+}
+
+/** What is wrong with the `$1` of a text, or null. `groups` is null where there is no expression at all. */
+function groupProblem(text: string, groups: number | null, where: string): string | null {
+  for (const [whole, digits] of text.matchAll(/\$([0-9]+)/g)) {
+    if (groups === null) return `\`${whole}\` names a group, but the route has no ${where}`;
+    if (Number(digits) > groups) return `\`${whole}\` names a group that ${where} does not have: it has ${groups}`;
+  }
+  return null;
+}
+
+/** How many groups a valid expression has: an empty alternative matches at once and shows them all. */
+function groupCount(source: string): number {
+  try {
+    return (parsePattern(`(?:${source})|`).exec('')?.length ?? 1) - 1;
+  } catch (error) {
+    if (error instanceof PatternError) return Number.POSITIVE_INFINITY;
+    throw error;
+  }
+}
+
+function checkPrefix(prefix: string, match: MatchConfig, path: ValuePath, context: CheckContext): void {
+  const matched = match.pathPrefix ?? match.path;
+  if (matched === undefined) return;
+  const bare = prefix.replace(/\/+$/, '');
+  if (matched === bare || matched.startsWith(`${bare}/`)) return;
+  // A parameter or a wildcard may stand for a segment of the prefix.
+  if (/[{*]/.test(matched) || (match.pathPrefix !== undefined && bare.startsWith(matched.replace(/\/+$/, '')))) return;
+  context.report({
+    severity: 'warning',
+    code: 'no_effect',
+    path,
+    message: 'no path that this route takes begins with the prefix: nothing is ever stripped',
+  });
+}

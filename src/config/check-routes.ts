@@ -1,0 +1,136 @@
+/** Checks of routes: what answers them, what they may not combine, and what has no effect. */
+import type { z } from 'zod';
+import type { CheckContext } from './check-gateway.ts';
+import { checkRewrite } from './check-rewrite.ts';
+import type { MatchConfig, RouteConfig, ServiceConfig } from './model.ts';
+import type { GatewaySchema } from './schema.ts';
+import { type ValuePath, valueAt } from './source-tree.ts';
+
+type Parsed = z.output<GatewaySchema>;
+
+export function checkRoutes(config: Parsed, context: CheckContext): void {
+  const names = serviceNames(context.raw);
+  const services = new Map(config.services.map((service) => [service.name, service]));
+  config.routes.forEach((route, index) => {
+    const path: ValuePath = ['routes', index];
+    checkAnswer(route, path, names, context);
+    checkMatch(route.match, [...path, 'match'], context);
+    checkRewrite(route, path, context);
+    checkRespond(route, path, context);
+    checkRetry(route, path, services.get(route.service ?? ''), context);
+  });
+}
+
+/** Names of services in the file, also of those that are wrong in other ways. */
+function serviceNames(raw: unknown): string[] {
+  const services = valueAt(raw, ['services']);
+  if (!Array.isArray(services)) return [];
+  return services.map((service) => valueAt(service, ['name'])).filter((name) => typeof name === 'string');
+}
+
+function checkAnswer(route: RouteConfig, path: ValuePath, names: readonly string[], context: CheckContext): void {
+  const hasService = context.written([...path, 'service']) !== undefined;
+  const hasRespond = context.written([...path, 'respond']) !== undefined;
+  if (hasService === hasRespond) {
+    context.report({
+      severity: 'error',
+      code: hasService ? 'conflicting_keys' : 'missing_key',
+      path: hasService ? [...path, 'respond'] : path,
+      part: 'key',
+      message: hasService
+        ? 'a route has either `service` or `respond`, not both'
+        : 'the route has neither `service` nor `respond`: nothing would answer',
+    });
+  }
+  if (route.service === undefined || names.includes(route.service)) return;
+  const known = names.length > 0 && names.length <= 16 ? `; services are ${names.join(', ')}` : '';
+  context.report({
+    severity: 'error',
+    code: 'unknown_service',
+    path: [...path, 'service'],
+    message: `no service has this name${known}`,
+    known: names,
+  });
+}
+
+function checkMatch(match: MatchConfig, path: ValuePath, context: CheckContext): void {
+  const kinds = (['path', 'pathPrefix', 'pathRegex'] as const).filter((key) => match[key] !== undefined);
+  for (const key of kinds.slice(1)) {
+    context.report({
+      severity: 'error',
+      code: 'conflicting_keys',
+      path: [...path, key],
+      part: 'key',
+      message: `\`${key}\` stands beside \`${kinds[0]}\`: a map has one of path, pathPrefix and pathRegex; nest others under \`all\``,
+    });
+  }
+  match.methods?.forEach((method, index) => {
+    if (method === method.toUpperCase()) return;
+    context.report({
+      severity: 'warning',
+      code: 'method_case',
+      path: [...path, 'methods', index],
+      message: 'method names are case-sensitive and clients send them in capitals',
+      suggestion: method.toUpperCase(),
+    });
+  });
+  for (const nest of ['any', 'all'] as const) {
+    match[nest]?.forEach((inner, index) => checkMatch(inner, [...path, nest, index], context));
+  }
+  if (match.not !== undefined) checkMatch(match.not, [...path, 'not'], context);
+}
+
+function checkRespond(route: RouteConfig, path: ValuePath, context: CheckContext): void {
+  if (route.respond === undefined) return;
+  const { status, body } = route.respond;
+  if (body !== '' && (status === 204 || status === 304)) {
+    context.report({
+      severity: 'error',
+      code: 'conflicting_keys',
+      path: [...path, 'respond', 'body'],
+      message: `an answer with status ${status} has no body (RFC 9110, 15)`,
+    });
+  }
+  for (const key of ['rewrite', 'retry', 'timeout'] as const) {
+    if (route[key] === undefined) continue;
+    context.report({
+      severity: 'warning',
+      code: 'no_effect',
+      path: [...path, key],
+      part: 'key',
+      message: `\`${key}\` has no effect: the gateway answers this route itself`,
+    });
+  }
+}
+
+function checkRetry(
+  { retry, timeout, match }: RouteConfig,
+  path: ValuePath,
+  service: ServiceConfig | undefined,
+  context: CheckContext,
+): void {
+  if (retry === undefined) return;
+  const at = (key: string): ValuePath => [...path, 'retry', key];
+  const warn = (code: string, place: ValuePath, message: string): void =>
+    context.report({ severity: 'warning', code, path: place, part: 'key', message });
+  if (retry.attempts === 1) {
+    warn('no_effect', at('attempts'), '`attempts` counts the first send too: 1 means no retry');
+  } else if (service !== undefined && service.endpoints.length === 1) {
+    warn('retry_single_endpoint', [...path, 'retry'], 'the service has one endpoint: every retry asks the same one again');
+  }
+  if (retry.perTryTimeout !== undefined && timeout !== undefined && retry.perTryTimeout >= timeout) {
+    warn('try_timeout_too_long', at('perTryTimeout'), 'one try may take as long as the whole request: no time for a second');
+  }
+  if (retry.backoff.base > retry.backoff.max) {
+    context.report({
+      severity: 'error',
+      code: 'conflicting_keys',
+      path: [...path, 'retry', 'backoff'],
+      message: '`base` is longer than `max`',
+    });
+  }
+  const methods = match.methods ?? [];
+  if (methods.length > 0 && methods.every((method) => method === 'POST' || method === 'PATCH') && !retry.on.includes('connect-failure')) {
+    warn('no_effect', at('on'), 'requests of these methods are retried only where nothing was sent: add connect-failure');
+  }
+}

@@ -1,0 +1,54 @@
+/** Checks of services: checks and limits that contradict each other, and services that nothing uses. */
+import type { z } from 'zod';
+import type { CheckContext } from './check-gateway.ts';
+import type { ServiceConfig } from './model.ts';
+import type { GatewaySchema } from './schema.ts';
+import { valueAt } from './source-tree.ts';
+
+export function checkServices(config: z.output<GatewaySchema>, context: CheckContext): void {
+  const used = writtenServiceNames(context.raw);
+  config.services.forEach((service, index) => {
+    checkHealth(service, index, context);
+    checkEndpoints(service, index, context);
+    if (used.has(service.name)) return;
+    context.report({
+      severity: 'warning',
+      code: 'unused_service',
+      path: ['services', index, 'name'],
+      message: 'no route uses this service',
+    });
+  });
+}
+
+/** Names that routes use, also routes that are wrong in other ways. */
+function writtenServiceNames(raw: unknown): Set<unknown> {
+  const routes = valueAt(raw, ['routes']);
+  return new Set(Array.isArray(routes) ? routes.map((route) => valueAt(route, ['service'])) : []);
+}
+
+function checkHealth({ healthCheck }: ServiceConfig, index: number, context: CheckContext): void {
+  if (healthCheck === undefined || healthCheck.timeout < healthCheck.interval) return;
+  const part = context.written(['services', index, 'healthCheck', 'timeout']) === undefined ? 'interval' : 'timeout';
+  context.report({
+    severity: 'warning',
+    code: 'health_timeout_too_long',
+    path: ['services', index, 'healthCheck', part],
+    message: 'the check’s `timeout` is not shorter than its `interval`: a slow endpoint is seen late',
+  });
+}
+
+function checkEndpoints(service: ServiceConfig, index: number, context: CheckContext): void {
+  const first = new Map<string, number>();
+  service.endpoints.forEach((endpoint, item) => {
+    const before = first.get(endpoint.url);
+    if (before === undefined) first.set(endpoint.url, item);
+    else {
+      context.report({
+        severity: 'warning',
+        code: 'duplicate_endpoint',
+        path: ['services', index, 'endpoints', item],
+        message: `the endpoint stands here twice: \`endpoints[${before}]\` is the same; use \`weight\` for a larger share`,
+      });
+    }
+  });
+}

@@ -1,0 +1,104 @@
+/** Collects findings of one file: gives them their places and words, and keeps values that came from outside out of them. */
+import { nearest } from '../base/nearest.ts';
+import type { Finding, Severity } from './finding.ts';
+import type { ValueProblem } from './issue.ts';
+import { entryAt, formatPath, placeOf, type SourceProblem, type SourceTree, type ValuePath, valueAt } from './source-tree.ts';
+
+/** What a check across values has to say. `message` is a whole sentence about the value at `path`. */
+export interface Report {
+  severity: Severity;
+  code: string;
+  path: ValuePath;
+  message: string;
+  /** Whether the key or the value is shown; the value by default. */
+  part?: 'key' | 'value';
+  suggestion?: string;
+  /** Names among which the nearest to the value is suggested. */
+  known?: readonly string[];
+}
+
+export interface Findings {
+  addSourceProblem(problem: SourceProblem): void;
+  addValueProblem(problem: ValueProblem): void;
+  /** `originOf` leads from the path of the report to the path in the file. */
+  addReport(report: Report, originOf: (path: ValuePath) => ValuePath): void;
+  hasErrors(): boolean;
+  /** Everything found, in the order of the file, each only once. */
+  all(): Finding[];
+}
+
+/** Longest value that a message quotes. */
+const maxQuoted = 80;
+
+export function createFindings(file: string, tree: SourceTree): Findings {
+  const found: Finding[] = [];
+  const longSecrets = [...tree.secrets].filter((secret) => secret.length >= 8);
+
+  function add(finding: Omit<Finding, 'file' | 'line' | 'column'>, place: { line: number; column: number }): void {
+    const complete: Finding = { file, ...place, ...finding };
+    complete.message = hide(complete.message, longSecrets);
+    if (complete.suggestion === undefined) delete complete.suggestion;
+    found.push(complete);
+  }
+
+  return {
+    addSourceProblem({ code, message, place, path, suggestion }) {
+      add({ severity: 'error', code, message, path: formatPath(path), suggestion }, place);
+    },
+    addValueProblem(problem) {
+      const { path, part, code } = problem;
+      const written = part === 'value' ? entryAt(tree, path)?.written : undefined;
+      const quoted = part === 'value' ? quote(tree, path) : '';
+      // The engine's reason quotes parts of the pattern.
+      const words = written !== undefined && code === 'invalid_pattern' ? 'is not a regular expression' : problem.message;
+      const message = hide(words, written?.result.secrets ?? []);
+      const sentence = `${subject(path)}${message.startsWith('expected') ? `: ${message}` : `${quoted} ${message}`}`;
+      const suggestion = written === undefined ? problem.suggestion : undefined;
+      add({ severity: 'error', code, message: sentence, path: formatPath(path), suggestion }, placeOf(tree, path, part));
+    },
+    addReport(report, originOf) {
+      const path = originOf(report.path);
+      const written = entryAt(tree, path)?.written;
+      const value = valueAt(tree.root, path);
+      const near = report.known !== undefined && typeof value === 'string' ? nearest(value, report.known) : undefined;
+      const suggestion = written === undefined ? (report.suggestion ?? near) : undefined;
+      const message = hide(report.message, written?.result.secrets ?? []);
+      const { severity, code, part = 'value' } = report;
+      add({ severity, code, message, path: formatPath(path), suggestion }, placeOf(tree, path, part));
+    },
+    hasErrors: () => found.some((finding) => finding.severity === 'error'),
+    all() {
+      found.sort((a, b) => a.line - b.line || a.column - b.column);
+      const seen = new Set<string>();
+      return found.filter((finding) => {
+        const key = JSON.stringify([finding.line, finding.column, finding.code, finding.message]);
+        return !seen.has(key) && seen.add(key) !== undefined;
+      });
+    },
+  };
+}
+
+/** The key that a sentence is about: `` `path` ``, or `` `endpoints[0]` `` for an item of a list. */
+function subject(path: ValuePath): string {
+  if (path.length === 0) return 'the file';
+  let start = path.length - 1;
+  while (start > 0 && typeof path[start] === 'number') start -= 1;
+  return `\`${formatPath(path.slice(start))}\``;
+}
+
+/** The value as it stands in the file, when it is short, shown by its reference if it came from outside, and no secret. */
+function quote(tree: SourceTree, path: ValuePath): string {
+  const written = entryAt(tree, path)?.written;
+  const value = written === undefined ? valueAt(tree.root, path) : written.text;
+  if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') return '';
+  const text = String(value);
+  if (text === '' || text.length > maxQuoted || /[\x00-\x1f\x7f-\x9f`]/.test(text)) return '';
+  if (path.some((step) => typeof step === 'string' && /token|secret|password|key$/i.test(step))) return '';
+  return ` \`${text}\``;
+}
+
+function hide(message: string, secrets: readonly string[]): string {
+  let result = message;
+  for (const secret of secrets) result = result.split(secret).join('(hidden)');
+  return result;
+}

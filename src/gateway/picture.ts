@@ -1,0 +1,49 @@
+/** Plain-data pictures of a running gateway for whoever shows them: nothing below knows that admin exists. */
+import type { HealthTotals } from '../observability/health-window.ts';
+import type { Gateway } from './gateway.ts';
+
+/** The shape of `/status` (the contract's "Shapes"). */
+export interface StatusPicture {
+  generation: number;
+  state: string;
+  listeners: { name: string; address: string }[];
+  workers: { pid: number; state: string }[];
+  routes: { name: string; state: string }[];
+  services: {
+    name: string;
+    endpoints: { id: string; url: string; healthy: boolean; active: number; requests: number; failures: number }[];
+  }[];
+}
+
+export interface HealthPicture extends HealthTotals {
+  status: 'healthy' | 'degraded' | 'unhealthy';
+}
+
+export function statusPicture(gateway: Gateway): StatusPicture {
+  const snapshot = gateway.current;
+  return {
+    generation: gateway.generation,
+    state: gateway.state,
+    listeners: gateway.addresses.map(({ name, host, port }) => ({ name, address: formatAddress(host, port) })),
+    workers: [{ pid: process.pid, state: gateway.state }],
+    routes: (snapshot?.routes ?? []).map(({ name }) => ({ name, state: 'active' })),
+    services: [...(snapshot?.services.values() ?? [])].map((service) => ({
+      name: service.name,
+      endpoints: service.endpoints.map(({ id, url, healthy, active, requests, failures }) => {
+        return { id, url, healthy, active, requests, failures };
+      }),
+    })),
+  };
+}
+
+/** Over the last 60 s: degraded under 90 % success, unhealthy under 50 %; healthy without traffic. */
+export function healthPicture(gateway: Gateway): HealthPicture {
+  const totals = gateway.health.read();
+  const rate = totals.total === 0 ? 1 : (totals.total - totals.failed) / totals.total;
+  return { status: rate < 0.5 ? 'unhealthy' : rate < 0.9 ? 'degraded' : 'healthy', ...totals };
+}
+
+/** `host:port`, IPv6 in brackets. */
+export function formatAddress(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}

@@ -1,0 +1,4 @@
+/** provisional */
+export interface AccessEntry { readonly requestId: string; readonly method: string; readonly target: string; readonly host: string; readonly route: string; readonly service: string; readonly endpoint: string; readonly status: number; readonly upstreamStatus: number; readonly bytesIn: number; readonly bytesOut: number; readonly durationMs: number; readonly upstreamMs: number; readonly retries: number; readonly errorCode: string; readonly clientAddress: string; readonly protocol: string; readonly traceId: string; userAgent(): string; header(name: string): string | undefined }
+export interface AccessLog { dropped: number; record(e: AccessEntry): void; reopen(): void; close(): Promise<void> }
+export function createAccessLog(_c: unknown, _d: unknown): AccessLog { return { dropped: 0, record() {}, reopen() {}, async close() {} }; }

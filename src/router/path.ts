@@ -1,0 +1,2 @@
+/** provisional */
+export function normalizePath(path: string): string | null { return path; }
