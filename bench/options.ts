@@ -12,6 +12,8 @@ export interface Options extends Settings {
   /** Whether results are written, and where. */
   readonly write: boolean;
   readonly out: string;
+  /** Directory of another built checkout of Portico to measure beside this one. */
+  readonly against?: string;
 }
 
 export const HELP = `Usage: npm run bench -- [options]
@@ -26,6 +28,7 @@ export const HELP = `Usage: npm run bench -- [options]
   --connections N       idle connections to hold (default 10000)
   --rate-limit N        the highest fixed rate of half-load in requests a second (default 20000)
   --out DIR             where results are written (default: bench/results)
+  --against DIR         measure another built checkout of Portico too, as portico-other
   --no-write            only print
   --no-install          do not install missing Node peers
 `;
@@ -60,6 +63,7 @@ export function parseOptions(args: readonly string[], out: string): Options | 'h
       connections: text,
       'rate-limit': text,
       out: text,
+      against: text,
       quick: flag,
       'no-write': flag,
       'no-install': flag,
@@ -89,5 +93,6 @@ export function parseOptions(args: readonly string[], out: string): Options | 'h
     install: !values['no-install'],
     write: !values['no-write'],
     out: values.out ?? out,
+    against: values.against,
   };
 }

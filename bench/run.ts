@@ -1,10 +1,11 @@
 /** The benchmark's one command: runs scenarios on the peers of this machine, prints the tables and writes them down. */
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { createBench } from './bench.ts';
 import { describeMachine } from './measure/machine.ts';
 import { HELP, type Options, parseOptions } from './options.ts';
 import { allPeers } from './peers/all.ts';
 import { installNodePeers } from './peers/install.ts';
+import { createOtherPortico } from './peers/portico.ts';
 import { renderTable, writeResult } from './report.ts';
 import { allScenarios } from './scenarios/all.ts';
 
@@ -22,6 +23,7 @@ async function main(options: Options): Promise<void> {
       if (missing.length > 0) bench.say(`not installed: ${missing.join('; ')}`);
     }
     const wanted = allPeers.filter((peer) => options.peers.includes(peer.name));
+    if (options.against !== undefined) wanted.unshift(createOtherPortico(resolve(options.against)));
     const present = wanted.filter((peer) => peer.version() !== undefined);
     const absent = wanted.filter((peer) => !present.includes(peer)).map((peer) => peer.name);
     if (absent.length > 0) bench.say(`absent on this machine: ${absent.join(', ')}`);

@@ -89,7 +89,7 @@ export function memoryOf(root: number): number {
 }
 
 /** Seconds that a core has spent busy (everything but idle and waiting for a disk) since boot. */
-export function busySecondsOf(core: number): number {
+function busySecondsOf(core: number): number {
   const line =
     readOrEmpty('/proc/stat')
       .split('\n')
@@ -112,6 +112,21 @@ export function watchPeakMemory(root: number, everyMs = 100): { stop(): number }
     stop() {
       clearInterval(timer);
       return Math.max(peak, memoryOf(root));
+    },
+  };
+}
+
+/** Watches how busy others than the process tree keep a core; `stop` returns their share of the time, 0 to 1. */
+export function watchForeign(core: number, root: number): { stop(): number } {
+  const started = performance.now();
+  const busy = busySecondsOf(core);
+  const own = cpuTimeOf(root);
+  return {
+    stop() {
+      const now = cpuTimeOf(root);
+      const spent = now.user + now.system - own.user - own.system;
+      const elapsed = (performance.now() - started) / 1000;
+      return Math.max(0, (busySecondsOf(core) - busy - spent) / elapsed);
     },
   };
 }

@@ -1,7 +1,7 @@
 /** One round: one load on one subject, with what it cost the proxy. */
 import type { Bench } from '../bench.ts';
 import { BASELINE } from '../peers/all.ts';
-import { busySecondsOf, cpuTimeOf, watchPeakMemory } from './process-tree.ts';
+import { cpuTimeOf, watchForeign, watchPeakMemory } from './process-tree.ts';
 import { median } from './statistics.ts';
 import type { Subject } from './subject.ts';
 import { emptyAccessLog } from './subject.ts';
@@ -32,13 +32,11 @@ export interface Round {
 export async function measureRound(bench: Bench, subject: Subject, load: Load): Promise<Round> {
   const { pid } = subject.running;
   const memory = watchPeakMemory(pid, 250);
-  const started = performance.now();
-  const busyBefore = busySecondsOf(bench.cores.proxy);
+  const others = watchForeign(bench.cores.proxy, pid);
   const before = cpuTimeOf(pid);
   const result = await runLoad(bench, load);
   const after = cpuTimeOf(pid);
-  const busy = busySecondsOf(bench.cores.proxy) - busyBefore;
-  const elapsed = (performance.now() - started) / 1000;
+  const foreign = others.stop();
   const peakMemory = memory.stop();
   emptyAccessLog(subject);
   const user = after.user - before.user;
@@ -55,7 +53,7 @@ export async function measureRound(bench: Bench, subject: Subject, load: Load): 
     p99: result.p99,
     errors: errorCount(result),
     peakMemory,
-    foreign: Math.max(0, (busy - total) / elapsed),
+    foreign,
   };
 }
 

@@ -9,6 +9,7 @@ function configuration(setup: PeerSetup, turn: number): string {
   return `global
   nbthread 1
   maxconn ${setup.clientConnections + 512}
+  no strict-limits
   stats socket ${setup.directory}/stats.sock level admin expose-fd listeners
 
 defaults

@@ -6,8 +6,6 @@ import { versionOf } from '../measure/machine.ts';
 import type { Launch, Peer, PeerSetup } from './peer.ts';
 import { routePrefixes } from './peer.ts';
 
-const program = join(import.meta.dirname, '..', '..', 'bin', 'portico.js');
-
 function configuration(setup: PeerSetup, turn: number): string {
   const prefixes = routePrefixes(setup);
   const paths = prefixes.length === 0 ? ['/'] : prefixes.map((prefix) => prefix.slice(0, -1));
@@ -51,26 +49,38 @@ function readStatus(adminPort: number): Promise<{ generation: number }> {
   });
 }
 
-export const portico: Peer = {
-  name: 'portico',
-  note: 'one process, access log as JSON, metrics, forwarded headers, request id, trace context',
-  features: ['routes', 'reload'],
-  version() {
-    if (!existsSync(program)) return undefined;
-    return versionOf([process.execPath, program, 'version'], /(\d+\.\d+\.\d+\S*)/);
-  },
-  launch(setup: PeerSetup): Launch {
-    const files = (turn: number) => ({ 'portico.yaml': configuration(setup, turn) });
-    return {
-      command: [process.execPath, program, 'start', '-c', `${setup.directory}/portico.yaml`],
-      files: files(0),
-      environment: { NODE_ENV: 'production' },
-      accessLog: 'access.log',
-      reload: {
-        signal: 'SIGHUP',
-        files,
-        generation: async () => (await readStatus(setup.adminPort)).generation,
-      },
-    };
-  },
-};
+function createPortico(name: string, root: string, note: string): Peer {
+  const program = join(root, 'bin', 'portico.js');
+  return {
+    name,
+    note,
+    features: ['routes', 'reload'],
+    version() {
+      if (!existsSync(program)) return undefined;
+      return versionOf([process.execPath, program, 'version'], /^portico (\d\S*)/m);
+    },
+    launch(setup: PeerSetup): Launch {
+      const files = (turn: number) => ({ 'portico.yaml': configuration(setup, turn) });
+      return {
+        command: [process.execPath, program, 'start', '-c', `${setup.directory}/portico.yaml`],
+        files: files(0),
+        environment: { NODE_ENV: 'production' },
+        accessLog: 'access.log',
+        reload: {
+          signal: 'SIGHUP',
+          files,
+          generation: async () => (await readStatus(setup.adminPort)).generation,
+        },
+      };
+    },
+  };
+}
+
+const NOTE = 'one process, access log as JSON, metrics, forwarded headers, request id, trace context';
+
+export const portico = createPortico('portico', join(import.meta.dirname, '..', '..'), NOTE);
+
+/** A built checkout elsewhere, to see what a change costs or gains in the same run. */
+export function createOtherPortico(root: string): Peer {
+  return createPortico('portico-other', root, `another checkout: ${NOTE}`);
+}

@@ -1,13 +1,14 @@
 /** Latency that a proxy adds at half of what it can carry: requests come at a fixed rate, whether or not answers do. */
 import { join } from 'node:path';
 import type { Bench } from '../bench.ts';
+import { watchForeign } from '../measure/process-tree.ts';
 import { measureRound, warmUp } from '../measure/round.ts';
 import { median } from '../measure/statistics.ts';
 import { type Subject, startSubjects, stopSubjects, urlOf } from '../measure/subject.ts';
 import type { Load } from '../measure/wrk.ts';
 import { startOrigin } from '../origin/origin.ts';
 import { figure, type Result, recordSubject } from '../report.ts';
-import type { Scenario } from './scenario.ts';
+import { remarkOnNoise, type Scenario } from './scenario.ts';
 
 const CONNECTIONS = 64;
 const HEADER = [
@@ -83,10 +84,13 @@ async function run(bench: Bench): Promise<Result> {
     const rate = Math.min(bench.settings.rateLimit, Math.round(peak / 2 / 100) * 100);
     all.set(subject, { peak, rate, through: [], direct: [] });
   }
+  let noisiest = 0;
   for (let turn = 1; turn <= bench.settings.rounds; turn++) {
     for (const [subject, rounds] of all) {
       rounds.direct.push(await sendPaced(bench, origin.port, rounds.rate));
+      const others = watchForeign(bench.cores.proxy, subject.running.pid);
       const paced = await sendPaced(bench, subject.setup.port, rounds.rate);
+      noisiest = Math.max(noisiest, others.stop());
       rounds.through.push(paced);
       bench.say(
         `round ${turn}/${bench.settings.rounds}: ${subject.peer.name} at ${rounds.rate}/s: p50 ${paced.p50.toFixed(0)} us, p99 ${paced.p99.toFixed(0)} us`,
@@ -109,6 +113,7 @@ async function run(bench: Bench): Promise<Result> {
       'Latency counts from when a request was due, so that waiting for a free connection is part of it.',
       '"direct" is the same rate straight to the origin just before; "added" the difference, in microseconds.',
       'Rates differ between proxies: compare added latency only between those with the same rate.',
+      ...remarkOnNoise(noisiest),
       ...notes,
     ],
     data: Object.fromEntries([...all].map(([subject, rounds]) => [subject.peer.name, rounds])),

@@ -13,6 +13,14 @@ export interface Scenario {
 /** Above this share of foreign work on the proxy's core, absolute figures say little; ratios say more. */
 const NOISE = 0.05;
 
+/** Says so when others used more than a little of the proxy's core (`share` of the time, 0 to 1). */
+export function remarkOnNoise(share: number): string[] {
+  if (share <= NOISE) return [];
+  return [
+    `Not a quiet machine: others used up to ${Math.round(share * 100)} % of the proxy's core during a round. Trust the ratios before the figures, and latency least.`,
+  ];
+}
+
 /** Remarks that every table of rounds needs: failed requests, and a machine that was not quiet. */
 export function remarksOn(rounds: ReadonlyMap<Subject, readonly Round[]>): string[] {
   const remarks: string[] = [];
@@ -22,12 +30,7 @@ export function remarksOn(rounds: ReadonlyMap<Subject, readonly Round[]>): strin
     if (errors > 0) remarks.push(`${subject.peer.name}: ${errors} requests failed.`);
     for (const round of own) noisiest = Math.max(noisiest, round.foreign);
   }
-  if (noisiest > NOISE) {
-    const share = Math.round(noisiest * 100);
-    remarks.push(
-      `Not a quiet machine: others used up to ${share} % of the proxy's core during a round. Trust the ratios before the figures.`,
-    );
-  }
+  remarks.push(...remarkOnNoise(noisiest));
   return remarks;
 }
 

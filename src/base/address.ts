@@ -33,7 +33,8 @@ export function parseHost(text: string): string {
     if (inner === null || !text.includes(':')) throw new AddressError('has a malformed IPv6 address in its brackets');
     return inner;
   }
-  if (text.includes(':')) throw new AddressError('has too many colons: IPv6 addresses stand in brackets, as in [::1]:8080');
+  if (text.includes(':'))
+    throw new AddressError('has too many colons: IPv6 addresses stand in brackets, as in [::1]:8080');
   const problem = hostNameProblem(text);
   if (problem !== null) throw new AddressError(problem);
   return text.toLowerCase();
@@ -63,7 +64,8 @@ export function isLoopback(host: string): boolean {
 export function hostNameProblem(text: string): string | null {
   if (text === '') return 'has no host';
   if (text.length > 253) return 'has a host name of more than 253 characters';
-  if (/[^\x21-\x7e]/.test(text)) return 'has a host with spaces or letters beyond ASCII: write its punycode form (xn--...)';
+  if (/[^\x21-\x7e]/.test(text))
+    return 'has a host with spaces or letters beyond ASCII: write its punycode form (xn--...)';
   const labels = text.split('.');
   if (/^[0-9]+$/.test(labels[labels.length - 1])) {
     return normalizeIp(text) === null ? 'has a malformed IPv4 address' : null;

@@ -5,7 +5,14 @@ export class SizeError extends Error {
   override readonly name = 'SizeError';
 }
 
-const units: Readonly<Record<string, number>> = { '': 1, B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3, TiB: 1024 ** 4 };
+const units: Readonly<Record<string, number>> = {
+  '': 1,
+  B: 1,
+  KiB: 1024,
+  MiB: 1024 ** 2,
+  GiB: 1024 ** 3,
+  TiB: 1024 ** 4,
+};
 
 /** Bytes, a whole number from 0 up: `512`, `512B`, `64KiB`, `1.5MiB`, `1GiB`, `1TiB`. Throws `SizeError`. */
 export function parseSize(text: string): number {

@@ -13,7 +13,7 @@ export const checkCommand: Command = {
   options: [{ name: 'json', help: 'findings as one JSON object' }],
   async run(args, io) {
     const parsed = parseCommandArgs(checkCommand, args);
-    const files = parsed.positionals.length > 0 ? parsed.positionals : [configFile(parsed, io)];
+    const files = parsed.positionals.length > 0 ? parsed.positionals : [await configFile(parsed, io)];
     if (files.length === 0) throw new OperatorError('no file to check');
     const findings: Finding[] = [];
     for (const file of files) {

@@ -21,10 +21,10 @@ export const policySchemas: PolicySchemas = {
 };
 
 /** The file that `-c` names or that stands in the working directory; throws OperatorError when there is none. */
-export function configFile(args: ParsedArgs, io: CommandIo): string {
+export async function configFile(args: ParsedArgs, io: CommandIo): Promise<string> {
   const named = args.text('config');
   if (named !== undefined) return named;
-  const found = findConfigFile(io.cwd);
+  const found = await findConfigFile(io.cwd);
   if (found === null) {
     throw new OperatorError(
       'no configuration: give one with -c FILE, or put portico.yaml here ("portico init" writes one to start from)',

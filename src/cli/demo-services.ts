@@ -2,19 +2,24 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-const DATA: Record<string, { id: string }[]> = {
+interface Entry {
+  readonly id: string;
+  readonly [property: string]: unknown;
+}
+
+const DATA: Record<string, Entry[]> = {
   users: [
     { id: '1', name: 'Ada Lovelace' },
     { id: '2', name: 'Alan Turing' },
-  ] as { id: string }[],
+  ],
   orders: [
     { id: '1001', user: '1', product: 'p1', quantity: 2 },
     { id: '1002', user: '2', product: 'p2', quantity: 1 },
-  ] as { id: string }[],
+  ],
   products: [
     { id: 'p1', name: 'Analytical engine', price: 1840 },
     { id: 'p2', name: 'Bombe', price: 1940 },
-  ] as { id: string }[],
+  ],
 };
 
 export interface DemoServices {

@@ -7,7 +7,7 @@ import type { GatewayConfig } from '../config/model.ts';
 import { watchFiles } from '../config/watch.ts';
 import { formatAddress } from '../gateway/picture.ts';
 import { createLogger } from '../observability/logger.ts';
-import { type Command, parseCommandArgs } from './command.ts';
+import { type Command, type CommandIo, parseCommandArgs } from './command.ts';
 import { CONFIG_OPTION, configFile, readConfig, textOfFindings } from './config-file.ts';
 import { type Server, serve } from './serve.ts';
 
@@ -18,14 +18,14 @@ export const startCommand: Command = {
   options: [CONFIG_OPTION, { name: 'watch', help: 'reload when the file changes' }],
   async run(args, io) {
     const parsed = parseCommandArgs(startCommand, args);
-    const file = resolve(io.cwd, configFile(parsed, io));
+    const file = resolve(io.cwd, await configFile(parsed, io));
     const loaded = await readConfig(file, io);
     if (loaded.config === null) {
       io.error(textOfFindings(loaded.findings));
       return 1;
     }
     const logger = createLogger({ level: loaded.config.logging.level });
-    const server = await startServing(loaded.config, logger);
+    const server = await startServing(loaded.config, logger, io);
     const reload = createReload(server, file, io, logger);
     process.on('SIGHUP', () => reload('signal'));
     process.on('SIGUSR1', () => server.gateway.reopenLogs());
@@ -39,7 +39,7 @@ export const startCommand: Command = {
 };
 
 /** Starts a gateway and says where it listens, one line per listener. */
-export async function startServing(config: GatewayConfig, logger: Logger): Promise<Server> {
+export async function startServing(config: GatewayConfig, logger: Logger, io: CommandIo): Promise<Server> {
   let server: Server;
   try {
     server = await serve(config, logger);
@@ -47,19 +47,24 @@ export async function startServing(config: GatewayConfig, logger: Logger): Promi
     throw new OperatorError(`could not start: ${(error as Error).message}`);
   }
   for (const { name, host, port } of server.addresses) {
-    logger.announce('listening', { listener: name, address: formatAddress(host, port) });
+    announce(io, name, formatAddress(host, port));
   }
   if (server.admin !== null) {
-    logger.announce('listening', { listener: 'admin', address: formatAddress(server.admin.host, server.admin.port) });
+    announce(io, 'admin', formatAddress(server.admin.host, server.admin.port));
   }
   return server;
+}
+
+/** Whatever the log level: scripts wait for this line. */
+function announce(io: CommandIo, listener: string, address: string): void {
+  io.out(`${JSON.stringify({ time: new Date().toISOString(), level: 'info', msg: 'listening', listener, address })}\n`);
 }
 
 /** One reload at a time; what comes meanwhile makes one more after it. */
 function createReload(
   server: Server,
   file: string,
-  io: Parameters<Command['run']>[1],
+  io: CommandIo,
   logger: Logger,
 ): (cause: string) => void {
   let running = false;

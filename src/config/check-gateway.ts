@@ -14,6 +14,8 @@ export interface CheckContext {
   raw: unknown;
   /** What the file has at the place of a value under check, right or wrong; undefined for nothing. */
   written(path: ValuePath): unknown;
+  /** The path of a value under check as people know it: `services[2]`. */
+  nameOf(path: ValuePath): string;
   report(report: Report): void;
 }
 
@@ -27,7 +29,7 @@ export function checkGateway(config: Parsed, context: CheckContext): void {
   checkAddresses(config, context);
   checkAdmin(config.admin, context);
   checkShutdown(config, context);
-  config.listeners.forEach((listener, index) => checkListener(listener, index, context));
+  for (const [index, listener] of config.listeners.entries()) checkListener(listener, index, context);
   checkServices(config, context);
   checkRoutes(config, context);
 }
@@ -42,7 +44,7 @@ function checkNames(
     const before = first.get(item.name);
     if (before === undefined) first.set(item.name, index);
     else {
-      const message = `the name is taken: \`${list}[${before}]\` has it already`;
+      const message = `the name is taken: \`${context.nameOf([list, before])}\` has it already`;
       context.report({ severity: 'error', code: 'duplicate_name', path: [list, index, 'name'], message });
     }
   });
@@ -60,7 +62,9 @@ function checkAddresses(config: Parsed, context: CheckContext): void {
       context.report({ severity: 'error', code: 'duplicate_address', path, message });
     }
   };
-  config.listeners.forEach((listener, index) => look(listener.address, ['listeners', index, 'address'], `\`listeners[${index}]\``));
+  for (const [index, { address }] of config.listeners.entries()) {
+    look(address, ['listeners', index, 'address'], `\`${context.nameOf(['listeners', index])}\``);
+  }
   if (config.admin !== false) look(config.admin.address, ['admin', 'address'], 'the admin listener');
 }
 

@@ -18,7 +18,9 @@ export function checkRewrite({ rewrite, match }: RouteConfig, route: ValuePath, 
       message: `\`${key}\` stands beside \`${kinds[0]}\`: a rewrite has one of stripPrefix, path and regex`,
     });
   }
-  if (rewrite.path !== undefined) checkTemplate(rewrite.path, match, [...path, 'path'], context);
+  // A path that was refused is not here any more, and its parameters are unknown.
+  const isWhole = countPaths(match) === countPaths(context.written([...route, 'match']));
+  if (rewrite.path !== undefined && isWhole) checkTemplate(rewrite.path, match, [...path, 'path'], context);
   if (rewrite.stripPrefix !== undefined) checkPrefix(rewrite.stripPrefix, match, [...path, 'stripPrefix'], context);
   if (rewrite.regex !== undefined) {
     const problem = groupProblem(rewrite.regex.replacement, groupCount(rewrite.regex.pattern), '`pattern`');
@@ -35,13 +37,22 @@ function checkTemplate(template: string, match: MatchConfig, path: ValuePath, co
     const known = sources.parameters.length === 0 ? 'it has none' : `it has ${sources.parameters.join(', ')}`;
     reportReference(`\`${whole}\` is no parameter of the route’s path: ${known}`, path, context);
   }
-  if (/[{}]/.test(pathPart.replace(/\{[^{}]*\}/g, ''))) reportReference('has a brace without its partner', path, context);
+  if (/[{}]/.test(pathPart.replace(/\{[^{}]*\}/g, '')))
+    reportReference('has a brace without its partner', path, context);
   const problem = groupProblem(template, sources.groups, '`match.pathRegex`');
   if (problem !== null) reportReference(problem, path, context);
 }
 
 function reportReference(message: string, path: ValuePath, context: CheckContext): void {
   context.report({ severity: 'error', code: 'unknown_parameter', path, message });
+}
+
+function countPaths(match: unknown): number {
+  if (typeof match !== 'object' || match === null) return 0;
+  const { path, pathRegex, all, any } = match as Record<string, unknown>;
+  const own = (path === undefined ? 0 : 1) + (pathRegex === undefined ? 0 : 1);
+  const nested = [all, any].flatMap((nest) => (Array.isArray(nest) ? nest : []));
+  return nested.reduce((sum: number, inner) => sum + countPaths(inner), own);
 }
 
 /** Parameters and groups that some path predicate of the match can give; those under `not` never hold. */

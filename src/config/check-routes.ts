@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import type { CheckContext } from './check-gateway.ts';
 import { checkRewrite } from './check-rewrite.ts';
+import type { FindingCode } from './finding.ts';
 import type { MatchConfig, RouteConfig, ServiceConfig } from './model.ts';
 import type { GatewaySchema } from './schema.ts';
 import { type ValuePath, valueAt } from './source-tree.ts';
@@ -25,7 +26,8 @@ export function checkRoutes(config: Parsed, context: CheckContext): void {
 function serviceNames(raw: unknown): string[] {
   const services = valueAt(raw, ['services']);
   if (!Array.isArray(services)) return [];
-  return services.map((service) => valueAt(service, ['name'])).filter((name) => typeof name === 'string');
+  const names = services.map((service) => valueAt(service, ['name'])).filter((name) => typeof name === 'string');
+  return [...new Set(names)];
 }
 
 function checkAnswer(route: RouteConfig, path: ValuePath, names: readonly string[], context: CheckContext): void {
@@ -75,7 +77,7 @@ function checkMatch(match: MatchConfig, path: ValuePath, context: CheckContext):
     });
   });
   for (const nest of ['any', 'all'] as const) {
-    match[nest]?.forEach((inner, index) => checkMatch(inner, [...path, nest, index], context));
+    for (const [index, inner] of (match[nest] ?? []).entries()) checkMatch(inner, [...path, nest, index], context);
   }
   if (match.not !== undefined) checkMatch(match.not, [...path, 'not'], context);
 }
@@ -111,15 +113,23 @@ function checkRetry(
 ): void {
   if (retry === undefined) return;
   const at = (key: string): ValuePath => [...path, 'retry', key];
-  const warn = (code: string, place: ValuePath, message: string): void =>
+  const warn = (code: FindingCode, place: ValuePath, message: string): void =>
     context.report({ severity: 'warning', code, path: place, part: 'key', message });
   if (retry.attempts === 1) {
     warn('no_effect', at('attempts'), '`attempts` counts the first send too: 1 means no retry');
   } else if (service !== undefined && service.endpoints.length === 1) {
-    warn('retry_single_endpoint', [...path, 'retry'], 'the service has one endpoint: every retry asks the same one again');
+    warn(
+      'retry_single_endpoint',
+      [...path, 'retry'],
+      'the service has one endpoint: every retry asks the same one again',
+    );
   }
   if (retry.perTryTimeout !== undefined && timeout !== undefined && retry.perTryTimeout >= timeout) {
-    warn('try_timeout_too_long', at('perTryTimeout'), 'one try may take as long as the whole request: no time for a second');
+    warn(
+      'try_timeout_too_long',
+      at('perTryTimeout'),
+      'one try may take as long as the whole request: no time for a second',
+    );
   }
   if (retry.backoff.base > retry.backoff.max) {
     context.report({
@@ -130,7 +140,15 @@ function checkRetry(
     });
   }
   const methods = match.methods ?? [];
-  if (methods.length > 0 && methods.every((method) => method === 'POST' || method === 'PATCH') && !retry.on.includes('connect-failure')) {
-    warn('no_effect', at('on'), 'requests of these methods are retried only where nothing was sent: add connect-failure');
+  if (
+    methods.length > 0 &&
+    methods.every((method) => method === 'POST' || method === 'PATCH') &&
+    !retry.on.includes('connect-failure')
+  ) {
+    warn(
+      'no_effect',
+      at('on'),
+      'requests of these methods are retried only where nothing was sent: add connect-failure',
+    );
   }
 }

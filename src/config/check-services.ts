@@ -47,7 +47,7 @@ function checkEndpoints(service: ServiceConfig, index: number, context: CheckCon
         severity: 'warning',
         code: 'duplicate_endpoint',
         path: ['services', index, 'endpoints', item],
-        message: `the endpoint stands here twice: \`endpoints[${before}]\` is the same; use \`weight\` for a larger share`,
+        message: `the endpoint stands here twice: \`${context.nameOf(['services', index, 'endpoints', before])}\` is the same; use \`weight\` for a larger share`,
       });
     }
   });

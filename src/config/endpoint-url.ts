@@ -13,7 +13,9 @@ export function parseEndpointUrl(text: string): string {
   }
   if (authority.includes('@')) throw new AddressError('carries credentials, which an endpoint cannot');
   if (rest !== '' && rest !== '/') {
-    throw new AddressError('has a path, query or fragment: an endpoint is scheme, host and port; use `rewrite` for paths');
+    throw new AddressError(
+      'has a path, query or fragment: an endpoint is scheme, host and port; use `rewrite` for paths',
+    );
   }
   const end = authority.lastIndexOf(':');
   const hasPort = end > authority.lastIndexOf(']');

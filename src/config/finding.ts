@@ -2,13 +2,54 @@
 
 export type Severity = 'error' | 'warning';
 
+/** What each code means. Codes are part of the public interface: they are never renamed and never reused. */
+export const findingCodes = {
+  unreadable_file: 'The file does not exist, may not be read, is a directory or is too large.',
+  not_utf8: 'The file is not in UTF-8.',
+  empty_file: 'The file holds nothing.',
+  file_too_large: 'The file holds too many values after its aliases are followed.',
+  too_deep: 'Maps and lists are nested too deeply.',
+  yaml_syntax: 'The text is not YAML.',
+  json_syntax: 'The file is called JSON but its text is not.',
+  module_failed: 'The TypeScript file could not be run, or has no default export.',
+  duplicate_key: 'A key stands twice in one map.',
+  unresolved_reference: 'A `${...}` has no value and no default, or is not one of the known forms.',
+  unknown_key: 'No such key may stand here.',
+  missing_key: 'A required key is not there.',
+  invalid_key: 'A key in a map of free names, such as headers, is malformed.',
+  invalid_type: 'The value is of another kind: a list in place of a map, a number in place of a string.',
+  invalid_value: 'The value is malformed or out of its range.',
+  invalid_pattern: 'The regular expression is malformed, or no linear-time engine can match it.',
+  unknown_name: 'The value is none of the known names.',
+  unknown_policy: 'No policy has this name.',
+  unknown_service: 'No service has this name.',
+  unknown_parameter: 'A rewrite uses a path parameter or a group that the route does not have.',
+  duplicate_name: 'Two listeners, services or routes have one name.',
+  duplicate_address: 'Two listeners have one address.',
+  duplicate_header: 'One header stands twice in a map, in different case.',
+  conflicting_keys: 'Keys exclude or contradict each other.',
+  admin_without_token: 'The admin listener can be reached from elsewhere and has no token.',
+  unused_service: 'No route uses the service.',
+  duplicate_endpoint: 'One endpoint stands twice in a service.',
+  health_timeout_too_long: 'A health check may take longer than the time between two.',
+  no_effect: 'The key changes nothing here.',
+  retry_single_endpoint: 'Retries have no other endpoint to go to.',
+  try_timeout_too_long: 'One try may use up the time of the whole request.',
+  method_case: 'A method is written in small letters, in which no client sends it.',
+  trusts_everyone: 'Every client may claim any address.',
+  weak_token: 'The admin token is short.',
+  drain_exceeds_timeout: 'The drain is longer than the whole shutdown may take.',
+} as const;
+
+export type FindingCode = keyof typeof findingCodes;
+
 /** One finding. `line` and `column` begin at 1. `path` is like `routes[2].match.path`, empty for the whole file. */
 export interface Finding {
   file: string;
   line: number;
   column: number;
   severity: Severity;
-  /** Stable, documented in the reference. */
+  /** One of `findingCodes`, or of what other rooms find in a configuration. */
   code: string;
   message: string;
   path: string;

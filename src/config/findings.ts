@@ -1,13 +1,21 @@
 /** Collects findings of one file: gives them their places and words, and keeps values that came from outside out of them. */
 import { nearest } from '../base/nearest.ts';
-import type { Finding, Severity } from './finding.ts';
+import type { Finding, FindingCode, Severity } from './finding.ts';
 import type { ValueProblem } from './issue.ts';
-import { entryAt, formatPath, placeOf, type SourceProblem, type SourceTree, type ValuePath, valueAt } from './source-tree.ts';
+import {
+  entryAt,
+  formatPath,
+  placeOf,
+  type SourceProblem,
+  type SourceTree,
+  type ValuePath,
+  valueAt,
+} from './source-tree.ts';
 
 /** What a check across values has to say. `message` is a whole sentence about the value at `path`. */
 export interface Report {
   severity: Severity;
-  code: string;
+  code: FindingCode;
   path: ValuePath;
   message: string;
   /** Whether the key or the value is shown; the value by default. */
@@ -50,11 +58,15 @@ export function createFindings(file: string, tree: SourceTree): Findings {
       const written = part === 'value' ? entryAt(tree, path)?.written : undefined;
       const quoted = part === 'value' ? quote(tree, path) : '';
       // The engine's reason quotes parts of the pattern.
-      const words = written !== undefined && code === 'invalid_pattern' ? 'is not a regular expression' : problem.message;
+      const words =
+        written !== undefined && code === 'invalid_pattern' ? 'is not a regular expression' : problem.message;
       const message = hide(words, written?.result.secrets ?? []);
       const sentence = `${subject(path)}${message.startsWith('expected') ? `: ${message}` : `${quoted} ${message}`}`;
       const suggestion = written === undefined ? problem.suggestion : undefined;
-      add({ severity: 'error', code, message: sentence, path: formatPath(path), suggestion }, placeOf(tree, path, part));
+      add(
+        { severity: 'error', code, message: sentence, path: formatPath(path), suggestion },
+        placeOf(tree, path, part),
+      );
     },
     addReport(report, originOf) {
       const path = originOf(report.path);
@@ -83,7 +95,7 @@ function subject(path: ValuePath): string {
   if (path.length === 0) return 'the file';
   let start = path.length - 1;
   while (start > 0 && typeof path[start] === 'number') start -= 1;
-  return `\`${formatPath(path.slice(start))}\``;
+  return start === path.length - 1 ? `\`${path[start]}\`` : `\`${formatPath(path.slice(start))}\``;
 }
 
 /** The value as it stands in the file, when it is short, shown by its reference if it came from outside, and no secret. */
@@ -93,6 +105,8 @@ function quote(tree: SourceTree, path: ValuePath): string {
   if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') return '';
   const text = String(value);
   if (text === '' || text.length > maxQuoted || /[\x00-\x1f\x7f-\x9f`]/.test(text)) return '';
+  // Credentials in a URL.
+  if (/\/\/[^/]*@/.test(text)) return '';
   if (path.some((step) => typeof step === 'string' && /token|secret|password|key$/i.test(step))) return '';
   return ` \`${text}\``;
 }

@@ -45,7 +45,9 @@ export const headerValueSchema = z
     error: 'holds a line break, another control character or a letter beyond Latin-1, which no header can carry',
   })
   .refine((value) => value.length <= 8192, { error: 'is longer than 8192 characters' })
-  .refine((value) => !/^[ \t]|[ \t]$/.test(value), { error: 'begins or ends with a space, which a header cannot keep' });
+  .refine((value) => !/^[ \t]|[ \t]$/.test(value), {
+    error: 'begins or ends with a space, which a header cannot keep',
+  });
 
 /** A map of header names to `value`; two names that differ only in case are one header and so refused. */
 export function headerMap<V extends z.ZodType>(name: typeof headerNameSchema, value: V) {

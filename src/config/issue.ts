@@ -1,6 +1,8 @@
 /** Turns what a schema says of a value into flat problems: one place, one code, one sentence. */
+
 import type { z } from 'zod';
 import { nearest } from '../base/nearest.ts';
+import { type FindingCode, findingCodes } from './finding.ts';
 import { knownKeys } from './known-keys.ts';
 import { type ValuePath, valueAt } from './source-tree.ts';
 
@@ -9,7 +11,7 @@ export interface ValueProblem {
   path: ValuePath;
   /** Whether the key or the value is at fault. */
   part: 'key' | 'value';
-  code: string;
+  code: FindingCode;
   message: string;
   suggestion?: string;
   /** What kind of value a number or boolean written as a reference should become. */
@@ -23,7 +25,10 @@ type UnionIssue = Extract<Issue, { code: 'invalid_union' }>;
 
 /** Flattens the issues of `schema` with the values of `root`. */
 export function problemsOf(issues: readonly Issue[], schema: z.ZodType, root: unknown): ValueProblem[] {
-  return issues.flatMap((issue) => flatten(issue, [], schema, root));
+  const problems = issues.flatMap((issue) => flatten(issue, [], schema, root));
+  // A misspelt key is not also a missing one.
+  const meant = new Set(problems.map(({ path, suggestion }) => JSON.stringify([...path.slice(0, -1), suggestion])));
+  return problems.filter(({ code, path }) => code !== 'missing_key' || !meant.has(JSON.stringify(path)));
 }
 
 /** Words for a parse; a schema's own words go before them. */
@@ -35,7 +40,8 @@ export function wordIssue(issue: z.core.$ZodRawIssue): string | undefined {
       return `expected ${issue.values.length === 1 ? '' : 'one of '}${issue.values.map(String).join(', ')}`;
     case 'too_small':
       if (issue.origin === 'array') return `needs at least ${count(Number(issue.minimum), 'entry', 'entries')}`;
-      if (issue.origin === 'string') return issue.minimum === 1 ? 'must not be empty' : `is shorter than ${issue.minimum}`;
+      if (issue.origin === 'string')
+        return issue.minimum === 1 ? 'must not be empty' : `is shorter than ${issue.minimum}`;
       return undefined;
     case 'invalid_union':
       return 'is of none of the kinds that may stand here';
@@ -52,7 +58,9 @@ function flatten(issue: Issue, base: ValuePath, schema: z.ZodType, root: unknown
       return issue.keys.map((key) => unknownKey(path, key, keys));
     }
     case 'invalid_key':
-      return [{ path, part: 'key', code: 'invalid_key', message: issue.issues[0]?.message ?? issue.message, prune: path }];
+      return [
+        { path, part: 'key', code: 'invalid_key', message: issue.issues[0]?.message ?? issue.message, prune: path },
+      ];
     case 'invalid_union':
       return flattenUnion(issue, path, schema, root);
     default:
@@ -75,12 +83,17 @@ function unknownKey(path: ValuePath, key: string, keys: readonly string[]): Valu
   };
 }
 
-function plainProblem(issue: Issue, path: ValuePath, root: unknown): ValueProblem {
+function plainProblem(issue: Issue, fullPath: ValuePath, root: unknown): ValueProblem {
+  const path = withinFile(fullPath, root);
   const value = valueAt(root, path);
-  if (value === undefined && (issue.code === 'invalid_type' || issue.code === 'invalid_value' || issue.code === 'invalid_union')) {
+  if (
+    value === undefined &&
+    (issue.code === 'invalid_type' || issue.code === 'invalid_value' || issue.code === 'invalid_union')
+  ) {
     return { path, part: 'key', code: 'missing_key', message: 'is missing', prune: path.slice(0, -1) };
   }
-  const finding = issue.code === 'custom' ? (issue.params?.finding as string | undefined) : undefined;
+  const params = issue.code === 'custom' ? issue.params : undefined;
+  const finding = isFindingCode(params?.finding) ? params.finding : undefined;
   const isKey = finding === 'duplicate_header';
   const problem: ValueProblem = {
     path,
@@ -91,16 +104,32 @@ function plainProblem(issue: Issue, path: ValuePath, root: unknown): ValueProble
   };
   if (issue.code === 'invalid_value' && typeof value === 'string') {
     problem.code = 'unknown_name';
-    problem.suggestion = nearest(value, issue.values.filter((known) => typeof known === 'string'));
+    problem.suggestion = nearest(
+      value,
+      issue.values.filter((known) => typeof known === 'string'),
+    );
   }
-  if (finding === 'unknown_name' && typeof value === 'string' && Array.isArray(issue.params?.known)) {
-    problem.suggestion = nearest(value, issue.params.known as string[]);
+  if (finding === 'unknown_name' && typeof value === 'string' && Array.isArray(params?.known)) {
+    problem.suggestion = nearest(value, params.known as string[]);
   }
   problem.wants = wantedKind(issue);
-  if (problem.code === 'invalid_type' && !issue.message.startsWith('expected string') && isQuotable(value, issue)) {
+  if (/\bquote\b/.test(issue.message) && (typeof value === 'number' || typeof value === 'boolean')) {
     problem.suggestion = JSON.stringify(String(value));
   }
   return problem;
+}
+
+function isFindingCode(code: unknown): code is FindingCode {
+  return typeof code === 'string' && Object.hasOwn(findingCodes, code);
+}
+
+/** Where a short form stands for a map (`http://...` for `{ url }`), the problem is the short form's. */
+function withinFile(path: ValuePath, root: unknown): ValuePath {
+  for (let length = 1; length < path.length; length += 1) {
+    const value = valueAt(root, path.slice(0, length));
+    if (typeof value !== 'object' && value !== undefined) return path.slice(0, length);
+  }
+  return path;
 }
 
 /** Of the choices of a union, the one that the value is nearest to speaks; when none is near, the union itself. */
@@ -111,7 +140,11 @@ function flattenUnion(issue: UnionIssue, path: ValuePath, schema: z.ZodType, roo
   if (near.length > 0) return near.reduce((best, next) => (next.length < best.length ? next : best));
   const own = plainProblem(issue, path, root);
   if (own.code !== 'missing_key') own.code = 'invalid_type';
-  own.wants = issue.errors.flat().filter(isOfOtherKind).map(wantedKind).find((kind) => kind !== undefined);
+  own.wants = issue.errors
+    .flat()
+    .filter(isOfOtherKind)
+    .map(wantedKind)
+    .find((kind) => kind !== undefined);
   return [own];
 }
 
@@ -132,10 +165,6 @@ function wantedKind(issue: Issue): 'number' | 'boolean' | undefined {
     if (kind === 'number' || kind === 'boolean') return kind;
   }
   return undefined;
-}
-
-function isQuotable(value: unknown, issue: Issue): boolean {
-  return issue.code === 'invalid_type' && issue.expected === 'string' && ['number', 'boolean'].includes(typeof value);
 }
 
 function quoteHint(expected: string, input: unknown): string {

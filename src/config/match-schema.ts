@@ -10,12 +10,18 @@ export type ValueMatch = string | { regex: string } | { present: boolean };
 
 const conditionSchema = z
   .strictObject({
-    regex: patternSchema.optional().describe('Regular expression (RE2 syntax) found anywhere in the value unless anchored'),
+    regex: patternSchema
+      .optional()
+      .describe('Regular expression (RE2 syntax) found anywhere in the value unless anchored'),
     present: z.boolean().optional().describe('Whether the value must be there (`true`) or must not (`false`)'),
   })
   .check((context) => {
-    if (Object.keys(context.value).length === 1) return;
-    context.issues.push({ code: 'custom', input: context.value, message: 'needs exactly one of `regex` and `present`' });
+    if (context.issues.length > 0 || Object.keys(context.value).length === 1) return;
+    context.issues.push({
+      code: 'custom',
+      input: context.value,
+      message: 'needs exactly one of `regex` and `present`',
+    });
   })
   .meta({ minProperties: 1, maxProperties: 1 });
 
@@ -82,14 +88,24 @@ export interface MatchConfig {
 
 export const matchSchema: z.ZodType<MatchConfig, MatchConfig> = z
   .strictObject({
-    hosts: z.array(hostSchema).min(1).optional().describe('Hosts of which one must be the request’s, without regard to case'),
+    hosts: z
+      .array(hostSchema)
+      .min(1)
+      .optional()
+      .describe('Hosts of which one must be the request’s, without regard to case'),
     path: pathSchema
       .optional()
-      .describe('Path template: literal segments, `{name}` for one segment, and `*` or `{name*}` at the end for the rest'),
-    pathPrefix: pathPrefixSchema.optional().describe('Path prefix of whole segments: `/users` covers `/users` and `/users/...`'),
+      .describe(
+        'Path template: literal segments, `{name}` for one segment, and `*` or `{name*}` at the end for the rest',
+      ),
+    pathPrefix: pathPrefixSchema
+      .optional()
+      .describe('Path prefix of whole segments: `/users` covers `/users` and `/users/...`'),
     pathRegex: patternSchema
       .optional()
-      .describe('Regular expression (RE2 syntax) on the normalised path, found anywhere unless anchored with `^` and `$`'),
+      .describe(
+        'Regular expression (RE2 syntax) on the normalised path, found anywhere unless anchored with `^` and `$`',
+      ),
     methods: z.array(methodSchema).min(1).optional().describe('Methods, case-sensitive; `GET` also serves `HEAD`'),
     headers: headerMap(headerNameSchema, valueMatchSchema)
       .optional()

@@ -14,8 +14,16 @@ export interface ParsedTree<T> {
   originOf(path: ValuePath): ValuePath;
 }
 
-/** Parses the tree's values. `ignored` are paths already reported, whose problems are not reported again. */
-export function parseTree<T>(tree: SourceTree, schema: z.ZodType<T>, ignored: readonly ValuePath[]): ParsedTree<T> {
+/**
+ * Parses the tree's values. `partial` is the schema for what is left when something is wrong; `ignored` are paths already
+ * reported, whose problems are not reported again.
+ */
+export function parseTree<T>(
+  tree: SourceTree,
+  schema: z.ZodType<T>,
+  partial: () => z.ZodType<T>,
+  ignored: readonly ValuePath[],
+): ParsedTree<T> {
   const first = parseWithConversions(tree, schema);
   const problems = first.problems.filter((problem) => !ignored.some((path) => startsWith(problem.path, path)));
   if (first.value !== undefined && ignored.length === 0) {
@@ -25,13 +33,15 @@ export function parseTree<T>(tree: SourceTree, schema: z.ZodType<T>, ignored: re
   for (const path of ignored) cuts.add(path);
   for (const problem of first.problems) cuts.add(problem.prune);
   // Cutting out a required value makes its parent wrong, so this climbs; depth bounds it.
+  const tolerant = partial();
   for (let round = 0; round < 64 && !cuts.isEverything(); round += 1) {
     const pruned = cuts.apply(tree.root);
-    const result = schema.safeParse(pruned);
+    const result = tolerant.safeParse(pruned);
     if (result.success) {
       return { value: undefined, problems, sound: result.data, originOf: (path) => cuts.originOf(pruned, path) };
     }
-    for (const problem of problemsOf(result.error.issues, schema, pruned)) cuts.add(cuts.originOf(pruned, problem.prune));
+    for (const problem of problemsOf(result.error.issues, tolerant, pruned))
+      cuts.add(cuts.originOf(pruned, problem.prune));
   }
   return { value: undefined, problems, sound: undefined, originOf: (path) => path };
 }
@@ -106,7 +116,12 @@ class Cuts {
     for (const [key, item] of Object.entries(value)) {
       const inner = node.inner.get(key);
       if (inner?.cut === true) continue;
-      Object.defineProperty(kept, key, { value: this.apply(item, inner), writable: true, enumerable: true, configurable: true });
+      Object.defineProperty(kept, key, {
+        value: this.apply(item, inner),
+        writable: true,
+        enumerable: true,
+        configurable: true,
+      });
     }
     return kept;
   }

@@ -35,7 +35,8 @@ export function checkPathTemplate(path: string): PathCheck {
 
 /** What is wrong with a literal path or prefix, or null. */
 export function pathPrefixProblem(path: string): string | null {
-  if (/[{}]/.test(path)) return 'has braces: a prefix holds no parameters, use `path` with a rest wildcard such as {rest*}';
+  if (/[{}]/.test(path))
+    return 'has braces: a prefix holds no parameters, use `path` with a rest wildcard such as {rest*}';
   if (path.endsWith('/*')) return 'ends in `/*`: a prefix covers everything below it without one';
   return literalProblem(path);
 }
@@ -43,7 +44,8 @@ export function pathPrefixProblem(path: string): string | null {
 function literalProblem(path: string): string | null {
   if (!path.startsWith('/')) return 'must begin with a slash';
   if (path.includes('?') || path.includes('#')) return 'holds a query or fragment: use `query` for the query';
-  if (/[^\x21-\x7e]/.test(path)) return 'holds a space, a control character or a letter beyond ASCII: percent-encode it';
+  if (/[^\x21-\x7e]/.test(path))
+    return 'holds a space, a control character or a letter beyond ASCII: percent-encode it';
   if (/["<>\\^`|]/.test(path)) return 'holds a character that no path may: percent-encode it';
   if (/%(?![0-9A-Fa-f]{2})/.test(path)) return 'holds a `%` that begins no percent-encoding';
   // Requests are compared after removal of dot segments, so these could never match.

@@ -32,11 +32,12 @@ export function createPolicyListSchema(policies: PolicySchemas): z.ZodType<Polic
     .strictObject(shape)
     .check((context) => {
       const count = Object.keys(context.value).length;
-      if (count === 1) return;
+      if (context.issues.length > 0 || count === 1) return;
       context.issues.push({
         code: 'custom',
         input: context.value,
-        message: count === 0 ? 'expected one policy, found none' : 'one policy per list item: begin a new item for each',
+        message:
+          count === 0 ? 'expected one policy, found none' : 'one policy per list item: begin a new item for each',
       });
     })
     .transform((value): PolicyUse => {

@@ -70,7 +70,9 @@ const retrySchema = z.strictObject({
   perTryTimeout: duration(1).optional().describe('Time for one try; without it only the other timeouts count'),
   backoff: z
     .strictObject({
-      base: duration(0).prefault('25ms').describe('Wait before the second try, doubled before each further one, with jitter'),
+      base: duration(0)
+        .prefault('25ms')
+        .describe('Wait before the second try, doubled before each further one, with jitter'),
       max: duration(0).prefault('1s').describe('Longest wait between two tries'),
     })
     .prefault({})
@@ -89,8 +91,12 @@ export function createRouteSchema(policies: PolicySchemas) {
     rewrite: rewriteSchema
       .optional()
       .describe('Changes to the request line; at most one of `stripPrefix`, `path` and `regex`, and `host`'),
-    timeout: duration(1).optional().describe('Time for the whole request, tries and body included; then 504 `upstream_timeout`'),
-    retry: retrySchema.optional().describe('Further tries, on other endpoints where there are; without this key there are none'),
+    timeout: duration(1)
+      .optional()
+      .describe('Time for the whole request, tries and body included; then 504 `upstream_timeout`'),
+    retry: retrySchema
+      .optional()
+      .describe('Further tries, on other endpoints where there are; without this key there are none'),
     policies: createPolicyListSchema(policies).prefault([]).describe('Policies on this route'),
   });
 }

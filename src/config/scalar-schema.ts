@@ -22,7 +22,11 @@ export function duration(min = 0, max = DAY) {
         throw error;
       }
     })
-    .meta({ pattern: '^[0-9]+(\\.[0-9]+)?(ms|s|m|h|d)$', kind: 'duration', range: rangeText(min, max, formatDuration) });
+    .meta({
+      pattern: '^[0-9]+(\\.[0-9]+)?(ms|s|m|h|d)$',
+      kind: 'duration',
+      range: rangeText(min, max, formatDuration),
+    });
 }
 
 /** A size between `min` and `max` bytes, a plain number of bytes or with a binary unit; bytes after parsing. */
@@ -52,11 +56,9 @@ export function wholeNumber(min: number, max: number) {
 }
 
 /** A name by which files, logs, metrics and the admin interface know a thing. */
-export const nameSchema = z
-  .string()
-  .regex(/^[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,127}$/, {
-    error: 'must begin with a letter or digit and hold only letters, digits and _ . : @ - (128 at most)',
-  });
+export const nameSchema = z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,127}$/, {
+  error: 'must begin with a letter or digit and hold only letters, digits and _ . : @ - (128 at most)',
+});
 
 /** Where a listener stands; `host` is empty for all interfaces, port 0 takes a free one. */
 export const addressSchema = z.string().transform((text, context): Address => {

@@ -7,15 +7,21 @@ import { createServiceSchema } from './service-schema.ts';
 
 const listenerSchema = z.strictObject({
   name: nameSchema.describe('Name, unique among listeners; the start line and `/status` carry it'),
-  address: addressSchema.describe('`host:port`; `:8080` is every interface, IPv6 stands in brackets, port 0 takes a free one'),
+  address: addressSchema.describe(
+    '`host:port`; `:8080` is every interface, IPv6 stands in brackets, port 0 takes a free one',
+  ),
   trustedProxies: z
     .array(cidrSchema)
     .default([])
     .describe('Addresses and ranges whose `Forwarded` and `X-Forwarded-*` are believed'),
   limits: z
     .strictObject({
-      requestHead: size(256, 1024 ** 2).prefault('32KiB').describe('Largest request line and headers; then 431 or 414'),
-      requestBody: size(0, 1024 ** 4).prefault('64MiB').describe('Largest request body; then 413'),
+      requestHead: size(256, 1024 ** 2)
+        .prefault('32KiB')
+        .describe('Largest request line and headers; then 431 or 414'),
+      requestBody: size(0, 1024 ** 4)
+        .prefault('64MiB')
+        .describe('Largest request body; then 413'),
       connections: wholeNumber(1, 1_000_000).default(10_000).describe('Most client connections at once'),
     })
     .prefault({})
@@ -50,7 +56,11 @@ const adminSchema = z.union(
 export const defaultRedaction = ['authorization', 'cookie', 'x-api-key'];
 
 const accessLogSchema = z.strictObject({
-  file: z.string().min(1).default('stdout').describe('`stdout`, `stderr` or the path of a file that lines are added to'),
+  file: z
+    .string()
+    .min(1)
+    .default('stdout')
+    .describe('`stdout`, `stderr` or the path of a file that lines are added to'),
   format: z.enum(['json']).default('json').describe('Form of a line'),
   fields: z.array(z.string().min(1)).min(1).optional().describe('Fields of a line, in their order; without it all'),
   redact: z
@@ -88,17 +98,29 @@ export function createGatewaySchema(policies: PolicySchemas) {
       .describe('How the gateway stops'),
     logging: z
       .strictObject({
-        level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info').describe('Least level that is written'),
+        level: z
+          .enum(['debug', 'info', 'warn', 'error', 'silent'])
+          .default('info')
+          .describe('Least level that is written'),
         access: accessSchema.prefault({}).describe('One line for each request; `false` turns it off'),
       })
       .prefault({})
       .describe('What is written'),
-    services: z.array(createServiceSchema(policies)).default([]).describe('What stands behind the gateway'),
-    routes: z.array(createRouteSchema(policies)).default([]).describe('Which request goes where'),
+    services: z.array(createServiceSchema(policies)).prefault([]).describe('What stands behind the gateway'),
+    routes: z.array(createRouteSchema(policies)).prefault([]).describe('Which request goes where'),
     policies: createPolicyListSchema(policies)
       .prefault([])
       .describe('Policies on every route, before its own of the same phase'),
   });
+}
+
+/** The schema of what is left of a faulty file: without the keys that every file must have. */
+export function createPartialSchema(policies: PolicySchemas): z.ZodType<z.output<GatewaySchema>> {
+  const partial = createGatewaySchema(policies).extend({
+    version: z.literal(1).default(1),
+    listeners: z.array(listenerSchema).default([]),
+  });
+  return partial as unknown as z.ZodType<z.output<GatewaySchema>>;
 }
 
 /** The schema without policies, from which the types are inferred. */

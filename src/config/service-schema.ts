@@ -20,7 +20,10 @@ const endpointSchema = z
   .union(
     [
       z.string(),
-      z.strictObject({ url: z.string().describe('`http://host` or `http://host:port`, without a path'), weight: weightSchema }),
+      z.strictObject({
+        url: z.string().describe('`http://host` or `http://host:port`, without a path'),
+        weight: weightSchema,
+      }),
     ],
     { error: 'expected a URL such as http://127.0.0.1:9001, or { url: ..., weight: ... }' },
   )
@@ -72,19 +75,26 @@ export function createServiceSchema(policies: PolicySchemas) {
     healthCheck: healthCheckSchema.optional().describe('Active checks; without this key there are none'),
     passive: z
       .strictObject({
-        failures: wholeNumber(1, 100_000).default(5).describe('Failures in a row (connect, reset) that mark an endpoint down'),
+        failures: wholeNumber(1, 100_000)
+          .default(5)
+          .describe('Failures in a row (connect, reset) that mark an endpoint down'),
         coolDown: duration(1).prefault('10s').describe('How long it then rests when no active check brings it back'),
       })
       .prefault({})
       .describe('Marking down by failed traffic'),
-    panic: z.boolean().default(false).describe('When every endpoint is down: try one all the same, rather than answer 503'),
+    panic: z
+      .boolean()
+      .default(false)
+      .describe('When every endpoint is down: try one all the same, rather than answer 503'),
     connections: z
       .strictObject({
         max: wholeNumber(1, 65_535).default(256).describe('Most connections to one endpoint'),
         idleTimeout: duration(1).prefault('30s').describe('How long an unused connection is kept'),
         queue: wholeNumber(0, 1_000_000).default(1024).describe('Most requests that wait for a connection'),
         queueTimeout: duration(1).prefault('1s').describe('Longest such wait; then 503 `overloaded`'),
-        pipelining: wholeNumber(1, 64).default(1).describe('Most idempotent requests in flight on one connection; 1 is off'),
+        pipelining: wholeNumber(1, 64)
+          .default(1)
+          .describe('Most idempotent requests in flight on one connection; 1 is off'),
       })
       .prefault({})
       .describe('The pool of connections to each endpoint'),

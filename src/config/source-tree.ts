@@ -1,4 +1,5 @@
 /** A configuration file as plain values, each with its place in the text and with references filled in. */
+import type { FindingCode } from './finding.ts';
 import type { Substituted } from './substitution.ts';
 
 /** Steps from the top of the file to a value: keys and indices. */
@@ -22,7 +23,7 @@ export interface Entry {
 
 /** Something wrong with the file itself: its syntax, or a reference. */
 export interface SourceProblem {
-  code: string;
+  code: FindingCode;
   message: string;
   place: Place;
   path: ValuePath;
@@ -79,4 +80,14 @@ export function formatPath(path: ValuePath): string {
     else text += `[${JSON.stringify(step)}]`;
   }
   return text;
+}
+
+/** The path that `formatPath` wrote. */
+export function parsePath(text: string): ValuePath {
+  const steps: (string | number)[] = [];
+  for (const [, index, quoted, word] of text.matchAll(/\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]|([^.[\]]+)/g)) {
+    if (index !== undefined) steps.push(Number(index));
+    else steps.push(quoted === undefined ? word : (JSON.parse(quoted) as string));
+  }
+  return steps;
 }

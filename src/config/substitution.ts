@@ -34,7 +34,9 @@ export function hasReference(text: string): boolean {
 /** The absolute paths of the files that a text refers to; malformed references are left to `substitute`. */
 export function referencedFiles(text: string, directory: string): string[] {
   try {
-    return split(text).flatMap((piece) => ('kind' in piece && piece.kind === 'file' ? [resolve(directory, piece.name)] : []));
+    return split(text).flatMap((piece) =>
+      'kind' in piece && piece.kind === 'file' ? [resolve(directory, piece.name)] : [],
+    );
   } catch {
     return [];
   }
@@ -64,7 +66,9 @@ function fromEnvironment(piece: Reference, sources: SubstitutionSources): string
   if (found !== undefined && found !== '') return found;
   if (piece.fallback !== undefined) return piece.fallback;
   const state = found === undefined ? 'is not set' : 'is empty';
-  throw new SubstitutionError(`the environment variable ${piece.name} ${state} and \`${piece.reference}\` has no default`);
+  throw new SubstitutionError(
+    `the environment variable ${piece.name} ${state} and \`${piece.reference}\` has no default`,
+  );
 }
 
 function fromFile(piece: Reference, sources: SubstitutionSources): string {

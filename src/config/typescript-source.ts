@@ -2,7 +2,13 @@
 import { stripVTControlCharacters } from 'node:util';
 import { defineGateway } from './define.ts';
 import { type Entry, fileStart, type Place, type SourceTree, type ValuePath } from './source-tree.ts';
-import { hasReference, referencedFiles, SubstitutionError, type SubstitutionSources, substitute } from './substitution.ts';
+import {
+  hasReference,
+  referencedFiles,
+  SubstitutionError,
+  type SubstitutionSources,
+  substitute,
+} from './substitution.ts';
 
 const maxDepth = 64;
 const maxMaps = 200_000;
@@ -70,7 +76,13 @@ export function filesReferencedBy(value: unknown, directory: string): string[] {
 
 /** Builds the tree of plain values and fills in their references; every place is the file's beginning. */
 export function readValue(value: unknown, sources: SubstitutionSources): SourceTree {
-  const tree: SourceTree = { root: undefined, entries: new WeakMap(), start: fileStart, problems: [], secrets: new Set() };
+  const tree: SourceTree = {
+    root: undefined,
+    entries: new WeakMap(),
+    start: fileStart,
+    problems: [],
+    secrets: new Set(),
+  };
   tree.root = copy(value, [], undefined, { tree, sources, values: 0 });
   return tree;
 }

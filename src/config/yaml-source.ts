@@ -1,5 +1,6 @@
 /** Reads YAML and JSON text into a source tree: one document, no duplicate keys, bounded depth and expansion. */
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from 'yaml';
+import type { FindingCode } from './finding.ts';
 import { type Entry, fileStart, type Place, type SourceTree, type ValuePath } from './source-tree.ts';
 import { hasReference, SubstitutionError, type SubstitutionSources, substitute } from './substitution.ts';
 
@@ -41,17 +42,21 @@ export function referencesIn(document: Document): string[] {
 
 /** Builds the tree of a parsed document and fills in its references. */
 export function readYaml(parsed: ReturnType<typeof parseYaml>, sources: SubstitutionSources): SourceTree {
-  const tree: SourceTree = { root: undefined, entries: new WeakMap(), start: fileStart, problems: [], secrets: new Set() };
+  const tree: SourceTree = {
+    root: undefined,
+    entries: new WeakMap(),
+    start: fileStart,
+    problems: [],
+    secrets: new Set(),
+  };
   const { document, lines } = parsed;
-  for (const fault of [...document.errors, ...document.warnings]) {
-    tree.problems.push({
-      code: 'yaml_syntax',
-      message: syntaxMessage(fault.code, fault.message),
-      place: placeAt(lines, fault.pos[0]),
-      path: [],
-    });
+  // One fault of syntax makes the parser stumble over all that follows, so only the first is worth telling.
+  const fault = [...document.errors, ...document.warnings].sort((one, other) => one.pos[0] - other.pos[0])[0];
+  if (fault !== undefined) {
+    const place = placeAt(lines, fault.pos[0]);
+    tree.problems.push({ code: 'yaml_syntax', message: syntaxMessage(fault.code, fault.message), place, path: [] });
+    return tree;
   }
-  if (tree.problems.length > 0) return tree;
   if (document.contents === null || (isScalar(document.contents) && document.contents.value === null)) {
     tree.problems.push({ code: 'empty_file', message: 'the file is empty', place: fileStart, path: [] });
     return tree;
@@ -64,7 +69,11 @@ export function readYaml(parsed: ReturnType<typeof parseYaml>, sources: Substitu
 
 function syntaxMessage(code: string, message: string): string {
   if (code === 'MULTIPLE_DOCS') return 'a second document begins here: a file holds one';
-  return message;
+  if (message === 'Unexpected flow-map-start at node end') {
+    return 'a value that holds { or } must be quoted here, as in "/users/{id}" or "${env.NAME}"';
+  }
+  if (code === 'TAB_AS_INDENT') return 'a tab stands where indentation must be spaces';
+  return `not YAML: ${message.charAt(0).toLowerCase()}${message.slice(1)}`;
 }
 
 function placeAt(lines: LineCounter, offset: number): Place {
@@ -94,7 +103,7 @@ class YamlReader {
     return range === null || range === undefined ? this.tree.start : placeAt(this.lines, range[0]);
   }
 
-  problem(code: string, message: string, node: unknown, path: ValuePath): undefined {
+  problem(code: FindingCode, message: string, node: unknown, path: ValuePath): undefined {
     this.tree.problems.push({ code, message, place: this.place(node), path });
     return undefined;
   }
@@ -177,7 +186,10 @@ class YamlReader {
       const place = this.place(pair.key);
       const first = entries.get(key);
       if (first !== undefined) {
-        this.problem('duplicate_key', `\`${key}\` stands twice in one map: first on line ${first.key.line}`, pair.key, [...path, key]);
+        this.problem('duplicate_key', `\`${key}\` stands twice in one map: first on line ${first.key.line}`, pair.key, [
+          ...path,
+          key,
+        ]);
         continue;
       }
       const entry: Entry = { key: place, value: pair.value === null ? place : this.place(pair.value) };
@@ -198,7 +210,12 @@ class YamlReader {
   }
 
   /** The merge key `<<: *base`, `<<: [*a, *b]`: keys of the map itself win, then the first map that has them. */
-  private merge(node: unknown, result: Record<string, unknown>, entries: Map<string | number, Entry>, path: ValuePath): void {
+  private merge(
+    node: unknown,
+    result: Record<string, unknown>,
+    entries: Map<string | number, Entry>,
+    path: ValuePath,
+  ): void {
     const value = this.value(node, path, undefined);
     for (const base of Array.isArray(value) ? value : [value]) {
       if (typeof base !== 'object' || base === null || Array.isArray(base)) {

@@ -72,6 +72,7 @@ export class Exchange extends Timed implements RequestSink, ResponseSink, PoolWa
   private sends = 0;
   private connects = 0;
   private replacedStale = false;
+  private upstreamTarget = '';
   private editsOfRequest: HeaderEdits | null = null;
   private editsOfResponse: HeaderEdits | null = null;
   // The body on its way up.
@@ -199,9 +200,17 @@ export class Exchange extends Timed implements RequestSink, ResponseSink, PoolWa
   }
 
   private answerOrForward(): void {
-    const { staticReply } = this.compiled as CompiledRoute;
-    if (staticReply === null) this.choose();
-    else this.answer(staticReply.status, this.context.dateLine() + staticReply.lines, staticReply.body);
+    const { staticReply, rewrite, index } = this.compiled as CompiledRoute;
+    if (staticReply === null) {
+      const { path, query, stream } = this;
+      if (rewrite === null) this.upstreamTarget = this.plainTarget();
+      else {
+        const rewritten = rewrite.apply(path, query, stream.target.hasQuery, this.snapshot.router.params(index, path));
+        if (rewritten === null) return this.refuse('bad_request', 'the rewritten path climbs above the root');
+        this.upstreamTarget = rewritten;
+      }
+      this.choose();
+    } else this.answer(staticReply.status, this.context.dateLine() + staticReply.lines, staticReply.body);
   }
 
   // 4. Endpoint.
@@ -283,12 +292,11 @@ export class Exchange extends Timed implements RequestSink, ResponseSink, PoolWa
     lines += edits === null ? own : edits.filter(own) + edits.lines();
     if (stream.bodyLength === CHUNKED) lines += 'Transfer-Encoding: chunked\r\n';
     if (this.takesTrailers()) lines += 'TE: trailers\r\nConnection: TE\r\n';
-    return `${this.method} ${this.upstreamTarget(route)} HTTP/1.1\r\n${lines}\r\n`;
+    return `${this.method} ${this.upstreamTarget} HTTP/1.1\r\n${lines}\r\n`;
   }
 
-  private upstreamTarget(route: CompiledRoute): string {
+  private plainTarget(): string {
     const { path, query } = this;
-    if (route.rewrite !== null) return route.rewrite.apply(path, query, this.snapshot.router.params(route.index, path));
     return this.stream.target.hasQuery ? `${path}?${query}` : path;
   }
 
@@ -480,15 +488,15 @@ export class Exchange extends Timed implements RequestSink, ResponseSink, PoolWa
   }
 
   onDeadline(now: number): void {
-    if (this.routeDeadline !== 0 && now >= this.routeDeadline) return this.timeOut('the route\'s time is used up', null);
+    if (this.routeDeadline !== 0 && now >= this.routeDeadline) return this.timeOut("the route's time is used up", null, false);
     if (this.retryAt !== 0 && now >= this.retryAt) {
       this.retryAt = 0;
       this.reschedule();
       return this.choose();
     }
-    if (this.tryDeadline !== 0 && now >= this.tryDeadline) return this.timeOut('the time for one try is used up', 'reset');
+    if (this.tryDeadline !== 0 && now >= this.tryDeadline) return this.timeOut('the time for one try is used up', 'reset', true);
     if (this.responseDeadline !== 0 && now >= this.responseDeadline) {
-      return this.timeOut('the upstream did not answer in time', null);
+      return this.timeOut('the upstream did not answer in time', null, true);
     }
     if (this.continueDeadline !== 0 && now >= this.continueDeadline) {
       this.continueDeadline = 0;
@@ -497,7 +505,8 @@ export class Exchange extends Timed implements RequestSink, ResponseSink, PoolWa
     this.reschedule();
   }
 
-  private timeOut(detail: string, failure: TryFailure | null): void {
+  /** `blamed`: the endpoint was too slow, not the route's own time too short. */
+  private timeOut(detail: string, failure: TryFailure | null, blamed: boolean): void {
     this.leaveUpstream();
     if (this.state === ANSWERED) {
       this.errorCode = 'upstream_timeout';
@@ -507,7 +516,7 @@ export class Exchange extends Timed implements RequestSink, ResponseSink, PoolWa
       this.finish();
       return;
     }
-    this.markFailure('timeout');
+    if (blamed) this.markFailure('timeout');
     this.failTry(failure, 'upstream_timeout', detail, false);
   }
 

@@ -1,4 +1,67 @@
-/** provisional */
+/** What a route makes of path and query before they go upstream. */
+import { type Pattern, parsePattern } from '../base/pattern.ts';
 import type { RouteConfig } from '../config/model.ts';
-export interface Rewrite { apply(path: string, query: string, params: Record<string,string> | null): string; }
-export function compileRewrite(_route: RouteConfig): Rewrite | null { return null; }
+import { normalizePath } from './path.ts';
+
+export interface Rewrite {
+  /**
+   * The target for the upstream: `/path[?query]`. Null when what came out is no path that may be sent, which only a
+   * pattern's groups or a rest parameter can bring about.
+   */
+  apply(path: string, query: string, hasQuery: boolean, params: Readonly<Record<string, string>> | null): string | null;
+}
+
+/** Compiles the path part of a route's rewrite; null when it has none (the host is not this room's). */
+export function compileRewrite(route: RouteConfig): Rewrite | null {
+  const { rewrite } = route;
+  if (rewrite === undefined) return null;
+  if (rewrite.stripPrefix !== undefined) return strip(rewrite.stripPrefix.replace(/\/+$/, ''));
+  if (rewrite.path !== undefined) return fill(rewrite.path);
+  if (rewrite.regex !== undefined) return replace(parsePattern(rewrite.regex.pattern), rewrite.regex.replacement);
+  return null;
+}
+
+function strip(prefix: string): Rewrite {
+  return {
+    apply(path, query, hasQuery) {
+      const whole = path.startsWith(prefix) && (path.length === prefix.length || path.charCodeAt(prefix.length) === 47);
+      return finish(whole ? path.slice(prefix.length) : path, query, hasQuery);
+    },
+  };
+}
+
+function fill(template: string): Rewrite {
+  // Alternating literals and names: "/v3/{id}" is ["/v3/", "id", ""].
+  const parts = template.split(/\{([^{}*]+)\*?\}/);
+  return {
+    apply(_path, query, hasQuery, params) {
+      let text = '';
+      for (let i = 0; i < parts.length; i++) text += i % 2 === 0 ? parts[i] : (params?.[parts[i]] ?? '');
+      return finish(text, query, hasQuery);
+    },
+  };
+}
+
+function replace(pattern: Pattern, replacement: string): Rewrite {
+  const parts = replacement.split(/\$(\d)/);
+  return {
+    apply(path, query, hasQuery) {
+      const groups = pattern.exec(path);
+      if (groups === null) return finish(path, query, hasQuery);
+      let text = '';
+      for (let i = 0; i < parts.length; i++) text += i % 2 === 0 ? parts[i] : (groups[Number(parts[i])] ?? '');
+      // A function, since `$` in the text would mean something in a replacement string.
+      return finish(path.replace(groups[0], () => text), query, hasQuery);
+    },
+  };
+}
+
+/** One slash in front, no dot segments again, and the query unless the rewrite brought one. */
+function finish(text: string, query: string, hasQuery: boolean): string | null {
+  const mark = text.indexOf('?');
+  // "//host" would be read as an authority by many a server: what is stripped leaves one slash.
+  const path = normalizePath(`/${(mark < 0 ? text : text.slice(0, mark)).replace(/^\/+/, '')}`);
+  if (path === null) return null;
+  if (mark >= 0) return path + text.slice(mark);
+  return hasQuery ? `${path}?${query}` : path;
+}

@@ -1,10 +1,185 @@
-/** provisional */
+/** Chooses the route of a request, in time that grows with its path and not with the number of routes. */
 import type { RouteConfig } from '../config/model.ts';
+import { compileEntries, type Entry } from './compiled-route.ts';
+import { matchesHost } from './host-matcher.ts';
+import { PathIndex, type PathNode } from './path-index.ts';
+import { matchesPath, PATH_KIND, paramsOf } from './path-matcher.ts';
+import { servesMethod } from './predicate.ts';
 import type { RouteQuery } from './route-query.ts';
-export class Router {
-  readonly routes: readonly RouteConfig[]; constructor(routes: readonly RouteConfig[]) { this.routes = routes; }
-  match(q: RouteQuery): number { for (let i=0;i<this.routes.length;i++){ const m=this.routes[i].match as any; if (m.pathPrefix !== undefined ? q.path.startsWith(m.pathPrefix) : m.path === q.path) return i; } return -1; }
-  allowed(_q: RouteQuery): string[] { return []; }
-  params(_i: number, _p: string): Record<string,string> | null { return null; }
+
+/** The account of one route for one request. */
+export interface Candidate {
+  route: string;
+  matched: boolean;
+  reason: string;
 }
-export function createRouter(routes: readonly RouteConfig[]): Router { return new Router(routes); }
+
+const NONE = Number.POSITIVE_INFINITY;
+
+export class Router {
+  private readonly entries: readonly Entry[];
+  private readonly exactHosts = new Map<string, PathIndex>();
+  /** By what stands after `*.`. */
+  private readonly wildcardHosts = new Map<string, PathIndex>();
+  private readonly everyHost = new PathIndex();
+  /** By the route's place in the config. */
+  private readonly byRoute: Entry[] = [];
+  // The search under way: fields instead of arguments and closures, since a search never waits.
+  private best = NONE;
+  private query: RouteQuery | null = null;
+  private allowedMethods: Set<string> | null = null;
+
+  constructor(routes: readonly RouteConfig[]) {
+    this.entries = compileEntries(routes);
+    for (const entry of this.entries) {
+      this.indexFor(entry).add(entry);
+      this.byRoute[entry.index] ??= entry;
+    }
+  }
+
+  private indexFor({ host }: Entry): PathIndex {
+    if (host.name === '') return this.everyHost;
+    const map = host.wildcard ? this.wildcardHosts : this.exactHosts;
+    let index = map.get(host.name);
+    if (index === undefined) {
+      index = new PathIndex();
+      map.set(host.name, index);
+    }
+    return index;
+  }
+
+  /** The place in the config of the route that serves the request; -1 when none does. */
+  match(query: RouteQuery): number {
+    this.best = NONE;
+    this.query = query;
+    this.search(query);
+    this.query = null;
+    return this.best === NONE ? -1 : this.entries[this.best].index;
+  }
+
+  /** The methods under which the request would be served, sorted, for `Allow`; none when it is not a matter of method. */
+  allowed(query: RouteQuery): string[] {
+    const methods = new Set<string>();
+    this.allowedMethods = methods;
+    this.best = NONE;
+    this.query = query;
+    this.search(query);
+    this.query = null;
+    this.allowedMethods = null;
+    if (methods.has('GET')) methods.add('HEAD');
+    return [...methods].sort();
+  }
+
+  private search(query: RouteQuery): void {
+    const { host, path } = query;
+    if (this.exactHosts.size > 0) {
+      const index = this.exactHosts.get(host);
+      if (index !== undefined) this.searchIndex(index, path);
+    }
+    if (this.wildcardHosts.size > 0) {
+      for (let dot = host.indexOf('.'); dot >= 0; dot = host.indexOf('.', dot + 1)) {
+        const index = dot === 0 ? undefined : this.wildcardHosts.get(host.slice(dot + 1));
+        if (index !== undefined) this.searchIndex(index, path);
+      }
+    }
+    this.searchIndex(this.everyHost, path);
+  }
+
+  private searchIndex(index: PathIndex, path: string): void {
+    if (index.exact.size > 0) {
+      const list = index.exact.get(path);
+      if (list !== undefined) this.consider(list);
+    }
+    this.descend(index.root, path, 0);
+  }
+
+  /** `at` is where the path goes on after the segments of `node`: at a slash or at its end. */
+  private descend(node: PathNode, path: string, at: number): void {
+    if (node.covers.length > 0) this.consider(node.covers);
+    if (at >= path.length) {
+      if (node.ends.length > 0) this.consider(node.ends);
+      return;
+    }
+    const { literals, parameter } = node;
+    if ((literals === null && parameter === null) || path.charCodeAt(at) !== 47) return;
+    let next = path.indexOf('/', at + 1);
+    if (next < 0) next = path.length;
+    if (literals !== null) {
+      const child = literals.get(path.slice(at + 1, next));
+      if (child !== undefined) this.descend(child, path, next);
+    }
+    if (parameter !== null && next > at + 1) this.descend(parameter, path, next);
+  }
+
+  private consider(list: readonly Entry[]): void {
+    const query = this.query as RouteQuery;
+    for (let i = 0; i < list.length; i++) {
+      const entry = list[i];
+      if (this.allowedMethods !== null) {
+        if (entry.methods !== null && fits(entry, query)) for (const method of entry.methods) this.allowedMethods.add(method);
+        continue;
+      }
+      if (entry.rank >= this.best) return;
+      if (!servesMethod(entry.methods, query.method) || !fits(entry, query)) continue;
+      this.best = entry.rank;
+      return;
+    }
+  }
+
+  /** Parameters of a route's template, as they stand in the path; null when the route has no template. */
+  params(index: number, path: string): Record<string, string> | null {
+    return paramsOf(this.byRoute[index].path, path);
+  }
+
+  /** Every route in the order of precedence, with the first condition that failed. */
+  explain(query: RouteQuery): Candidate[] {
+    const winner = this.match(query);
+    const seen = new Set<number>();
+    const candidates: Candidate[] = [];
+    for (const entry of this.entries) {
+      if (seen.has(entry.index)) continue;
+      const others = this.entries.filter(({ index }) => index === entry.index);
+      const fault = others.every(({ host }) => !matchesHost(host, query.host)) ? hostFault(others) : faultOf(entry, query);
+      seen.add(entry.index);
+      const matched = entry.index === winner;
+      const lost = fault ?? `outranked by ${this.byRoute[winner]?.name}`;
+      candidates.push({ route: entry.name, matched, reason: matched ? 'chosen' : lost });
+    }
+    return candidates;
+  }
+
+  /** Places in the config, in the order of precedence. */
+  table(): number[] {
+    return [...new Set(this.entries.map(({ index }) => index))];
+  }
+}
+
+/** What the tree does not decide: patterns, which it only finds by their beginning, and the conditions beside the path. */
+function fits(entry: Entry, query: RouteQuery): boolean {
+  const { kind } = entry.path;
+  if (kind === PATH_KIND.regex && !matchesPath(entry.path, query.path)) return false;
+  // The asterisk of OPTIONS is under no path, not even under the root.
+  if (kind >= PATH_KIND.prefix && query.path.charCodeAt(0) !== 47) return false;
+  const { predicates } = entry;
+  for (let i = 0; i < predicates.length; i++) if (!predicates[i].test(query)) return false;
+  return true;
+}
+
+function hostFault(entries: readonly Entry[]): string {
+  return `host is not ${entries.map(({ host }) => (host.wildcard ? `*.${host.name}` : host.name)).join(' or ')}`;
+}
+
+function faultOf(entry: Entry, query: RouteQuery): string | null {
+  if (!matchesPath(entry.path, query.path)) {
+    const kinds = ['', 'does not match', 'is not under', 'does not match', 'is not'];
+    return `path ${kinds[entry.path.kind]} ${entry.path.text}`;
+  }
+  if (!servesMethod(entry.methods, query.method)) return `method is not ${(entry.methods ?? []).join(' or ')}`;
+  for (const predicate of entry.predicates) if (!predicate.test(query)) return predicate.reason;
+  return null;
+}
+
+/** Compiles the routes. Throws PatternError for a pattern that config was to refuse. */
+export function createRouter(routes: readonly RouteConfig[]): Router {
+  return new Router(routes);
+}

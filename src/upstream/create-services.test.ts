@@ -229,6 +229,14 @@ describe('checks across a reload', () => {
     expect(users(first).available).toHaveLength(1);
   });
 
+  it('free an endpoint that traffic marked down when they are taken away, with a new count', () => {
+    const gateway = new Gateway();
+    const first = gateway.start([serviceConfig('users', [A], CHECKED)]);
+    failFive(users(first));
+    const second = gateway.start([serviceConfig('users', [A])], first);
+    expect(users(second).endpoints[0]).toMatchObject({ healthy: true, consecutiveFailures: 0 });
+  });
+
   it('free an endpoint that they held down when they are taken away', async () => {
     const gateway = new Gateway();
     gateway.passing = false;
@@ -253,6 +261,10 @@ describe('checks across a reload', () => {
     gateway.passing = true;
     await gateway.time.pass(2000);
     expect(users(second).available).toHaveLength(1);
+    expect(gateway.logger.lines.map((line) => line.reason)).toEqual([
+      expect.stringContaining('5 failures in a row'),
+      'check passed: status 200',
+    ]);
   });
 });
 

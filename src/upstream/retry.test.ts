@@ -69,6 +69,10 @@ describe('the pause', () => {
     expect(plan.backoff(attempt, () => 1)).toBe(ceiling);
   });
 
+  it('is none with a base of 0, however many retries', () => {
+    expect(compileRetry(config(['reset'], { backoff: { base: 0, max: 1000 } }))!.backoff(5000, () => 1)).toBe(0);
+  });
+
   it('is always a delay that a timer takes', () => {
     fc.assert(
       fc.property(

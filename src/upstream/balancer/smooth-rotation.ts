@@ -8,13 +8,9 @@ import type { Endpoint } from '../endpoint.ts';
 export function settleTurns(candidates: readonly Endpoint[]): void {
   let total = 0;
   for (let i = 0; i < candidates.length; i++) total += candidates[i].weight;
-  let sum = 0;
   for (let i = 0; i < candidates.length; i++) {
     const endpoint = candidates[i];
     if (endpoint.turn > total) endpoint.turn = total;
     else if (endpoint.turn < -total) endpoint.turn = -total;
-    sum += endpoint.turn;
   }
-  const mean = Math.round(sum / candidates.length);
-  if (mean !== 0) for (let i = 0; i < candidates.length; i++) candidates[i].turn -= mean;
 }

@@ -1,0 +1,53 @@
+/** `portico explain`: for one request, which route, policies and endpoint decide, and why the others did not. */
+import { OperatorError } from '../base/errors.ts';
+import { builtInPolicies } from '../gateway/built-in-policies.ts';
+import { type Explanation, explainRequest } from '../gateway/explain.ts';
+import { type Command, parseCommandArgs } from './command.ts';
+import { CONFIG_OPTION, configFile, readConfig, textOfFindings } from './config-file.ts';
+
+export const explainCommand: Command = {
+  name: 'explain',
+  summary: 'Tells which route, policies and endpoint decide a request, and why the others do not. Exit status 1: no route.',
+  usage: "METHOD URL [-H 'name: value']... -c FILE [--json]",
+  options: [
+    CONFIG_OPTION,
+    { name: 'header', short: 'H', value: 'LINE', repeated: true, help: 'a request header, `name: value`' },
+    { name: 'client', value: 'ADDRESS', help: "the peer's address; default 127.0.0.1" },
+    { name: 'json', help: 'the explanation as one JSON object' },
+  ],
+  async run(args, io) {
+    const parsed = parseCommandArgs(explainCommand, args);
+    const [method, url, ...more] = parsed.positionals;
+    if (method === undefined || url === undefined || more.length > 0) {
+      throw new OperatorError(`usage: portico explain ${explainCommand.usage}`);
+    }
+    if (!url.startsWith('/') && !/^https?:\/\//i.test(url)) throw new OperatorError(`"${url}" is neither a URL nor a path`);
+    const { config, findings } = await readConfig(await configFile(parsed, io), io);
+    if (config === null) throw new OperatorError(`the file has errors\n${textOfFindings(findings)}`);
+    const request = { method, url, headers: parsed.list('header'), clientAddress: parsed.text('client') };
+    const explanation = explainRequest(config, request, builtInPolicies);
+    io.out(parsed.flag('json') ? `${JSON.stringify(explanation)}\n` : textOf(explanation));
+    return explanation.route === null ? 1 : 0;
+  },
+};
+
+function textOf(explanation: Explanation): string {
+  const { route, candidates, policies, service, endpoints, request, answer } = explanation;
+  const lines = [`route: ${route ?? 'none'}`];
+  for (const candidate of candidates) {
+    if (candidate.route !== route) lines.push(`  not ${candidate.route}: ${candidate.reason}`);
+    else lines.push(`  ${candidate.route}: ${candidate.reason}`);
+  }
+  if (policies.length > 0) lines.push('policies:');
+  for (const { name, phase, effect } of policies) lines.push(`  ${phase}: ${name} ${effect}`);
+  if (service !== null) lines.push(`service: ${service}`);
+  for (const { url, weight, chosen } of endpoints) lines.push(`  ${chosen ? '->' : '  '} ${url} (weight ${weight})`);
+  if (request !== null) {
+    lines.push('request as it would be sent:', `  ${request.method} ${request.url}`);
+    for (const [name, value] of Object.entries(request.headers)) {
+      for (const one of Array.isArray(value) ? value : [value]) lines.push(`  ${name}: ${one}`);
+    }
+  }
+  if (answer !== null) lines.push(`answered by the gateway: ${answer.status} ${answer.code}`.trimEnd());
+  return `${lines.join('\n')}\n`;
+}

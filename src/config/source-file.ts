@@ -1,0 +1,101 @@
+/** Reads the files of a configuration whole, bounded, and says in words why one cannot be read. */
+import { isUtf8 } from 'node:buffer';
+import { createReadStream } from 'node:fs';
+import type { FindingCode } from './finding.ts';
+import { fileStart, type Place } from './source-tree.ts';
+import { SubstitutionError } from './substitution.ts';
+
+/** Largest configuration file, in bytes: ten thousand routes take about three million. */
+export const maxFileSize = 16 * 1024 * 1024;
+const maxReferencedSize = 1024 * 1024;
+
+/** Reads a whole file; rejects with the system's error code, as `fs.readFile` does. */
+export type FileReader = (path: string) => Promise<Uint8Array>;
+
+/** Why a file gave no text. */
+export interface FileProblem {
+  code: FindingCode;
+  message: string;
+  place: Place;
+}
+
+/** Reads a file or a pipe to its end; rejects with `EFBIG` beyond the bound. */
+export async function readWhole(path: string): Promise<Uint8Array> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  // Not `readFile`: a device or a pipe has no size to ask for beforehand.
+  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > maxFileSize) throw Object.assign(new Error('too large'), { code: 'EFBIG' });
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** The text of a file without its byte order mark. */
+export async function readText(path: string, read: FileReader): Promise<string | FileProblem> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await read(path);
+  } catch (error) {
+    return { code: 'unreadable_file', message: `the file ${reasonOf(error)}`, place: fileStart };
+  }
+  if (bytes.length > maxFileSize)
+    return { code: 'unreadable_file', message: `the file ${reasons.EFBIG}`, place: fileStart };
+  if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)) {
+    return { code: 'not_utf8', message: 'the file is in UTF-16: save it as UTF-8', place: fileStart };
+  }
+  if (!isUtf8(bytes))
+    return {
+      code: 'not_utf8',
+      message: 'the file is not UTF-8: a broken character stands here',
+      place: placeOfFault(bytes),
+    };
+  // The decoder drops a byte order mark.
+  return new TextDecoder().decode(bytes);
+}
+
+/** Where the first byte stands that cannot be UTF-8. */
+function placeOfFault(bytes: Uint8Array): Place {
+  const text = new TextDecoder().decode(bytes);
+  const before = text.slice(0, text.indexOf('\ufffd'));
+  const lineStart = before.lastIndexOf('\n') + 1;
+  return { line: before.split('\n').length, column: before.length - lineStart + 1 };
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: 'does not exist',
+  EISDIR: 'is a directory',
+  EACCES: 'may not be read: permission denied',
+  EPERM: 'may not be read: permission denied',
+  ENOTDIR: 'does not exist: a part of its path is no directory',
+  ELOOP: 'cannot be reached: its symbolic links go round in a circle',
+  EFBIG: `is larger than ${maxFileSize / 1024 / 1024} MiB`,
+};
+
+function reasonOf(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException | null)?.code ?? '';
+  return reasons[code] ?? `cannot be read (${code || 'unknown reason'})`;
+}
+
+/** Contents of files that references name, by path; a fault of one is kept for the place that names it. */
+export async function readReferenced(
+  paths: string[],
+  read: FileReader,
+): Promise<Map<string, string | SubstitutionError>> {
+  const unique = [...new Set(paths)];
+  const contents = await Promise.all(unique.map((path) => readSecret(path, read)));
+  return new Map(unique.map((path, index) => [path, contents[index]]));
+}
+
+async function readSecret(path: string, read: FileReader): Promise<string | SubstitutionError> {
+  try {
+    const bytes = await read(path);
+    if (bytes.length > maxReferencedSize)
+      return new SubstitutionError(`the referenced file ${path} is larger than 1 MiB`);
+    if (!isUtf8(bytes)) return new SubstitutionError(`the referenced file ${path} is not UTF-8`);
+    return new TextDecoder().decode(bytes);
+  } catch (error) {
+    return new SubstitutionError(`the referenced file ${path} ${reasonOf(error)}`);
+  }
+}

@@ -1,0 +1,203 @@
+/**
+ * What would happen to a request, told by the very code that serves: a real connection, exchange, router and policy chain,
+ * with a socket that leads nowhere and pools that record what would be sent.
+ */
+import { EventEmitter } from 'node:events';
+import type { Socket } from 'node:net';
+import { silentLogger } from '../base/logger.ts';
+import { TimerWheel } from '../base/timer-wheel.ts';
+import type { GatewayConfig } from '../config/model.ts';
+import { ClientConnection } from '../net/client-connection.ts';
+import type { UpstreamPool } from '../net/upstream-pool.ts';
+import { HistogramLayout } from '../observability/metrics/histogram.ts';
+import { RouteMetrics } from '../observability/metrics/route-metrics.ts';
+import type { Policy } from '../pipeline/policy.ts';
+import type { Candidate } from '../router/router.ts';
+import { createServices } from '../upstream/create-services.ts';
+import { Exchange } from './exchange.ts';
+import type { ExchangeContext } from './exchange-context.ts';
+import { Snapshot } from './snapshot.ts';
+
+/** The shape of `explain --json` (the contract's "Shapes"), with what the gateway would answer by itself. */
+export interface Explanation {
+  route: string | null;
+  candidates: Candidate[];
+  policies: { name: string; phase: string; effect: string }[];
+  service: string | null;
+  endpoints: { id: string; url: string; weight: number; chosen: boolean }[];
+  /** The request as the upstream would get it; null when the gateway answers. */
+  request: { method: string; url: string; headers: Record<string, string | string[]> } | null;
+  /** The gateway's own answer; null when an upstream is asked. */
+  answer: { status: number; code: string; body: string } | null;
+}
+
+export interface ExplainRequest {
+  readonly method: string;
+  /** Absolute, or a path for which the host is `localhost`. */
+  readonly url: string;
+  /** `name: value` lines. */
+  readonly headers: readonly string[];
+  readonly clientAddress?: string;
+}
+
+/** Explains one request against a config. */
+export function explainRequest(
+  config: GatewayConfig,
+  request: ExplainRequest,
+  policies: ReadonlyMap<string, Policy>,
+): Explanation {
+  const sent: { head: string; endpoint: string }[] = [];
+  const clock = { now: () => 0, wall: () => Date.now() };
+  const metrics = new RouteMetrics('', '', new HistogramLayout([1], 1000));
+  const services = createServices<UpstreamPool>(config.services, null, {
+    clock,
+    timers: { setTimeout: () => null, clearTimeout: () => {} },
+    logger: silentLogger,
+    random: () => 0,
+    createPool: (endpoint) => recordingPool((head) => sent.push({ head, endpoint: endpoint.id })),
+    check: () => new Promise(() => {}),
+    onHealthChange: () => {},
+  });
+  const snapshot = new Snapshot(1, config, services, {
+    policies,
+    metrics: { routeMetrics: () => metrics } as never,
+    logger: silentLogger,
+  });
+  for (const service of services.values()) service.commit();
+  const context = explainContext(clock.now, metrics);
+  let exchange: Exchange | null = null;
+  const socket = new NowhereSocket(request.clientAddress ?? '127.0.0.1');
+  const listener = config.listeners[0];
+  new ClientConnection(socket as unknown as Socket, {
+    listener: { name: listener.name, scheme: 'http', port: listener.address.port },
+    handler: {
+      onRequest(stream) {
+        exchange = new Exchange(stream, snapshot, context);
+        exchange.begin();
+      },
+      onRefused(stream, code, detail) {
+        exchange = new Exchange(stream, snapshot, context);
+        exchange.refuseHead(code, detail);
+      },
+    },
+    wheel: context.wheel,
+    now: clock.now,
+    limits: {
+      requestHead: listener.limits.requestHead,
+      requestBody: listener.limits.requestBody,
+      headTimeout: 0,
+      bodyIdle: 0,
+      keepAlive: 0,
+    },
+    onClosed: () => {},
+  });
+  socket.emit('data', Buffer.from(headOf(request), 'latin1'));
+  const explanation = describe(exchange, snapshot, sent, socket.written);
+  socket.emit('close');
+  snapshot.retire();
+  return explanation;
+}
+
+function explainContext(now: () => number, metrics: RouteMetrics): ExchangeContext {
+  return {
+    now,
+    wheel: new TimerWheel({ now, wall: now }),
+    logger: silentLogger,
+    random: () => 0,
+    active: 0,
+    concurrentRequests: Number.POSITIVE_INFINITY,
+    unrouted: metrics,
+    newRequestId: () => '00000000-0000-7000-8000-000000000000',
+    dateLine: () => '',
+    onError: () => {},
+    account: () => {},
+  };
+}
+
+function headOf({ method, url, headers }: ExplainRequest): string {
+  const relative = url.startsWith('/') || url === '*';
+  const authority = relative ? 'localhost' : /^https?:\/\/([^/?#]*)/i.exec(url)?.[1];
+  const target = relative ? url : url.replace(/^https?:\/\/[^/?#]*/i, '').replace(/^(?!\/)/, '/');
+  const lines = headers.some((line) => /^host\s*:/i.test(line)) ? [...headers] : [`Host: ${authority ?? ''}`, ...headers];
+  return `${method} ${target.replace(/#.*$/, '')} HTTP/1.1\r\n${lines.map((line) => `${line}\r\n`).join('')}\r\n`;
+}
+
+function describe(
+  exchange: Exchange | null,
+  snapshot: Snapshot,
+  sent: readonly { head: string; endpoint: string }[],
+  written: string,
+): Explanation {
+  const exchangeSeen = exchange;
+  const route = snapshot.routes.find((candidate) => candidate.name === exchangeSeen?.route) ?? null;
+  const first = sent.at(0);
+  const endpoints = [...(route?.service?.endpoints ?? [])];
+  return {
+    route: route === null ? null : route.name,
+    candidates: exchangeSeen === null || exchangeSeen.method === '' ? [] : snapshot.router.explain(exchangeSeen),
+    policies: (route?.chain.links ?? []).map(({ name, phase, hooks }) => ({ name, phase, effect: hooks.effect })),
+    service: route === null || route.serviceName === '' ? null : route.serviceName,
+    endpoints: endpoints.map(({ id, url, weight }) => ({ id, url, weight, chosen: id === first?.endpoint })),
+    request: first === undefined ? null : requestOf(first.head, endpoints.find(({ id }) => id === first.endpoint)?.url ?? ''),
+    answer: written === '' ? null : answerOf(written, exchangeSeen),
+  };
+}
+
+function requestOf(head: string, base: string): NonNullable<Explanation['request']> {
+  const [line, ...fields] = head.trimEnd().split('\r\n');
+  const [method, target] = line.split(' ');
+  const headers: Record<string, string | string[]> = {};
+  for (const field of fields) {
+    const colon = field.indexOf(':');
+    const name = field.slice(0, colon).toLowerCase();
+    const value = field.slice(colon + 1).trim();
+    const known = headers[name];
+    headers[name] = known === undefined ? value : [...(Array.isArray(known) ? known : [known]), value];
+  }
+  return { method, url: base + target, headers };
+}
+
+function answerOf(written: string, exchange: Exchange | null): NonNullable<Explanation['answer']> {
+  const end = written.indexOf('\r\n\r\n');
+  return { status: Number(written.slice(9, 12)), code: exchange?.errorCode ?? '', body: written.slice(end + 4) };
+}
+
+/** Records the head that would be sent, and never answers. */
+function recordingPool(onHead: (head: string) => void): UpstreamPool {
+  const connection = {
+    send: (_sink: unknown, _method: string, head: string) => onHead(head),
+    sendBody: () => true,
+    endBody: () => {},
+    abort: () => {},
+    pause: () => {},
+    resume: () => {},
+  };
+  const pool = { acquire: () => connection, acquireFresh: () => connection, forget() {}, close() {}, configure() {}, open: 0, idle: 0 };
+  return pool as unknown as UpstreamPool;
+}
+
+/** Takes what is written and does nothing with it. */
+class NowhereSocket extends EventEmitter {
+  readonly remoteAddress: string;
+  readonly writableNeedDrain = false;
+  written = '';
+
+  constructor(remoteAddress: string) {
+    super();
+    this.remoteAddress = remoteAddress;
+  }
+
+  write(data: string | Buffer): boolean {
+    this.written += typeof data === 'string' ? data : data.toString('latin1');
+    return true;
+  }
+
+  pause(): void {}
+  resume(): void {}
+  cork(): void {}
+  uncork(): void {}
+  end(): void {}
+  destroy(): void {}
+  destroySoon(): void {}
+  resetAndDestroy(): void {}
+}

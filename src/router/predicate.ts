@@ -1,0 +1,138 @@
+/** What a route asks of a request beside its own host and path: methods, headers, query, cookies, and nests of all. */
+import { parsePattern } from '../base/pattern.ts';
+import type { MatchConfig, ValueMatch } from '../config/model.ts';
+import { compileHosts, type HostMatcher, matchesHost } from './host-matcher.ts';
+import { compilePath, matchesPath, PATH_KIND, type PathMatcher } from './path-matcher.ts';
+import type { RouteQuery } from './route-query.ts';
+
+/** One condition. `reason` says, for people, what a request that fails it lacks. */
+export interface Predicate {
+  readonly reason: string;
+  test(query: RouteQuery): boolean;
+}
+
+/** True when a route with these methods serves the method: GET serves HEAD (RFC 9110 section 9.3.2). */
+export function servesMethod(methods: readonly string[] | null, method: string): boolean {
+  if (methods === null || methods.includes(method)) return true;
+  return method === 'HEAD' && methods.includes('GET');
+}
+
+/** The conditions of a map, without its own host, path and methods when `outer` says that the index sees to these. */
+export function compilePredicates(match: MatchConfig, outer: boolean): Predicate[] {
+  const list: Predicate[] = [];
+  if (!outer) {
+    if (match.hosts !== undefined) list.push(hostPredicate(compileHosts(match.hosts), match.hosts));
+    const path = compilePath(match);
+    if (path.kind !== PATH_KIND.none) list.push(pathPredicate(path));
+    if (match.methods !== undefined) list.push(methodPredicate(match.methods));
+  }
+  for (const [name, wanted] of Object.entries(match.headers ?? {})) list.push(headerPredicate(name, wanted));
+  for (const [name, wanted] of Object.entries(match.query ?? {})) list.push(queryPredicate(name, wanted));
+  for (const [name, wanted] of Object.entries(match.cookies ?? {})) list.push(cookiePredicate(name, wanted));
+  if (match.any !== undefined) list.push(anyPredicate(match.any));
+  if (match.all !== undefined) list.push(allPredicate(match.all));
+  if (match.not !== undefined) list.push(notPredicate(match.not));
+  return list;
+}
+
+function hostPredicate(hosts: readonly HostMatcher[], names: readonly string[]): Predicate {
+  return { reason: `host is not ${names.join(' or ')}`, test: (query) => hosts.some((host) => matchesHost(host, query.host)) };
+}
+
+function pathPredicate(path: PathMatcher): Predicate {
+  return { reason: `path does not match ${path.text}`, test: (query) => matchesPath(path, query.path) };
+}
+
+function methodPredicate(methods: readonly string[]): Predicate {
+  return { reason: `method is not ${methods.join(' or ')}`, test: (query) => servesMethod(methods, query.method) };
+}
+
+type ValueTest = (value: string | undefined) => boolean;
+
+function compileValue(wanted: ValueMatch): { test: ValueTest; text: string } {
+  if (typeof wanted === 'string') return { test: (value) => value === wanted, text: `is not "${wanted}"` };
+  if ('regex' in wanted) {
+    const pattern = parsePattern(wanted.regex);
+    return { test: (value) => value !== undefined && pattern.test(value), text: `does not match ${wanted.regex}` };
+  }
+  const { present } = wanted;
+  return { test: (value) => (value !== undefined) === present, text: present ? 'is missing' : 'is present' };
+}
+
+function headerPredicate(name: string, wanted: ValueMatch): Predicate {
+  const { test, text } = compileValue(wanted);
+  const lowerName = name.toLowerCase();
+  return { reason: `header ${name} ${text}`, test: (query) => test(query.header(lowerName)) };
+}
+
+/** A repeated parameter fits when one of its values does; `present: false` when there is none. */
+function queryPredicate(name: string, wanted: ValueMatch): Predicate {
+  const { test, text } = compileValue(wanted);
+  return { reason: `query parameter ${name} ${text}`, test: (query) => fitsAny(queryValues(query.query, name), test) };
+}
+
+function cookiePredicate(name: string, wanted: ValueMatch): Predicate {
+  const { test, text } = compileValue(wanted);
+  return {
+    reason: `cookie ${name} ${text}`,
+    test: (query) => fitsAny(cookieValues(query.header('cookie') ?? '', name), test),
+  };
+}
+
+function fitsAny(values: readonly string[], test: ValueTest): boolean {
+  return values.length === 0 ? test(undefined) : values.some(test);
+}
+
+/** Decoded values of one parameter (the form encoding of the URL standard); a malformed escape stays as it is. */
+export function queryValues(query: string, name: string): string[] {
+  const values: string[] = [];
+  if (query === '') return values;
+  for (const pair of query.split('&')) {
+    const equals = pair.indexOf('=');
+    const key = equals < 0 ? pair : pair.slice(0, equals);
+    if (key === name || decode(key) === name) values.push(equals < 0 ? '' : decode(pair.slice(equals + 1)));
+  }
+  return values;
+}
+
+function decode(text: string): string {
+  if (!/[%+]/.test(text)) return text;
+  const spaced = text.replaceAll('+', ' ');
+  try {
+    return decodeURIComponent(spaced);
+  } catch {
+    return spaced;
+  }
+}
+
+/** Values of one cookie (RFC 6265 section 5.4), without the quotes that may stand around them. */
+export function cookieValues(header: string, name: string): string[] {
+  const values: string[] = [];
+  for (const pair of header.split(';')) {
+    const equals = pair.indexOf('=');
+    if (equals < 0 || pair.slice(0, equals).trim() !== name) continue;
+    values.push(pair.slice(equals + 1).trim().replace(/^"([^"]*)"$/, '$1'));
+  }
+  return values;
+}
+
+function everyOf(predicates: readonly Predicate[], query: RouteQuery): boolean {
+  for (const predicate of predicates) if (!predicate.test(query)) return false;
+  return true;
+}
+
+function anyPredicate(maps: readonly MatchConfig[]): Predicate {
+  const alternatives = maps.map((map) => compilePredicates(map, false));
+  const reason = `none of: ${alternatives.map((list) => list.map((p) => p.reason).join(' and ')).join('; ')}`;
+  return { reason, test: (query) => alternatives.some((list) => everyOf(list, query)) };
+}
+
+function allPredicate(maps: readonly MatchConfig[]): Predicate {
+  const list = maps.flatMap((map) => compilePredicates(map, false));
+  return { reason: `not all hold of: ${list.map((p) => p.reason).join('; ')}`, test: (query) => everyOf(list, query) };
+}
+
+function notPredicate(map: MatchConfig): Predicate {
+  const list = compilePredicates(map, false);
+  return { reason: 'what `not` excludes is there', test: (query) => !everyOf(list, query) };
+}
