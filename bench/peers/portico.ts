@@ -17,6 +17,7 @@ listeners:
     limits: { requestBody: 1GiB, connections: ${setup.clientConnections + 512} }
     timeouts: { keepAlive: 10m }
 admin: { address: 127.0.0.1:${setup.adminPort} }
+shutdown: { drain: 10ms, timeout: 1s }
 limits: { concurrentRequests: ${setup.clientConnections + 512} }
 logging: { level: warn, access: { file: ${setup.directory}/access.log, format: json } }
 services:

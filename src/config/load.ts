@@ -1,7 +1,7 @@
 /** Loads a configuration file: reads, fills in references, validates and checks, and reports all that is wrong at once. */
 import { dirname, extname, resolve } from 'node:path';
 import { checkGateway } from './check-gateway.ts';
-import type { Finding, FindingCode } from './finding.ts';
+import type { Finding } from './finding.ts';
 import { createFindings } from './findings.ts';
 import type { GatewayConfig } from './model.ts';
 import { parseTree } from './parse-tree.ts';
@@ -9,7 +9,7 @@ import { noPolicies, type PolicySchemas } from './policy-schemas.ts';
 import { createGatewaySchema, createPartialSchema } from './schema.ts';
 import { type FileProblem, type FileReader, readReferenced, readText, readWhole } from './source-file.ts';
 import { fileStart, formatPath, type Place, parsePath, placeOf, type SourceTree, valueAt } from './source-tree.ts';
-import { referencedFiles, SubstitutionError, type SubstitutionSources } from './substitution.ts';
+import { referencedFiles, type SubstitutionSources } from './substitution.ts';
 import { filesReferencedBy, importModule, readValue } from './typescript-source.ts';
 import { parseYaml, readYaml, referencesIn } from './yaml-source.ts';
 
@@ -41,7 +41,7 @@ export async function loadConfig(file: string, options: LoadOptions = {}): Promi
   if (typeof text !== 'string') return failed(file, [path], text);
   const parsed = parseYaml(text);
   const directory = dirname(path);
-  const wanted = referencesIn(parsed.document).flatMap((value) => referencedFiles(value, directory));
+  const wanted = referencesIn(parsed).flatMap((value) => referencedFiles(value, directory));
   const files = await readReferenced(wanted, read);
   const sources = { env: options.env ?? {}, files, directory };
   const tree = readYaml(parsed, sources);
@@ -62,23 +62,17 @@ export interface TextOptions {
 /** Loads YAML or JSON text without touching the disk: for tests, and for text that came over the network. */
 export function parseConfigText(text: string, options: TextOptions = {}): LoadResult {
   const file = options.file ?? 'portico.yaml';
-  const sources: SubstitutionSources = {
-    env: options.env ?? {},
-    files: new Map(Object.entries(options.files ?? {})),
-    directory: dirname(resolve(file)),
-  };
-  return finish(file, readYaml(parseYaml(text), sources), options, []);
+  return finish(file, readYaml(parseYaml(text), givenSources(file, options)), options, []);
 }
 
 /** Validates plain values of the file's shape, such as those that a program puts together. */
 export function parseConfigValue(value: unknown, options: TextOptions = {}): LoadResult {
   const file = options.file ?? 'portico.config.ts';
-  const sources: SubstitutionSources = {
-    env: options.env ?? {},
-    files: new Map(Object.entries(options.files ?? {})),
-    directory: dirname(resolve(file)),
-  };
-  return finish(file, readValue(value, sources), options, []);
+  return finish(file, readValue(value, givenSources(file, options)), options, []);
+}
+
+function givenSources(file: string, { env = {}, files = {} }: TextOptions): SubstitutionSources {
+  return { env, files: new Map(Object.entries(files)), directory: dirname(resolve(file)) };
 }
 
 async function loadModule(file: string, path: string, options: LoadOptions): Promise<LoadResult> {

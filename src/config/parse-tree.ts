@@ -25,12 +25,12 @@ export function parseTree<T>(
   ignored: readonly ValuePath[],
 ): ParsedTree<T> {
   const first = parseWithConversions(tree, schema);
-  const problems = first.problems.filter((problem) => !ignored.some((path) => startsWith(problem.path, path)));
+  const cuts = new Cuts();
+  for (const path of ignored) cuts.add(path);
+  const problems = first.problems.filter((problem) => !cuts.covers(problem.path));
   if (first.value !== undefined && ignored.length === 0) {
     return { value: first.value, problems: [], sound: first.value, originOf: (path) => path };
   }
-  const cuts = new Cuts();
-  for (const path of ignored) cuts.add(path);
   for (const problem of first.problems) cuts.add(problem.prune);
   // Cutting out a required value makes its parent wrong, so this climbs; depth bounds it.
   const tolerant = partial();
@@ -69,10 +69,6 @@ function convert(tree: SourceTree, problem: ValueProblem): boolean {
   return true;
 }
 
-function startsWith(path: ValuePath, prefix: ValuePath): boolean {
-  return prefix.length <= path.length && prefix.every((step, index) => step === path[index]);
-}
-
 type CutNode = { cut: boolean; inner: Map<string | number, CutNode> };
 
 /** Paths taken out of a tree. Lists close up, so the original indices are remembered. */
@@ -95,6 +91,16 @@ class Cuts {
 
   isEverything(): boolean {
     return this.top.cut;
+  }
+
+  /** True when the path or something around it is taken out. */
+  covers(path: ValuePath): boolean {
+    let node: CutNode | undefined = this.top;
+    for (const step of path) {
+      if (node === undefined || node.cut) break;
+      node = node.inner.get(step);
+    }
+    return node?.cut === true;
   }
 
   apply(value: unknown, node: CutNode | undefined = this.top): unknown {

@@ -40,27 +40,42 @@ export async function readText(path: string, read: FileReader): Promise<string |
   } catch (error) {
     return { code: 'unreadable_file', message: `the file ${reasonOf(error)}`, place: fileStart };
   }
-  if (bytes.length > maxFileSize)
+  if (bytes.length > maxFileSize) {
     return { code: 'unreadable_file', message: `the file ${reasons.EFBIG}`, place: fileStart };
+  }
   if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)) {
     return { code: 'not_utf8', message: 'the file is in UTF-16: save it as UTF-8', place: fileStart };
   }
-  if (!isUtf8(bytes))
-    return {
-      code: 'not_utf8',
-      message: 'the file is not UTF-8: a broken character stands here',
-      place: placeOfFault(bytes),
-    };
+  if (!isUtf8(bytes)) {
+    const message = 'the file is not UTF-8: a broken character stands here';
+    return { code: 'not_utf8', message, place: placeOfFault(bytes) };
+  }
   // The decoder drops a byte order mark.
   return new TextDecoder().decode(bytes);
 }
 
 /** Where the first byte stands that cannot be UTF-8. */
 function placeOfFault(bytes: Uint8Array): Place {
-  const text = new TextDecoder().decode(bytes);
-  const before = text.slice(0, text.indexOf('\ufffd'));
+  let sound = 0;
+  let end = bytes.length;
+  // Everything before `sound` is UTF-8 but for a character cut at its end, which the stream mode lets pass.
+  while (end - sound > 1) {
+    const middle = (sound + end) >> 1;
+    if (isPrefixUtf8(bytes.subarray(0, middle))) sound = middle;
+    else end = middle;
+  }
+  const before = new TextDecoder().decode(bytes.subarray(0, sound), { stream: true });
   const lineStart = before.lastIndexOf('\n') + 1;
   return { line: before.split('\n').length, column: before.length - lineStart + 1 };
+}
+
+function isPrefixUtf8(bytes: Uint8Array): boolean {
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: true });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 const reasons: Readonly<Record<string, string>> = {
@@ -91,8 +106,9 @@ export async function readReferenced(
 async function readSecret(path: string, read: FileReader): Promise<string | SubstitutionError> {
   try {
     const bytes = await read(path);
-    if (bytes.length > maxReferencedSize)
+    if (bytes.length > maxReferencedSize) {
       return new SubstitutionError(`the referenced file ${path} is larger than 1 MiB`);
+    }
     if (!isUtf8(bytes)) return new SubstitutionError(`the referenced file ${path} is not UTF-8`);
     return new TextDecoder().decode(bytes);
   } catch (error) {

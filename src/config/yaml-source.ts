@@ -1,32 +1,95 @@
 /** Reads YAML and JSON text into a source tree: one document, no duplicate keys, bounded depth and expansion. */
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from 'yaml';
+import {
+  Composer,
+  type CST,
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  Lexer,
+  LineCounter,
+  type Node,
+  type Pair,
+  Parser,
+} from 'yaml';
 import type { FindingCode } from './finding.ts';
-import { type Entry, fileStart, type Place, type SourceTree, type ValuePath } from './source-tree.ts';
+import {
+  type Entry,
+  fileStart,
+  type Place,
+  type SourceProblem,
+  type SourceTree,
+  type ValuePath,
+} from './source-tree.ts';
 import { hasReference, SubstitutionError, type SubstitutionSources, substitute } from './substitution.ts';
 
 /** Values in a file after its aliases are followed: more is taken for an attack (nested aliases double at every level). */
 const maxValues = 1_000_000;
 const maxDepth = 64;
 
-/** Parses the text without looking at its values. Errors stand in `errors` and `warnings` of the document. */
-export function parseYaml(text: string): { document: Document; lines: LineCounter } {
+/** A parsed text; `fault` is what ended the parsing of it. */
+export interface ParsedYaml {
+  document: Document | null;
+  fault: SourceProblem | null;
+  lines: LineCounter;
+}
+
+/** Parses the text without looking at its values. Lesser faults stand in `errors` and `warnings` of the document. */
+export function parseYaml(text: string): ParsedYaml {
   const lines = new LineCounter();
-  const document = parseDocument(text, {
+  const composer = new Composer({
     lineCounter: lines,
     prettyErrors: false,
-    // Both are checked below: in linear time, and with the place of the first key.
+    // Checked below: in linear time, and with the place of the first key.
     uniqueKeys: false,
     version: '1.2',
     schema: 'core',
-    logLevel: 'silent',
   });
-  return { document, lines };
+  let first: Document | null = null;
+  const end = (code: FindingCode, message: string, offset: number): ParsedYaml => {
+    return { document: null, fault: { code, message, place: placeAt(lines, offset), path: [] }, lines };
+  };
+  try {
+    for (const document of composer.compose(tokensOf(text, lines), true, text.length)) {
+      if (first === null) first = document;
+      else return end('yaml_syntax', 'a second document begins here: a file holds one', document.range[0]);
+    }
+  } catch (error) {
+    if (error instanceof TooDeep) return end('too_deep', error.message, error.offset);
+    throw error;
+  }
+  return { document: first, fault: null, lines };
+}
+
+/** Thrown to leave a file that is nested too deeply. */
+class TooDeep extends Error {
+  readonly offset: number;
+
+  constructor(offset: number) {
+    super(`nested deeper than ${maxDepth} levels`);
+    this.offset = offset;
+  }
+}
+
+/**
+ * The tokens of a text, up to a bound of nesting. What comes after recurses into them, and where the stack runs out within
+ * a regular expression the engine ends the whole process rather than throw.
+ */
+function* tokensOf(text: string, lines: LineCounter): Generator<CST.Token> {
+  const parser = new Parser(lines.addNewLine);
+  lines.addNewLine(0);
+  for (const lexeme of new Lexer().lex(text)) {
+    yield* parser.next(lexeme);
+    if (parser.stack.length > 2 * maxDepth) throw new TooDeep(parser.offset);
+  }
+  yield* parser.end();
 }
 
 /** The strings of a document that hold references. */
-export function referencesIn(document: Document): string[] {
+export function referencesIn({ document }: ParsedYaml): string[] {
   const found: string[] = [];
-  const pending: unknown[] = [document.contents];
+  const pending: unknown[] = [document?.contents];
   while (pending.length > 0) {
     const node = pending.pop();
     if (isScalar(node)) {
@@ -41,7 +104,7 @@ export function referencesIn(document: Document): string[] {
 }
 
 /** Builds the tree of a parsed document and fills in its references. */
-export function readYaml(parsed: ReturnType<typeof parseYaml>, sources: SubstitutionSources): SourceTree {
+export function readYaml(parsed: ParsedYaml, sources: SubstitutionSources): SourceTree {
   const tree: SourceTree = {
     root: undefined,
     entries: new WeakMap(),
@@ -49,12 +112,16 @@ export function readYaml(parsed: ReturnType<typeof parseYaml>, sources: Substitu
     problems: [],
     secrets: new Set(),
   };
-  const { document, lines } = parsed;
+  const { document, fault, lines } = parsed;
+  if (document === null) {
+    if (fault !== null) tree.problems.push(fault);
+    return tree;
+  }
   // One fault of syntax makes the parser stumble over all that follows, so only the first is worth telling.
-  const fault = [...document.errors, ...document.warnings].sort((one, other) => one.pos[0] - other.pos[0])[0];
-  if (fault !== undefined) {
-    const place = placeAt(lines, fault.pos[0]);
-    tree.problems.push({ code: 'yaml_syntax', message: syntaxMessage(fault.code, fault.message), place, path: [] });
+  const first = [...document.errors, ...document.warnings].sort((one, other) => one.pos[0] - other.pos[0])[0];
+  if (first !== undefined) {
+    const place = placeAt(lines, first.pos[0]);
+    tree.problems.push({ code: 'yaml_syntax', message: syntaxMessage(first.code, first.message), place, path: [] });
     return tree;
   }
   if (document.contents === null || (isScalar(document.contents) && document.contents.value === null)) {
@@ -68,7 +135,6 @@ export function readYaml(parsed: ReturnType<typeof parseYaml>, sources: Substitu
 }
 
 function syntaxMessage(code: string, message: string): string {
-  if (code === 'MULTIPLE_DOCS') return 'a second document begins here: a file holds one';
   if (message === 'Unexpected flow-map-start at node end') {
     return 'a value that holds { or } must be quoted here, as in "/users/{id}" or "${env.NAME}"';
   }

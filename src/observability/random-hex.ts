@@ -4,6 +4,8 @@ import { randomFillSync } from 'node:crypto';
 /** `000` to `fff`, by value. */
 export const HEX3: readonly string[] = Array.from({ length: 4096 }, (_, value) => value.toString(16).padStart(3, '0'));
 
+const DIGITS: readonly string[] = [...'0123456789abcdef'];
+
 /** 8 KiB: one call to the generator for some hundred identifiers. */
 const pool = new Uint16Array(4096);
 let next = pool.length;
@@ -14,10 +16,7 @@ export function random16(): number {
     randomFillSync(pool);
     next = 0;
   }
-  const value = pool[next];
-  // An identifier that was given out must not be readable from memory longer than needed, nor be drawn twice.
-  pool[next++] = 0;
-  return value;
+  return pool[next++];
 }
 
 /** Three random hexadecimal digits. */
@@ -25,8 +24,12 @@ export function randomHex3(): string {
   return HEX3[random16() & 0xfff];
 }
 
+/** Sixteen bits as four digits. */
+export function hex4(bits: number): string {
+  return HEX3[bits >>> 4] + DIGITS[bits & 0xf];
+}
+
 /** Four random hexadecimal digits. */
 export function randomHex4(): string {
-  const bits = random16();
-  return HEX3[bits >>> 4] + HEX3[bits & 0xf][2];
+  return hex4(random16());
 }

@@ -1,5 +1,5 @@
 /** W3C Trace Context (level 1, section 3.2): the `traceparent` of a request, continued or begun. */
-import { random16, randomHex3, randomHex4 } from './random-hex.ts';
+import { hex4, random16, randomHex3, randomHex4 } from './random-hex.ts';
 
 /** `00-` trace id `-` parent id `-` flags. */
 const LENGTH = 55;
@@ -10,7 +10,7 @@ const DASH = 45;
 
 /**
  * True for a value whose trace is to be continued: version 00 of exactly 55 characters, or a later one that begins
- * alike (section 3.2.2.1 and 4.3), ids that are not all zero, hexadecimal digits in lower case only.
+ * alike (section 3.2.4), ids that are not all zero, hexadecimal digits in lower case only.
  */
 export function isTraceparent(text: string): boolean {
   const length = text.length;
@@ -33,7 +33,7 @@ export function isTraceparent(text: string): boolean {
 export function continueTrace(header: string | undefined): string {
   if (header === undefined || !isTraceparent(header)) return beginTrace();
   if (isVersion00(header)) return header.slice(0, PARENT_AT) + newParentId() + header.slice(52);
-  // Of a version yet unknown, only the sampled flag has a meaning here (section 4.3).
+  // Of a version yet unknown, only the sampled flag has a meaning here (section 3.2.4).
   const sampled = (header.charCodeAt(FLAGS_AT + 1) & 1) === (header.charCodeAt(FLAGS_AT + 1) < 58 ? 1 : 0);
   return `00${header.slice(2, PARENT_AT)}${newParentId()}${sampled ? '-01' : '-00'}`;
 }
@@ -81,6 +81,5 @@ function newParentId(): string {
 
 /** All zero is forbidden for both ids (sections 3.2.2.3 and 3.2.2.4). */
 function nonZeroHex4(): string {
-  const bits = random16() | 1;
-  return (bits + 0x10000).toString(16).slice(1);
+  return hex4(random16() | 1);
 }
