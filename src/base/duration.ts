@@ -33,6 +33,6 @@ export function formatDuration(milliseconds: number): string {
 function explain(text: string): string {
   if (/^[0-9.]+$/.test(text)) return 'needs a unit: ms, s, m, h or d, as in 250ms or 10s';
   if (text.startsWith('-')) return 'cannot be negative';
-  if (/^([0-9.]+[a-z]+\s*){2,}$/.test(text)) return 'takes one unit only: write 90s, not 1m30s';
+  if (/^([0-9]+(ms|s|m|h|d) ?){2,}$/.test(text)) return 'takes one unit only: write 90s, not 1m30s';
   return 'is not a duration: write one number and one unit, such as 250ms, 10s, 5m, 1h or 1d';
 }

@@ -105,13 +105,21 @@ describe('parsing', () => {
 });
 
 describe('ranges', () => {
-  test.each(['10.0.0.0/33', '10.0.0.0/', '10.0.0.0/08', '10.0.0.0/+8', '10.0.0/8', '::/129', '::1/-1', '/8', '10.0.0.0/8/8', '::ffff:0:0/95x'])(
-    '%j is no range',
-    (text) => {
-      expect(parseCidr(text)).toBe(null);
-      expect(() => createCidrSet([text])).toThrow(TypeError);
-    },
-  );
+  test.each([
+    '10.0.0.0/33',
+    '10.0.0.0/',
+    '10.0.0.0/08',
+    '10.0.0.0/+8',
+    '10.0.0/8',
+    '::/129',
+    '::1/-1',
+    '/8',
+    '10.0.0.0/8/8',
+    '::ffff:0:0/95x',
+  ])('%j is no range', (text) => {
+    expect(parseCidr(text)).toBe(null);
+    expect(() => createCidrSet([text])).toThrow(TypeError);
+  });
 
   test.each([
     [['10.0.0.0/8'], '10.255.0.1', true],
@@ -143,7 +151,7 @@ describe('ranges', () => {
     const group = fc.constantFrom('0', '1', 'db8', '7fff', '8000', 'ffff');
     const v6 = fc.array(group, { minLength: 8, maxLength: 8 }).map((groups) => `2001:${groups.slice(1).join(':')}`);
     const ranges4 = fc.array(fc.tuple(v4, fc.integer({ min: 1, max: 32 })), { maxLength: 6 });
-    const ranges6 = fc.array(fc.tuple(v6, fc.integer({ min: 1, max: 128 })), { maxLength: 4 });
+    const ranges6 = fc.array(fc.tuple(v6, fc.integer({ min: 4, max: 128 })), { maxLength: 4 });
     fc.assert(
       fc.property(ranges4, ranges6, fc.array(fc.oneof(v4, v6), { minLength: 1 }), (list4, list6, addresses) => {
         const reference = new BlockList();

@@ -2,7 +2,19 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { nearest } from './nearest.ts';
 
-const keys = ['path', 'pathPrefix', 'pathRegex', 'methods', 'headers', 'hosts', 'query', 'cookies', 'any', 'all', 'not'];
+const keys = [
+  'path',
+  'pathPrefix',
+  'pathRegex',
+  'methods',
+  'headers',
+  'hosts',
+  'query',
+  'cookies',
+  'any',
+  'all',
+  'not',
+];
 
 test.each([
   ['pathprefix', 'pathPrefix'],
@@ -13,6 +25,9 @@ test.each([
   ['host', 'hosts'],
   ['nto', 'not'],
   ['quarry', 'query'],
+  ['cook', 'cookies'],
+  ['hostnames', undefined],
+  ['co', undefined],
   ['a', undefined],
   ['priority', undefined],
   ['', undefined],

@@ -2,7 +2,8 @@
 
 /**
  * The candidate nearest to `word` by edit distance (insert, delete, replace, swap of neighbours), without regard to case;
- * undefined when none is near: more than a third of the longer word's letters would have to change. Of equals the first.
+ * undefined when none is near: more than a third of the longer word's letters would have to change, and
+ * neither is the beginning of the other. Of equals the first.
  */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
@@ -11,14 +12,21 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   for (const candidate of candidates) {
     const other = fold(candidate);
     const limit = Math.max(1, Math.floor(Math.max(plain.length, other.length) / 3));
-    if (Math.abs(plain.length - other.length) > limit) continue;
-    const found = distance(plain, other);
-    if (found <= limit && found < bestDistance) {
+    const edits = Math.abs(plain.length - other.length) > limit ? limit + 1 : distance(plain, other);
+    if (edits > limit && !isBeginning(plain, other)) continue;
+    // A beginning only counts where nothing else is near.
+    const found = edits > limit ? 1000 + Math.abs(plain.length - other.length) : edits;
+    if (found < bestDistance) {
       best = candidate;
       bestDistance = found;
     }
   }
   return best;
+}
+
+/** `warning` for `warn`, `conn` for `connections`; two letters begin too much. */
+function isBeginning(one: string, other: string): boolean {
+  return Math.min(one.length, other.length) > 2 && (one.startsWith(other) || other.startsWith(one));
 }
 
 /** Case and separators are what people forget most: `strip_prefix` is `stripPrefix`. */

@@ -4,9 +4,9 @@ import { formatAddress, isLoopback } from '../base/address.ts';
 import { checkRoutes } from './check-routes.ts';
 import { checkServices } from './check-services.ts';
 import type { Report } from './findings.ts';
-import type { ListenerConfig, RouteConfig, ServiceConfig } from './model.ts';
+import type { ListenerConfig } from './model.ts';
 import type { GatewaySchema } from './schema.ts';
-import type { ValuePath } from './source-tree.ts';
+import { type ValuePath, valueAt } from './source-tree.ts';
 
 /** What a check is given beside the values. */
 export interface CheckContext {
@@ -17,15 +17,17 @@ export interface CheckContext {
   /** The path of a value under check as people know it: `services[2]`. */
   nameOf(path: ValuePath): string;
   report(report: Report): void;
+  /** Reports on a path of `raw` rather than of the values under check. */
+  reportWritten(report: Report): void;
 }
 
 type Parsed = z.output<GatewaySchema>;
 
 /** Runs every check. `config` may lack what the schema refused; nothing is said of what is missing for that reason. */
 export function checkGateway(config: Parsed, context: CheckContext): void {
-  checkNames('listeners', config.listeners, context);
-  checkNames('services', config.services, context);
-  checkNames('routes', config.routes, context);
+  checkNames('listeners', context);
+  checkNames('services', context);
+  checkNames('routes', context);
   checkAddresses(config, context);
   checkAdmin(config.admin, context);
   checkShutdown(config, context);
@@ -34,20 +36,21 @@ export function checkGateway(config: Parsed, context: CheckContext): void {
   checkRoutes(config, context);
 }
 
-function checkNames(
-  list: 'listeners' | 'services' | 'routes',
-  items: readonly (ListenerConfig | ServiceConfig | RouteConfig)[],
-  context: CheckContext,
-): void {
+/** Looks at names as written, so that an item which is wrong in other ways counts too. */
+function checkNames(list: 'listeners' | 'services' | 'routes', context: CheckContext): void {
+  const items = valueAt(context.raw, [list]);
+  if (!Array.isArray(items)) return;
   const first = new Map<string, number>();
-  items.forEach((item, index) => {
-    const before = first.get(item.name);
-    if (before === undefined) first.set(item.name, index);
+  for (const [index, item] of items.entries()) {
+    const name = valueAt(item, ['name']);
+    if (typeof name !== 'string') continue;
+    const before = first.get(name);
+    if (before === undefined) first.set(name, index);
     else {
-      const message = `the name is taken: \`${context.nameOf([list, before])}\` has it already`;
-      context.report({ severity: 'error', code: 'duplicate_name', path: [list, index, 'name'], message });
+      const message = `the name is taken: \`${list}[${before}]\` has it already`;
+      context.reportWritten({ severity: 'error', code: 'duplicate_name', path: [list, index, 'name'], message });
     }
-  });
+  }
 }
 
 function checkAddresses(config: Parsed, context: CheckContext): void {
@@ -62,10 +65,16 @@ function checkAddresses(config: Parsed, context: CheckContext): void {
       context.report({ severity: 'error', code: 'duplicate_address', path, message });
     }
   };
+  const lookAtAdmin = (): void => {
+    if (config.admin !== false) look(config.admin.address, ['admin', 'address'], 'the admin listener');
+  };
+  // What the file says nothing of cannot be shown in it.
+  const isDefault = context.written(['admin', 'address']) === undefined;
+  if (isDefault) lookAtAdmin();
   for (const [index, { address }] of config.listeners.entries()) {
     look(address, ['listeners', index, 'address'], `\`${context.nameOf(['listeners', index])}\``);
   }
-  if (config.admin !== false) look(config.admin.address, ['admin', 'address'], 'the admin listener');
+  if (!isDefault) lookAtAdmin();
 }
 
 function checkAdmin(admin: Parsed['admin'], context: CheckContext): void {

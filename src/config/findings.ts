@@ -11,6 +11,7 @@ import {
   type ValuePath,
   valueAt,
 } from './source-tree.ts';
+import type { Substituted } from './substitution.ts';
 
 /** What a check across values has to say. `message` is a whole sentence about the value at `path`. */
 export interface Report {
@@ -28,8 +29,8 @@ export interface Report {
 export interface Findings {
   addSourceProblem(problem: SourceProblem): void;
   addValueProblem(problem: ValueProblem): void;
-  /** `originOf` leads from the path of the report to the path in the file. */
-  addReport(report: Report, originOf: (path: ValuePath) => ValuePath): void;
+  /** The path of the report is one of the file. */
+  addReport(report: Report): void;
   hasErrors(): boolean;
   /** Everything found, in the order of the file, each only once. */
   all(): Finding[];
@@ -60,7 +61,7 @@ export function createFindings(file: string, tree: SourceTree): Findings {
       // The engine's reason quotes parts of the pattern.
       const words =
         written !== undefined && code === 'invalid_pattern' ? 'is not a regular expression' : problem.message;
-      const message = hide(words, written?.result.secrets ?? []);
+      const message = written === undefined ? words : hideParts(words, written.result);
       const sentence = `${subject(path)}${message.startsWith('expected') ? `: ${message}` : `${quoted} ${message}`}`;
       const suggestion = written === undefined ? problem.suggestion : undefined;
       add(
@@ -68,13 +69,13 @@ export function createFindings(file: string, tree: SourceTree): Findings {
         placeOf(tree, path, part),
       );
     },
-    addReport(report, originOf) {
-      const path = originOf(report.path);
+    addReport(report) {
+      const { path } = report;
       const written = entryAt(tree, path)?.written;
       const value = valueAt(tree.root, path);
       const near = report.known !== undefined && typeof value === 'string' ? nearest(value, report.known) : undefined;
       const suggestion = written === undefined ? (report.suggestion ?? near) : undefined;
-      const message = hide(report.message, written?.result.secrets ?? []);
+      const message = written === undefined ? report.message : hideParts(report.message, written.result);
       const { severity, code, part = 'value' } = report;
       add({ severity, code, message, path: formatPath(path), suggestion }, placeOf(tree, path, part));
     },
@@ -109,6 +110,12 @@ function quote(tree: SourceTree, path: ValuePath): string {
   if (/\/\/[^/]*@/.test(text)) return '';
   if (path.some((step) => typeof step === 'string' && /token|secret|password|key$/i.test(step))) return '';
   return ` \`${text}\``;
+}
+
+/** Hides what was put into a value, also where only a part of the value is quoted. */
+function hideParts(message: string, { value, secrets }: Substituted): string {
+  const parts = message.replace(/`([^`]+)`/g, (whole, part: string) => (value.includes(part) ? '(hidden)' : whole));
+  return hide(parts, secrets);
 }
 
 function hide(message: string, secrets: readonly string[]): string {

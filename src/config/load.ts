@@ -105,7 +105,8 @@ function finish(file: string, tree: SourceTree, options: { policies?: PolicySche
       raw: tree.root,
       written: (path) => valueAt(tree.root, originOf(path)),
       nameOf: (path) => formatPath(originOf(path)),
-      report: (report) => findings.addReport(report, originOf),
+      report: (report) => findings.addReport({ ...report, path: originOf(report.path) }),
+      reportWritten: (report) => findings.addReport(report),
     });
   }
   const config = parsed.value === undefined || findings.hasErrors() ? null : withoutFalse(parsed.value);

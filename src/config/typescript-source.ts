@@ -26,7 +26,7 @@ export async function importModule(file: string): Promise<ModuleResult> {
   try {
     // Loaded only here: most configurations are YAML, and this carries a whole compiler.
     const { createJiti } = await import('jiti');
-    const options = { fsCache: false, moduleCache: false, interopDefault: true };
+    const options = { fsCache: false, moduleCache: false, interopDefault: false };
     const compiler = createJiti(file, options);
     const jiti = createJiti(file, {
       ...options,
@@ -83,6 +83,9 @@ export function readValue(value: unknown, sources: SubstitutionSources): SourceT
     problems: [],
     secrets: new Set(),
   };
+  if (value === undefined) {
+    tree.problems.push({ code: 'empty_file', message: 'there is no configuration', place: fileStart, path: [] });
+  }
   tree.root = copy(value, [], undefined, { tree, sources, values: 0 });
   return tree;
 }

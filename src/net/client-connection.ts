@@ -267,6 +267,8 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
   private finishBody(trailers: string): void {
     this.phase = ANSWERING;
     this.clearDeadline();
+    // Paused for the body's sake; there is none any more, and the client's going away must be seen.
+    if (this.bodyPaused) this.resumeBody();
     if (this.sink !== null) this.sink.onRequestEnd(trailers);
     else if (this.answered) this.next();
   }

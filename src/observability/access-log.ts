@@ -138,7 +138,10 @@ function wholeLine(redact: ReadonlySet<string>): FieldWriter {
 }
 
 function selectedLine(names: readonly string[], redact: ReadonlySet<string>): FieldWriter {
-  const writers = names.map((name): readonly [string, FieldWriter] => [`,${JSON.stringify(name)}:`, fieldOf(name, redact)]);
+  const writers = names.map((name): readonly [string, FieldWriter] => [
+    `,${JSON.stringify(name)}:`,
+    fieldOf(name, redact),
+  ]);
   return (entry) => {
     let text = '';
     for (const [key, value] of writers) text += key + value(entry);
@@ -171,7 +174,8 @@ function queryOf(query: string, redact: ReadonlySet<string>): string {
   const parts = query.split('&');
   for (let i = 0; i < parts.length; i++) {
     const equals = parts[i].indexOf('=');
-    if (equals > 0 && redact.has(nameOf(parts[i].slice(0, equals)))) parts[i] = `${parts[i].slice(0, equals)}=[redacted]`;
+    if (equals > 0 && redact.has(nameOf(parts[i].slice(0, equals))))
+      parts[i] = `${parts[i].slice(0, equals)}=[redacted]`;
   }
   return jsonString(parts.join('&'));
 }

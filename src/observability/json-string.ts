@@ -19,5 +19,8 @@ export function jsonString(text: string): string {
 
 function slowJsonString(text: string): string {
   // DEL, C1 controls and line separators are legal in JSON, but terminals and line-based tools act on them.
-  return JSON.stringify(text).replace(/[\u007f-\u009f\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return JSON.stringify(text).replace(
+    /[\u007f-\u009f\u2028\u2029]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }

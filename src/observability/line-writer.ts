@@ -90,7 +90,8 @@ export class LineWriter {
 
   private fail(error: Error, lost: Buffer): void {
     for (const byte of lost) if (byte === 10) this.dropped++;
-    if (!this.failing) this.logger.error('the access log cannot be written; lines are lost', { file: this.path, error });
+    if (!this.failing)
+      this.logger.error('the access log cannot be written; lines are lost', { file: this.path, error });
     this.failing = true;
   }
 

@@ -1,7 +1,7 @@
 /** A client on a raw socket: writes exactly the bytes it is given and reads answers with the strict reference reader. */
 import { connect, type Socket } from 'node:net';
 import { PATIENCE, Signal, turn } from './waiting.ts';
-import { isFault, valueOf, type WireField } from './wire-fields.ts';
+import { isFault, joinedValue, type WireField } from './wire-fields.ts';
 import { bodySoFar, readResponse, readResponseHead, type WireResponse } from './wire-response.ts';
 
 /** What a client saw of one exchange. */
@@ -87,7 +87,11 @@ export class RawClient {
     }
     if (isFault(reading)) {
       // A broken-off chunk can look malformed only because the rest is missing; everything else is the sender's fault.
-      return { kind: 'malformed', interim, reason: `${reading.reason} in ${JSON.stringify(unread.toString('latin1', 0, 400))}` };
+      return {
+        kind: 'malformed',
+        interim,
+        reason: `${reading.reason} in ${JSON.stringify(unread.toString('latin1', 0, 400))}`,
+      };
     }
     if (ended === null) return undefined;
     this.unread = Buffer.alloc(0);
@@ -96,7 +100,14 @@ export class RawClient {
     if (head === null || isFault(head)) {
       return { kind: 'cut', interim, status: 0, fields: [], body: unread, how: ended };
     }
-    return { kind: 'cut', interim, status: head.status, fields: head.fields, body: bodySoFar(unread, head), how: ended };
+    return {
+      kind: 'cut',
+      interim,
+      status: head.status,
+      fields: head.fields,
+      body: bodySoFar(unread, head),
+      how: ended,
+    };
   }
 
   /** The next answer, which must be complete. */
@@ -109,7 +120,8 @@ export class RawClient {
   /** Resolves when the peer has closed; fails when bytes are left that nobody read. */
   async untilClosed(patience = PATIENCE): Promise<'end' | 'reset'> {
     const how = await this.signal.until(() => this.ended ?? undefined, 'the connection to be closed', patience);
-    if (this.unread.length > 0) throw new Error(`unread bytes: ${JSON.stringify(this.unread.toString('latin1', 0, 400))}`);
+    if (this.unread.length > 0)
+      throw new Error(`unread bytes: ${JSON.stringify(this.unread.toString('latin1', 0, 400))}`);
     return how;
   }
 
@@ -142,5 +154,5 @@ export async function exchange(port: number, bytes: string | Buffer, method = 'G
 }
 
 export function headerOf(answer: { fields: WireField[] }, name: string): string | undefined {
-  return valueOf(answer.fields, name.toLowerCase());
+  return joinedValue(answer.fields, name.toLowerCase());
 }

@@ -1,5 +1,5 @@
 /** An origin on a raw socket: keeps what it receives byte for byte, and answers with the bytes that a script gives. */
-import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { PATIENCE, Signal, turn } from './waiting.ts';
 import { isFault } from './wire-fields.ts';
 import { readRequest, readRequestHead, type WireRequest, type WireRequestHead } from './wire-request.ts';

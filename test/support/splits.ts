@@ -38,7 +38,10 @@ export function splitsOf(name: string, bytes: Buffer, byteLimit = 6000): Split[]
   const random = createRandom(seedOf(name));
   for (let i = 1; i <= 3; i++) {
     const pieces = atRandomCuts(bytes, random);
-    splits.push({ name: `cut after ${pieces.slice(0, -1).map((piece) => piece.byteOffset - bytes.byteOffset + piece.length)}`, pieces });
+    splits.push({
+      name: `cut after ${pieces.slice(0, -1).map((piece) => piece.byteOffset - bytes.byteOffset + piece.length)}`,
+      pieces,
+    });
   }
   return splits;
 }

@@ -1,5 +1,13 @@
 /** Reading of bodies for the reference readers (RFC 9112 sections 6 and 7), from complete buffers and without state. */
-import { isFault, malformed, readFields, readLines, type WireFault, type WireField, type WireIncomplete } from './wire-fields.ts';
+import {
+  isFault,
+  malformed,
+  readFields,
+  readLines,
+  type WireFault,
+  type WireField,
+  type WireIncomplete,
+} from './wire-fields.ts';
 
 export interface WireBody {
   body: Buffer;
@@ -41,7 +49,8 @@ export function readChunked(bytes: Buffer, from: number, limit: number): WireBod
   for (;;) {
     const lineEnd = bytes.indexOf('\r\n', at, 'latin1');
     const line = bytes.toString('latin1', at, lineEnd < 0 ? bytes.length : lineEnd);
-    if (/\n|\r(?!$)/.test(line) || (lineEnd >= 0 && line.includes('\r'))) return malformed('a bare CR or LF in a chunk line', 'body');
+    if (/\n|\r(?!$)/.test(line) || (lineEnd >= 0 && line.includes('\r')))
+      return malformed('a bare CR or LF in a chunk line', 'body');
     if (lineEnd < 0) {
       if (line.length > EXTENSION_LIMIT + 20) return malformed('a chunk line without end', 'body');
       return { kind: 'incomplete', headComplete: true };

@@ -69,14 +69,14 @@ export function valuesOf(fields: readonly WireField[], lowerName: string): strin
 }
 
 /** The value of a field, its lines joined; undefined when it is not there. */
-export function valueOf(fields: readonly WireField[], lowerName: string): string | undefined {
+export function joinedValue(fields: readonly WireField[], lowerName: string): string | undefined {
   const values = valuesOf(fields, lowerName);
   return values.length === 0 ? undefined : values.join(', ');
 }
 
 /** Members of a comma-separated field, lower case. */
 export function listOf(fields: readonly WireField[], lowerName: string): string[] {
-  return (valueOf(fields, lowerName) ?? '')
+  return (joinedValue(fields, lowerName) ?? '')
     .split(',')
     .map((member) => member.trim().toLowerCase())
     .filter((member) => member !== '');

@@ -1,6 +1,15 @@
 /** The reference reading of requests: what a strict server must make of a complete run of bytes (RFC 9112). */
 import { readChunked, readLength } from './wire-body.ts';
-import { isFault, malformed, readFields, readLines, valuesOf, type WireFault, type WireField, type WireIncomplete } from './wire-fields.ts';
+import {
+  isFault,
+  malformed,
+  readFields,
+  readLines,
+  valuesOf,
+  type WireFault,
+  type WireField,
+  type WireIncomplete,
+} from './wire-fields.ts';
 
 export interface WireRequest {
   kind: 'request';
@@ -114,7 +123,9 @@ function framingOf(fields: WireField[], minor: number): number | WireFault {
   if (codings.length > 0) {
     if (lengths.length > 0) return malformed('both Content-Length and Transfer-Encoding');
     if (minor === 0) return malformed('Transfer-Encoding on HTTP/1.0');
-    return codings.length === 1 && codings[0].toLowerCase() === 'chunked' ? -1 : malformed('a coding other than chunked');
+    return codings.length === 1 && codings[0].toLowerCase() === 'chunked'
+      ? -1
+      : malformed('a coding other than chunked');
   }
   if (lengths.length === 0) return 0;
   return readLength(lengths) ?? malformed('a malformed Content-Length');

@@ -1,6 +1,15 @@
 /** The reference reading of responses: strict, and with nothing forgiven that would hide a fault of the gateway (RFC 9112). */
 import { decodableChunks, readChunked, readLength } from './wire-body.ts';
-import { isFault, malformed, readFields, readLines, valuesOf, type WireFault, type WireField, type WireIncomplete } from './wire-fields.ts';
+import {
+  isFault,
+  malformed,
+  readFields,
+  readLines,
+  valuesOf,
+  type WireFault,
+  type WireField,
+  type WireIncomplete,
+} from './wire-fields.ts';
 
 export interface WireResponse {
   kind: 'response';

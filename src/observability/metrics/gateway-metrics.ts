@@ -130,7 +130,8 @@ function addRequestFamilies(registry: MetricRegistry, routes: RouteTable): void 
     definition: durations,
     *render() {
       for (const route of routes.sorted()) {
-        for (const series of route.sorted()) yield routes.layout.render(durations.name, series.labels, series.durations);
+        for (const series of route.sorted())
+          yield routes.layout.render(durations.name, series.labels, series.durations);
       }
     },
   });
@@ -159,7 +160,11 @@ function addGaugeFamilies(registry: MetricRegistry, gauges: GatewayGauges): void
   );
   registry.add(
     createNumberFamily(
-      { name: 'portico_config_generation', type: 'gauge', help: 'The configuration generation that serves new requests.' },
+      {
+        name: 'portico_config_generation',
+        type: 'gauge',
+        help: 'The configuration generation that serves new requests.',
+      },
       gauges.configGeneration,
     ),
   );

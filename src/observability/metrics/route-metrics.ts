@@ -3,7 +3,18 @@ import type { HistogramCell, HistogramLayout } from './histogram.ts';
 import { labelText } from './text-format.ts';
 
 /** Label values of `method`; anything else a client sends is `other`. */
-const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT', 'other'];
+const METHODS: readonly string[] = [
+  'GET',
+  'HEAD',
+  'POST',
+  'PUT',
+  'PATCH',
+  'DELETE',
+  'OPTIONS',
+  'TRACE',
+  'CONNECT',
+  'other',
+];
 
 const OTHER = METHODS.length - 1;
 

@@ -1,25 +1,55 @@
 /** Cases of chunked request bodies: sizes, extensions, data and trailers (RFC 9112 section 7.1). */
-import { forwarded, refusedBody, type RequestCase, type RequestVerdict } from '../request-case.ts';
+import { forwarded, type RequestCase, type RequestVerdict, refusedBody } from '../request-case.ts';
 
 const HEAD = 'POST /c HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n';
 const hello = forwarded('POST', '/c', { body: 'hello' });
 
 const bodies: [name: string, section: string, body: string, verdict: RequestVerdict][] = [
-  ['several chunks', 'RFC 9112 7.1', '5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n', forwarded('POST', '/c', { body: 'hello world' })],
+  [
+    'several chunks',
+    'RFC 9112 7.1',
+    '5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n',
+    forwarded('POST', '/c', { body: 'hello world' }),
+  ],
   ['no data', 'RFC 9112 7.1', '0\r\n\r\n', forwarded('POST', '/c')],
   ['several zeros as last chunk', 'RFC 9112 7.1', '5\r\nhello\r\n000\r\n\r\n', hello],
-  ['hexadecimal in both cases', 'RFC 9112 7.1', 'a\r\n0123456789\r\nB\r\nabcdefghijk\r\n0\r\n\r\n', forwarded('POST', '/c', { body: '0123456789abcdefghijk' })],
+  [
+    'hexadecimal in both cases',
+    'RFC 9112 7.1',
+    'a\r\n0123456789\r\nB\r\nabcdefghijk\r\n0\r\n\r\n',
+    forwarded('POST', '/c', { body: '0123456789abcdefghijk' }),
+  ],
   ['leading zeros', 'RFC 9112 7.1', '00005\r\nhello\r\n0\r\n\r\n', hello],
-  ['CRLF within the data', 'RFC 9112 7.1', '9\r\n\r\n0\r\n\r\n12\r\n0\r\n\r\n', forwarded('POST', '/c', { body: '\r\n0\r\n\r\n12' })],
+  [
+    'CRLF within the data',
+    'RFC 9112 7.1',
+    '9\r\n\r\n0\r\n\r\n12\r\n0\r\n\r\n',
+    forwarded('POST', '/c', { body: '\r\n0\r\n\r\n12' }),
+  ],
   ['a chunk of one byte', 'RFC 9112 7.1', '1\r\n\r\r\n1\r\n\n\r\n0\r\n\r\n', forwarded('POST', '/c', { body: '\r\n' })],
   ['an extension', 'RFC 9112 7.1.1', '5;name=value\r\nhello\r\n0\r\n\r\n', hello],
   ['an extension without value', 'RFC 9112 7.1.1', '5;name\r\nhello\r\n0;last\r\n\r\n', hello],
-  ['a quoted extension with a semicolon and an escape', 'RFC 9112 7.1.1', '5;a="x;\\"y";b=c\r\nhello\r\n0\r\n\r\n', hello],
+  [
+    'a quoted extension with a semicolon and an escape',
+    'RFC 9112 7.1.1',
+    '5;a="x;\\"y";b=c\r\nhello\r\n0\r\n\r\n',
+    hello,
+  ],
   ['a trailer', 'RFC 9112 7.1.2', '5\r\nhello\r\n0\r\nX-Checksum: abc\r\n\r\n', hello],
   ['two trailers with obs-text', 'RFC 9112 7.1.2', '5\r\nhello\r\n0\r\nX-A: caf\xe9\r\nX-B:\r\n\r\n', hello],
-  ['white space before an extension', 'RFC 9112 7.1.1', '5 ; a=b\r\nhello\r\n0\r\n\r\n', { either: [hello, refusedBody] }],
+  [
+    'white space before an extension',
+    'RFC 9112 7.1.1',
+    '5 ; a=b\r\nhello\r\n0\r\n\r\n',
+    { either: [hello, refusedBody] },
+  ],
   ['an extension with an empty name', 'RFC 9112 7.1.1', '5;\r\nhello\r\n0\r\n\r\n', { either: [hello, refusedBody] }],
-  ['an extension with an empty value', 'RFC 9112 7.1.1', '5;a=\r\nhello\r\n0\r\n\r\n', { either: [hello, refusedBody] }],
+  [
+    'an extension with an empty value',
+    'RFC 9112 7.1.1',
+    '5;a=\r\nhello\r\n0\r\n\r\n',
+    { either: [hello, refusedBody] },
+  ],
 ];
 
 /** Bodies that are refused with 400. */
@@ -71,10 +101,35 @@ const refused: [name: string, section: string, body: string][] = [
 ];
 
 const forbidden = [
-  ...['Content-Length: 5', 'Transfer-Encoding: chunked', 'Host: b.example', 'Authorization: Basic eDp5', 'TE: trailers'],
-  ...['Trailer: X', 'Connection: close', 'Cache-Control: no-store', 'content-LENGTH: 0', 'Upgrade: h2c', 'Expect: 100-continue'],
-  ...['Content-Type: text/html', 'Content-Encoding: gzip', 'Content-Range: bytes 0-1/2', 'Max-Forwards: 1', 'Cookie: a=b'],
-  ...['Proxy-Authorization: Basic eDp5', 'Keep-Alive: timeout=5', 'Range: bytes=0-1', 'If-Match: *', 'X-Forwarded-For: 10.0.0.1'],
+  ...[
+    'Content-Length: 5',
+    'Transfer-Encoding: chunked',
+    'Host: b.example',
+    'Authorization: Basic eDp5',
+    'TE: trailers',
+  ],
+  ...[
+    'Trailer: X',
+    'Connection: close',
+    'Cache-Control: no-store',
+    'content-LENGTH: 0',
+    'Upgrade: h2c',
+    'Expect: 100-continue',
+  ],
+  ...[
+    'Content-Type: text/html',
+    'Content-Encoding: gzip',
+    'Content-Range: bytes 0-1/2',
+    'Max-Forwards: 1',
+    'Cookie: a=b',
+  ],
+  ...[
+    'Proxy-Authorization: Basic eDp5',
+    'Keep-Alive: timeout=5',
+    'Range: bytes=0-1',
+    'If-Match: *',
+    'X-Forwarded-For: 10.0.0.1',
+  ],
 ];
 
 const faultyTrailers: [name: string, line: string][] = [
@@ -92,7 +147,12 @@ const faultyTrailers: [name: string, line: string][] = [
 
 export const chunkedCases: readonly RequestCase[] = [
   ...bodies.map(([name, section, body, expect]) => ({ name: `chunked: ${name}`, section, raw: HEAD + body, expect })),
-  ...refused.map(([name, section, body]) => ({ name: `chunked: ${name}`, section, raw: HEAD + body, expect: refusedBody })),
+  ...refused.map(([name, section, body]) => ({
+    name: `chunked: ${name}`,
+    section,
+    raw: HEAD + body,
+    expect: refusedBody,
+  })),
   ...forbidden.map((line) => ({
     name: `trailer: forbidden, ${line}`,
     section: 'RFC 9110 6.5.1',

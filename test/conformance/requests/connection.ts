@@ -1,5 +1,5 @@
 /** Cases of the connection: persistence, pipelining, hop-by-hop fields, Expect and Upgrade (RFC 9112 section 9, RFC 9110 sections 7.6, 7.8, 10.1.1). */
-import { CASE_LIMITS, forwarded, refused400, refusedBody, type RequestCase } from '../request-case.ts';
+import { CASE_LIMITS, forwarded, type RequestCase, refused400, refusedBody } from '../request-case.ts';
 
 const get = (target: string, fields = ''): string => `GET ${target} HTTP/1.1\r\nHost: a.example\r\n${fields}\r\n`;
 
@@ -9,13 +9,35 @@ const hops: [name: string, fields: string, absent: string[], headers?: Record<st
   ['Proxy-Connection', 'Proxy-Connection: keep-alive\r\n', ['proxy-connection']],
   ['TE other than trailers', 'Connection: TE\r\nTE: gzip\r\n', ['te']],
   ['a field that Connection names', 'Connection: X-Hop\r\nX-Hop: 1\r\nX-End: 2\r\n', ['x-hop'], { 'x-end': '2' }],
-  ['several fields that Connection names', 'X-B: 1\r\nConnection: x-a , X-b,,keep-alive\r\nX-A: 1\r\nX-C: 3\r\n', ['x-a', 'x-b'], { 'x-c': '3' }],
-  ['fields named by two Connection lines', 'Connection: X-A\r\nX-A: 1\r\nConnection: X-B\r\nX-B: 2\r\n', ['x-a', 'x-b']],
+  [
+    'several fields that Connection names',
+    'X-B: 1\r\nConnection: x-a , X-b,,keep-alive\r\nX-A: 1\r\nX-C: 3\r\n',
+    ['x-a', 'x-b'],
+    { 'x-c': '3' },
+  ],
+  [
+    'fields named by two Connection lines',
+    'Connection: X-A\r\nX-A: 1\r\nConnection: X-B\r\nX-B: 2\r\n',
+    ['x-a', 'x-b'],
+  ],
   ['every line of a named field', 'Connection: X-A\r\nX-A: 1\r\nx-a: 2\r\nX-A: 3\r\n', ['x-a']],
-  ['Upgrade without a route that allows it', 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n', ['upgrade']],
-  ['Upgrade to HTTP/2', 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n', ['upgrade', 'http2-settings']],
+  [
+    'Upgrade without a route that allows it',
+    'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n',
+    ['upgrade'],
+  ],
+  [
+    'Upgrade to HTTP/2',
+    'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n',
+    ['upgrade', 'http2-settings'],
+  ],
   ['Upgrade that Connection does not name', 'Upgrade: h2c\r\n', ['upgrade']],
-  ['a forwarding field that Connection names', 'Connection: X-Forwarded-For\r\n', [], { 'x-forwarded-for': '127.0.0.1' }],
+  [
+    'a forwarding field that Connection names',
+    'Connection: X-Forwarded-For\r\n',
+    [],
+    { 'x-forwarded-for': '127.0.0.1' },
+  ],
   ['the request id that Connection names', 'Connection: X-Request-ID\r\n', [], { 'x-request-id': /^[0-9a-f-]{36}$/ }],
   ['nothing that Connection does not name', 'X-Connection: X-A\r\nX-A: 1\r\n', [], { 'x-a': '1' }],
   ['an unknown option', 'Connection: cow\r\n', []],
@@ -23,12 +45,24 @@ const hops: [name: string, fields: string, absent: string[], headers?: Record<st
 
 /** What the gateway says of the client, which a client that is not trusted cannot say. */
 const forwarding: [name: string, fields: string, headers: Record<string, string | RegExp>][] = [
-  ['a forged X-Forwarded-For is replaced', 'X-Forwarded-For: 10.1.1.1\r\nX-Forwarded-For: 10.2.2.2\r\n', { 'x-forwarded-for': '127.0.0.1' }],
+  [
+    'a forged X-Forwarded-For is replaced',
+    'X-Forwarded-For: 10.1.1.1\r\nX-Forwarded-For: 10.2.2.2\r\n',
+    { 'x-forwarded-for': '127.0.0.1' },
+  ],
   ['a forged X-Forwarded-Proto is replaced', 'X-Forwarded-Proto: https\r\n', { 'x-forwarded-proto': 'http' }],
   ['a forged X-Forwarded-Host is replaced', 'X-Forwarded-Host: evil.example\r\n', { 'x-forwarded-host': 'a.example' }],
   ['a forged X-Forwarded-Port is replaced', 'X-Forwarded-Port: 443\r\n', { 'x-forwarded-port': /^[1-9][0-9]{0,4}$/ }],
-  ['a forged Forwarded is replaced', 'Forwarded: for=10.1.1.1;proto=https\r\n', { forwarded: /^(?!.*10\.1\.1\.1).*for="?127\.0\.0\.1/ }],
-  ['a forged X-Request-ID is replaced', 'X-Request-ID: forged\r\n', { 'x-request-id': /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/ }],
+  [
+    'a forged Forwarded is replaced',
+    'Forwarded: for=10.1.1.1;proto=https\r\n',
+    { forwarded: /^(?!.*10\.1\.1\.1).*for="?127\.0\.0\.1/ },
+  ],
+  [
+    'a forged X-Request-ID is replaced',
+    'X-Request-ID: forged\r\n',
+    { 'x-request-id': /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/ },
+  ],
   ['Via is added', '', { via: '1.1 portico' }],
   ['Via is appended', 'Via: 1.0 fred\r\n', { via: '1.0 fred, 1.1 portico' }],
   [
@@ -36,7 +70,11 @@ const forwarding: [name: string, fields: string, headers: Record<string, string 
     'traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n',
     { traceparent: /^00-0af7651916cd43dd8448eb211c80319c-(?!b7ad6b7169203331)[0-9a-f]{16}-01$/ },
   ],
-  ['a malformed traceparent begins anew', 'traceparent: 00-xyz\r\n', { traceparent: /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[01]$/ }],
+  [
+    'a malformed traceparent begins anew',
+    'traceparent: 00-xyz\r\n',
+    { traceparent: /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[01]$/ },
+  ],
   [
     'a traceparent of zeros begins anew',
     'traceparent: 00-00000000000000000000000000000000-b7ad6b7169203331-01\r\n',
@@ -66,7 +104,12 @@ export const connectionCases: readonly RequestCase[] = [
     name: 'hop-by-hop: TE: trailers goes no further than its connection option, or is written anew',
     section: 'RFC 9110 10.1.4',
     raw: get('/h', 'Connection: TE\r\nTE: trailers, gzip;q=0.5\r\n'),
-    expect: { either: [forwarded('GET', '/h', { headers: { te: 'trailers' } }), forwarded('GET', '/h', { absentHeaders: ['te'] })] },
+    expect: {
+      either: [
+        forwarded('GET', '/h', { headers: { te: 'trailers' } }),
+        forwarded('GET', '/h', { absentHeaders: ['te'] }),
+      ],
+    },
   },
   {
     name: 'connection: close is obeyed',
@@ -134,7 +177,13 @@ export const connectionCases: readonly RequestCase[] = [
     expect: [forwarded('GET', '/1'), forwarded('GET', '/2'), forwarded('GET', '/3')],
     closes: true,
   },
-  { name: 'connection: ends within the request line', section: 'RFC 9112 8', raw: 'GET /c HT', end: true, expect: { dropped: true } },
+  {
+    name: 'connection: ends within the request line',
+    section: 'RFC 9112 8',
+    raw: 'GET /c HT',
+    end: true,
+    expect: { dropped: true },
+  },
   {
     name: 'connection: ends within the head',
     section: 'RFC 9112 8',
@@ -170,7 +219,13 @@ export const connectionCases: readonly RequestCase[] = [
     end: true,
     expect: { dropped: true },
   },
-  { name: 'connection: ends after an empty line', section: 'RFC 9112 2.2', raw: '\r\n', end: true, expect: { dropped: true } },
+  {
+    name: 'connection: ends after an empty line',
+    section: 'RFC 9112 2.2',
+    raw: '\r\n',
+    end: true,
+    expect: { dropped: true },
+  },
   {
     name: 'pipelining: five requests are answered in order',
     section: 'RFC 9112 9.3.2',
@@ -196,7 +251,11 @@ export const connectionCases: readonly RequestCase[] = [
       'POST /1 HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n' +
       'PUT /2 HTTP/1.1\r\nHost: a.example\r\nContent-Length: 3\r\n\r\ncde' +
       'POST /3 HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nf\r\n0\r\n\r\n',
-    expect: [forwarded('POST', '/1', { body: 'ab' }), forwarded('PUT', '/2', { body: 'cde' }), forwarded('POST', '/3', { body: 'f' })],
+    expect: [
+      forwarded('POST', '/1', { body: 'ab' }),
+      forwarded('PUT', '/2', { body: 'cde' }),
+      forwarded('POST', '/3', { body: 'f' }),
+    ],
   },
   {
     name: 'pipelining: an empty line after a POST, as old clients send',

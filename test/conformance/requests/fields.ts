@@ -1,5 +1,5 @@
 /** Cases of field lines: names, values, line ends and folding (RFC 9112 sections 2.2 and 5, RFC 9110 section 5). */
-import { forwarded, refused400, type RequestCase } from '../request-case.ts';
+import { forwarded, type RequestCase, refused400 } from '../request-case.ts';
 
 /** Lines, without their final CRLF, that follow the Host line. */
 const refusedLines: [name: string, section: string, line: string][] = [

@@ -1,5 +1,5 @@
 /** Cases of body length: Content-Length, Transfer-Encoding and the classics of smuggling (RFC 9112 sections 6 and 11.2). */
-import { forwarded, refused400, type RequestCase } from '../request-case.ts';
+import { forwarded, type RequestCase, refused400 } from '../request-case.ts';
 
 const HEAD = 'POST /p HTTP/1.1\r\nHost: a.example\r\n';
 

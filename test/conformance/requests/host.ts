@@ -1,5 +1,5 @@
 /** Cases of the Host field (RFC 9112 section 3.2, RFC 9110 section 7.2): exactly one, and a valid authority. */
-import { forwarded, refused400, type RequestCase } from '../request-case.ts';
+import { forwarded, type RequestCase, refused400 } from '../request-case.ts';
 
 const invalid: [name: string, value: string][] = [
   ['empty', ''],
@@ -76,7 +76,12 @@ export const hostCases: readonly RequestCase[] = [
     raw: 'GET / HTTP/1.1\r\nAccept: */*\r\n\r\n',
     expect: refused400,
   },
-  { name: 'Host: missing, and no fields at all', section: 'RFC 9112 3.2', raw: 'GET / HTTP/1.1\r\n\r\n', expect: refused400 },
+  {
+    name: 'Host: missing, and no fields at all',
+    section: 'RFC 9112 3.2',
+    raw: 'GET / HTTP/1.1\r\n\r\n',
+    expect: refused400,
+  },
   {
     name: 'Host: twice, different',
     section: 'RFC 9112 3.2',

@@ -15,7 +15,12 @@ export const limitCases: readonly RequestCase[] = [
     raw: oneField(fitting),
     expect: forwarded('GET', '/', { headers: { 'x-a': fitting } }),
   },
-  { name: 'limit: a head of one byte more', section: 'RFC 6585 5', raw: oneField(`${fitting}v`), expect: { refused: 431 } },
+  {
+    name: 'limit: a head of one byte more',
+    section: 'RFC 6585 5',
+    raw: oneField(`${fitting}v`),
+    expect: { refused: 431 },
+  },
   {
     name: 'limit: one very long field',
     section: 'RFC 6585 5',

@@ -1,5 +1,5 @@
 /** Cases of the request line: method, target, version, and what may stand before it (RFC 9112 sections 2 and 3). */
-import { CASE_LIMITS, forwarded, refused400, type RequestCase, type RequestVerdict } from '../request-case.ts';
+import { CASE_LIMITS, forwarded, type RequestCase, type RequestVerdict, refused400 } from '../request-case.ts';
 
 /** Lines that are refused, each with a Host after it. */
 const refusedLines: [name: string, section: string, line: string, verdict?: RequestVerdict][] = [

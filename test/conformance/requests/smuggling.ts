@@ -1,5 +1,5 @@
 /** The classics of request smuggling and splitting, each as published attacks write them (RFC 9112 section 11.2). */
-import { forwarded, refused400, refusedBody, type RequestCase } from '../request-case.ts';
+import { forwarded, type RequestCase, refused400, refusedBody } from '../request-case.ts';
 
 const SMUGGLED = 'GET /smuggled HTTP/1.1\r\nHost: a.example\r\n\r\n';
 
@@ -50,7 +50,11 @@ export const smugglingCases: readonly RequestCase[] = [
     name: 'smuggling: an underscore instead of the hyphen is another field',
     section: 'RFC 9110 5.1',
     raw: `POST /first HTTP/1.1\r\nHost: a.example\r\nTransfer_Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n`,
-    expect: forwarded('POST', '/first', { headers: { 'content-length': '5' }, body: '0\r\n\r\n', absentHeaders: ['transfer-encoding'] }),
+    expect: forwarded('POST', '/first', {
+      headers: { 'content-length': '5' },
+      body: '0\r\n\r\n',
+      absentHeaders: ['transfer-encoding'],
+    }),
   },
   {
     name: 'smuggling: a field whose name only begins like Content-Length',

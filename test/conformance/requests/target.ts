@@ -1,5 +1,5 @@
 /** Cases of the request target: its four forms, and how a path is normalised (RFC 9112 section 3.2, contract "Paths"). */
-import { forwarded, refused400, type RequestCase } from '../request-case.ts';
+import { forwarded, type RequestCase, refused400 } from '../request-case.ts';
 
 const refusedTargets: [name: string, section: string, target: string][] = [
   ['authority form without CONNECT', 'RFC 9112 3.2.3', 'a.example:80'],

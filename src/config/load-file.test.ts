@@ -1,0 +1,213 @@
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { head, policies } from './config.test.support.ts';
+import { findConfigFile } from './find-file.ts';
+import { loadConfig } from './load.ts';
+import { maxFileSize } from './source-file.ts';
+
+let directory: string;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'portico-config-'));
+});
+
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+async function file(name: string, content: string | Uint8Array): Promise<string> {
+  const path = join(directory, name);
+  await writeFile(path, content);
+  return path;
+}
+
+describe('files', () => {
+  test('a file and those that it refers to are read, listed, and their values used', async () => {
+    await file('token', 'a-token-of-a-file-01\r\n');
+    const path = await file('refers.yaml', `${head}admin: { token: "\${file:token}" }\n`);
+    const { config, findings, files } = await loadConfig(path, { env: {} });
+    expect(findings).toEqual([]);
+    expect(config?.admin?.token).toBe('a-token-of-a-file-01');
+    expect(files).toEqual([path, join(directory, 'token')]);
+  });
+
+  test('a referenced file that cannot be read is an error, and watched all the same', async () => {
+    await file('binary', new Uint8Array([0xff, 0x00]));
+    const path = await file(
+      'gone.yaml',
+      `${head}admin: { token: "\${file:gone}" }\nlogging: { level: "\${file:.}", access: { file: "\${file:binary}" } }\n`,
+    );
+    const { config, findings, files } = await loadConfig(path);
+    expect(config).toBe(null);
+    expect(findings.map(({ code, line }) => [code, line])).toEqual([
+      ['unresolved_reference', 3],
+      ['unresolved_reference', 4],
+      ['unresolved_reference', 4],
+    ]);
+    expect(findings[0].message).toContain('does not exist');
+    expect(findings[1].message).toContain('is a directory');
+    expect(findings[2].message).toContain('is not UTF-8');
+    expect(files).toContain(join(directory, 'gone'));
+  });
+
+  test('a byte order mark is no part of the text', async () => {
+    const path = await file('bom.yaml', `\ufeff${head}`);
+    expect((await loadConfig(path)).findings).toEqual([]);
+  });
+
+  test('the reader can be given', async () => {
+    const { config, files } = await loadConfig('/nowhere/portico.yaml', {
+      readFile: async () => new TextEncoder().encode(head),
+    });
+    expect(config?.version).toBe(1);
+    expect(files).toEqual(['/nowhere/portico.yaml']);
+  });
+
+  test.each([
+    ['missing', async () => join(directory, 'missing.yaml'), 'unreadable_file', 'does not exist', 1, 1],
+    ['a directory', async () => directory, 'unreadable_file', 'is a directory', 1, 1],
+    ['below a file', async () => join(await file('plain', ''), 'x'), 'unreadable_file', 'no directory', 1, 1],
+    ['UTF-16', () => file('u16.yaml', new Uint8Array([0xff, 0xfe, 0x61, 0])), 'not_utf8', 'UTF-16', 1, 1],
+    ['Latin-1', () => file('l1.yaml', Buffer.from(`${head}# ä caf\xe9\n`, 'latin1')), 'not_utf8', 'not UTF-8', 3, 3],
+    [
+      'a cut character',
+      () => file('cut.yaml', Buffer.from([0x61, 0x0a, 0xef, 0xbf, 0xbd, 0xc3])),
+      'not_utf8',
+      'not UTF-8',
+      2,
+      2,
+    ],
+    [
+      'too large',
+      () => file('large.yaml', Buffer.alloc(maxFileSize + 1, 0x20)),
+      'unreadable_file',
+      'larger than 16 MiB',
+      1,
+      1,
+    ],
+    ['endless', async () => '/dev/zero', 'unreadable_file', 'larger than 16 MiB', 1, 1],
+  ])('%s', async (_, make, code, reason, line, column) => {
+    const path = await make();
+    const { config, findings } = await loadConfig(path);
+    expect(config).toBe(null);
+    expect(findings).toMatchObject([{ file: path, severity: 'error', code, line, column, path: '' }]);
+    expect(findings[0].message).toContain(reason);
+  });
+
+  test('links that go round', async () => {
+    await symlink(join(directory, 'loop-b'), join(directory, 'loop-a'));
+    await symlink(join(directory, 'loop-a'), join(directory, 'loop-b'));
+    expect((await loadConfig(join(directory, 'loop-a'))).findings[0].message).toContain('circle');
+  });
+});
+
+describe('JSON', () => {
+  const value = {
+    version: 1,
+    listeners: [{ name: 'a', address: ':0' }],
+    routes: [{ name: 'r', match: {}, respond: { body: '/\u{1f600}' } }],
+  };
+
+  test('is read with tabs, escapes and all', async () => {
+    const text = JSON.stringify(value, null, '\t')
+      .replace('"a"', '"\\u0061"')
+      .replace('/\u{1f600}', '\\/\\ud83d\\ude00');
+    const { config, findings } = await loadConfig(await file('fine.json', text));
+    expect(findings).toEqual([]);
+    expect(config?.listeners[0].name).toBe('a');
+    expect(config?.routes[0].respond?.body).toBe('/\u{1f600}');
+  });
+
+  test('errors are located', async () => {
+    const path = await file('faulty.json', JSON.stringify({ ...value, rotues: [] }, null, 2));
+    expect((await loadConfig(path)).findings).toMatchObject([
+      { line: 10, column: 3, code: 'unknown_key', suggestion: 'routes' },
+    ]);
+  });
+
+  test.each([
+    ['a comment', '{"version": 1, # x\n"listeners": []}'],
+    ['an unquoted key', '{version: 1}'],
+    ['block style', 'version: 1\n'],
+    ['a comma too many', '{"version": 1,}'],
+  ])('%s is not JSON', async (_, text) => {
+    expect((await loadConfig(await file('lax.json', text))).findings[0].code).toBe('json_syntax');
+  });
+});
+
+describe('TypeScript', () => {
+  const listeners = `listeners: [{ name: 'public', address: ':0' }]`;
+
+  test('a typed file loads where no package is installed, with what it imports, and references are filled in', async () => {
+    const part = await file('part.ts', `export const name: string = 'imported';\n`);
+    const path = await file(
+      'portico.config.ts',
+      `import { defineGateway } from 'portico/config';
+import { name } from './part.ts';
+enum Port { Any = 0 }
+export default defineGateway({
+  version: 1,
+  listeners: [{ name, address: \`:\${Port.Any}\`, limits: { requestHead: '16KiB' } }],
+  admin: { token: '\${env.TOKEN}' },
+  policies: [{ stamp: { header: 'x' } }],
+});
+`,
+    );
+    const { config, findings, files } = await loadConfig(path, { policies, env: { TOKEN: 'abcdefghijklmnop' } });
+    expect(findings).toEqual([]);
+    expect(config).toMatchObject({
+      listeners: [{ name: 'imported', address: { host: '', port: 0 }, limits: { requestHead: 16_384 } }],
+      admin: { token: 'abcdefghijklmnop' },
+      policies: [{ name: 'stamp', options: { header: 'x', count: 1 } }],
+    });
+    expect(files).toEqual(expect.arrayContaining([path, part]));
+  });
+
+  test('a change is seen by the next load, also in an imported file', async () => {
+    await file('changing.ts', `export const name = 'one';\n`);
+    const path = await file(
+      'reloaded.ts',
+      `import { name } from './changing';\nexport default { version: 1, listeners: [{ name, address: ':0' }] };\n`,
+    );
+    expect((await loadConfig(path)).config?.listeners[0].name).toBe('one');
+    await file('changing.ts', `export const name = 'two';\n`);
+    expect((await loadConfig(path)).config?.listeners[0].name).toBe('two');
+  });
+
+  test('a promise is awaited', async () => {
+    const path = await file('later.ts', `export default Promise.resolve({ version: 1, ${listeners} });\n`);
+    expect((await loadConfig(path)).findings).toEqual([]);
+  });
+
+  test.each([
+    ['a fault of syntax', 'export default {\n  version: = 1,\n};\n', 'module_failed', 2],
+    ['an exception', '\nconst a: number = 1;\nthrow new Error(`no ${a}`);\n', 'module_failed', 3],
+    ['a missing import', `import { x } from './nowhere.ts';\nexport default x;\n`, 'module_failed', 1],
+    ['no default export', 'export const config = {};\n', 'module_failed', 1],
+    ['another kind of value', 'export default 5;\n', 'invalid_type', 1],
+    ['an unknown key', `export default { version: 1, ${listeners}, rotues: [] };\n`, 'unknown_key', 1],
+  ])('%s', async (name, text, code, line) => {
+    const path = await file(`${name.replaceAll(' ', '-')}.ts`, text);
+    const { config, findings, files } = await loadConfig(path);
+    expect(config).toBe(null);
+    expect(findings).toMatchObject([{ file: path, severity: 'error', code, line }]);
+    expect(findings[0].message).not.toContain('\u001b');
+    expect(files).toContain(path);
+  });
+});
+
+describe('finding the file of a directory', () => {
+  test('the names are looked for in their order', async () => {
+    const place = join(directory, 'find');
+    await mkdir(place);
+    expect(findConfigFile(place)).toBe(null);
+    await mkdir(join(place, 'portico.yaml'));
+    for (const name of ['portico.config.ts', 'portico.json', 'portico.yml']) {
+      await writeFile(join(place, name), '');
+      expect(findConfigFile(place)).toBe(join(place, name));
+    }
+    await rm(join(place, 'portico.yaml'), { recursive: true });
+    await writeFile(join(place, 'portico.yaml'), '');
+    expect(findConfigFile(place)).toBe(join(place, 'portico.yaml'));
+  });
+});

@@ -1,0 +1,74 @@
+/** A real gateway in this process, from config text, on free ports. */
+import { systemClock, systemTimers } from '../../src/base/clock.ts';
+import { silentLogger } from '../../src/base/logger.ts';
+import { policySchemas } from '../../src/cli/config-file.ts';
+import { parseConfigText } from '../../src/config/load.ts';
+import type { GatewayConfig } from '../../src/config/model.ts';
+import { builtInPolicies } from '../../src/gateway/built-in-policies.ts';
+import { Gateway } from '../../src/gateway/gateway.ts';
+
+export interface TestGateway {
+  readonly gateway: Gateway;
+  /** Of the first listener. */
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** Parses config text, which may be YAML or JSON or an object; throws with the findings when it is refused. */
+export async function configOf(text: string | object): Promise<GatewayConfig> {
+  const source = typeof text === 'string' ? text : JSON.stringify(text);
+  const { config, findings } = await parseConfigText(source, { file: 'test', policies: policySchemas, env: {} });
+  if (config === null) throw new Error(findings.map((f) => `${f.line}:${f.column} ${f.path} ${f.message}`).join('\n'));
+  return config;
+}
+
+/** Starts a gateway without admin listener and access log unless the config says otherwise. */
+export async function startTestGateway(text: string | object): Promise<TestGateway> {
+  const config = await configOf(text);
+  const gateway = new Gateway({
+    clock: systemClock,
+    timers: systemTimers,
+    logger: { ...silentLogger },
+    policies: builtInPolicies,
+    random: Math.random,
+    version: '0.0.0-test',
+  });
+  await gateway.apply(config);
+  return {
+    gateway,
+    port: gateway.addresses[0].port,
+    close: () => {
+      gateway.abandon();
+      return Promise.resolve();
+    },
+  };
+}
+
+/** A config with one listener on a free port; the rest is given. */
+export function configWith(rest: {
+  listener?: object;
+  services?: object[];
+  routes: object[];
+  [key: string]: unknown;
+}): object {
+  const { listener, services, routes, ...others } = rest;
+  return {
+    version: 1,
+    listeners: [{ name: 'test', address: '127.0.0.1:0', ...listener }],
+    admin: false,
+    logging: { level: 'silent', access: false },
+    shutdown: { drain: '0ms', timeout: '1s' },
+    services: services ?? [],
+    routes,
+    ...others,
+  };
+}
+
+/** One service with these origins, and one route to it for everything. */
+export function configFor(urls: readonly string[], extra: { listener?: object; service?: object; route?: object } = {}): object {
+  return configWith({
+    ...(extra.listener === undefined ? {} : { listener: extra.listener }),
+    services: [{ name: 'origin', endpoints: urls, ...extra.service }],
+    routes: [{ name: 'all', match: { pathPrefix: '/' }, service: 'origin', ...extra.route }],
+  });
+}
