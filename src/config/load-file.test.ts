@@ -121,7 +121,7 @@ describe('JSON', () => {
   test('errors are located', async () => {
     const path = await file('faulty.json', JSON.stringify({ ...value, rotues: [] }, null, 2));
     expect((await loadConfig(path)).findings).toMatchObject([
-      { line: 10, column: 3, code: 'unknown_key', suggestion: 'routes' },
+      { line: 18, column: 3, code: 'unknown_key', suggestion: 'routes' },
     ]);
   });
 

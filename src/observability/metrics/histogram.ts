@@ -18,7 +18,9 @@ export class HistogramCell {
 
   /** Counts one value, in the unit of the bounds. Below zero and NaN count as zero. */
   observe(value: number): void {
-    const measured = value > 0 ? value : 0;
+    // Not Math.max: it would let NaN through, and the sum would stay NaN for ever.
+    let measured = 0;
+    if (value > 0) measured = value;
     const bounds = this.bounds;
     const length = bounds.length;
     let bucket = 0;

@@ -1,0 +1,32 @@
+/** The reference is held to the code: every error code and every command with its options stands there, and nothing else. */
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { ERRORS } from '../../src/base/errors.ts';
+import { commands } from '../../src/cli/main.ts';
+
+function page(name: string): string {
+  return readFileSync(new URL(`../../docs/reference/${name}.md`, import.meta.url), 'utf8');
+}
+
+test('errors.md has a row for every code, with its status, source and retry, and no other rows', () => {
+  const rows = [...page('errors').matchAll(/^\| (\d+) \| `([a-z_]+)` \| (\w+) \| (yes|no) \| .+ \|$/gm)];
+  const written = rows.map(([, status, code, source, retry]) => [code, Number(status), source, retry === 'yes']);
+  const real = Object.values(ERRORS).map(({ code, status, source, retryable }) => [code, status, source, retryable]);
+  expect(written).toEqual(real);
+});
+
+test('cli.md has a section for every command, with its usage, summary and options, and no other ones', () => {
+  const sections = page('cli').split(/^## /m).slice(1);
+  expect(sections.map((section) => section.split('\n')[0])).toEqual(
+    commands.map(({ name, usage }) => `\`portico ${`${name} ${usage}`.trim()}\``),
+  );
+  commands.forEach(({ summary, options }, index) => {
+    const section = sections[index];
+    expect(section).toContain(summary);
+    const written = [...section.matchAll(/^- `([^`]+)`: (.+)$/gm)].map(([, left, help]) => [left, help]);
+    const real = options.map(({ name, short, value, help }) => {
+      return [`${short === undefined ? '' : `-${short}, `}--${name}${value === undefined ? '' : ` ${value}`}`, help];
+    });
+    expect(written).toEqual(real);
+  });
+});
