@@ -2,10 +2,12 @@
 import { systemClock, systemTimers } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { policySchemas } from '../../src/cli/config-file.ts';
+import { policySchemas } from '../../src/cli/config-file.ts';
 import { parseConfigText } from '../../src/config/load.ts';
 import type { GatewayConfig } from '../../src/config/model.ts';
 import { builtInPolicies } from '../../src/gateway/built-in-policies.ts';
 import { Gateway } from '../../src/gateway/gateway.ts';
+import { PATIENCE, turn } from './waiting.ts';
 
 export interface TestGateway {
   readonly gateway: Gateway;

@@ -1,0 +1,237 @@
+/** The command line as people run it: a child process, its output, its exit status, its signals. */
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, test } from 'vitest';
+import { type Origin, startOrigin } from '../support/raw-origin.ts';
+
+const PORTICO = fileURLToPath(new URL('../../bin/portico.js', import.meta.url));
+const QUICKSTART = fileURLToPath(new URL('../../examples/quickstart/portico.yaml', import.meta.url));
+const directory = mkdtempSync(join(tmpdir(), 'portico-cli-'));
+const cleanUp: (() => unknown)[] = [() => rmSync(directory, { recursive: true, force: true })];
+const children: ChildProcessWithoutNullStreams[] = [];
+const origins: Origin[] = [];
+
+afterEach(async () => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+  for (const origin of origins.splice(0)) await origin.close();
+});
+process.once('exit', () => cleanUp.forEach((act) => act()));
+
+interface Run {
+  child: ChildProcessWithoutNullStreams;
+  out(): string;
+  error(): string;
+  /** Resolves when stdout holds the text. */
+  until(text: string): Promise<void>;
+  exit: Promise<number | null>;
+}
+
+function run(args: string[], env: NodeJS.ProcessEnv = {}): Run {
+  const child = spawn(process.execPath, [PORTICO, ...args], { cwd: directory, env: { ...process.env, ...env } });
+  children.push(child);
+  let out = '';
+  let error = '';
+  const waiters = new Set<() => void>();
+  child.stdout.on('data', (bytes) => {
+    out += bytes;
+    for (const waiter of waiters) waiter();
+  });
+  child.stderr.on('data', (bytes) => {
+    error += bytes;
+  });
+  const exit = new Promise<number | null>((resolve) => child.on('close', (code) => resolve(code)));
+  const until = (text: string): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const look = (): void => {
+        if (!out.includes(text)) return;
+        waiters.delete(look);
+        resolve();
+      };
+      waiters.add(look);
+      look();
+      void exit.then(() => reject(new Error(`ended without "${text}": ${out}${error}`)));
+    });
+  return { child, out: () => out, error: () => error, until, exit };
+}
+
+function write(name: string, text: string): string {
+  const file = join(directory, name);
+  writeFileSync(file, text);
+  return file;
+}
+
+function lines(text: string): Record<string, unknown>[] {
+  return text.trimEnd().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+const config = (url: string, header: string): string => `
+version: 1
+listeners: [{ name: public, address: 127.0.0.1:0 }]
+admin: { address: 127.0.0.1:0 }
+shutdown: { drain: 0ms, timeout: 2s }
+services: [{ name: s, endpoints: [${url}] }]
+routes:
+  - name: all
+    match: { pathPrefix: / }
+    service: s
+    policies: [{ responseHeaders: { set: { X-Version: ${header} } } }]
+`;
+
+describe('start', () => {
+  test('listens, logs, reloads on SIGHUP and on a renamed file, refuses a broken one, and stops with 0', async () => {
+    const origin = await startOrigin();
+    origins.push(origin);
+    const file = write('a.yaml', config(origin.url, 'one'));
+    const server = run(['start', '-c', file, '--watch']);
+    await server.until('"listener":"admin"');
+    const [listening, adminLine] = lines(server.out());
+    expect(listening).toMatchObject({ msg: 'listening', listener: 'public' });
+    const base = `http://${String(listening.address)}`;
+    const admin = `http://${String(adminLine.address)}`;
+    expect((await fetch(`${base}/x`)).headers.get('x-version')).toBe('one');
+
+    write('a.yaml', 'version: 1\nlistners: []\n');
+    server.child.kill('SIGHUP');
+    await server.until('reload refused');
+    expect((await fetch(`${base}/x`)).headers.get('x-version')).toBe('one');
+
+    renameSync(write('new.yaml', config(origin.url, 'two')), file);
+    await server.until('"msg":"reloaded"');
+    expect((await fetch(`${base}/x`)).headers.get('x-version')).toBe('two');
+    const metrics = await (await fetch(`${admin}/metrics`)).text();
+    expect(metrics).toContain('portico_config_generation 2');
+    expect(metrics).toMatch(/http_requests_total\{route="all",service="s",method="GET",status="200"\} 3/);
+    const status = (await (await fetch(`${admin}/status`)).json()) as { generation: number };
+    expect(status).toMatchObject({
+      generation: 2,
+      routes: [{ name: 'all' }],
+      services: [{ name: 's', endpoints: [{ url: origin.url, healthy: true, requests: 3, failures: 0 }] }],
+    });
+    expect((await fetch(`${admin}/readyz`)).status).toBe(200);
+
+    await server.until('"msg":"access"');
+    server.child.kill('SIGTERM');
+    expect(await server.exit).toBe(0);
+    const all = lines(server.out());
+    expect(all.filter(({ msg }) => msg === 'access')).toHaveLength(3);
+    expect(all.at(-1)).toMatchObject({ msg: 'stopped', cut_requests: 0 });
+  });
+
+  test('says all that is wrong with a file, with places, and exits 1', async () => {
+    const file = write('bad.yaml', 'version: 1\nlistners: []\nservices:\n  - name: a\n    endpoints: [ftp://x]\n');
+    const server = run(['start', '-c', file]);
+    expect(await server.exit).toBe(1);
+    expect(server.error()).toMatch(/bad\.yaml:2:1: error \w+: .*listners.*listeners/);
+    expect(server.error()).toMatch(/bad\.yaml:5:\d+: error/);
+    const checked = run(['check', file]);
+    expect(await checked.exit).toBe(1);
+    const places = (text: string): string[] => [...text.matchAll(/:(\d+:\d+): error (\w+)/g)].map(([, place, code]) => `${place} ${code}`);
+    expect(places(checked.out())).toEqual(places(server.error()));
+  });
+
+  test('exits 1 when the address is taken', async () => {
+    const origin = await startOrigin();
+    origins.push(origin);
+    const server = run(['start', '-c', write('taken.yaml', config(origin.url, 'x').replace('127.0.0.1:0', `127.0.0.1:${origin.port}`))]);
+    expect(await server.exit).toBe(1);
+    expect(server.error()).toContain('EADDRINUSE');
+  });
+
+  test('loads a TypeScript file', async () => {
+    const file = write(
+      'portico.config.ts',
+      `import { defineGateway } from 'portico/config';
+      const port: number = 0;
+      export default defineGateway({
+        version: 1,
+        listeners: [{ name: 'ts', address: \`127.0.0.1:\${port}\` }],
+        admin: false,
+        routes: [{ name: 'hi', match: { path: '/hi' }, respond: { status: 200, body: 'typed' } }],
+      });`,
+    );
+    const server = run(['start', '-c', file]);
+    await server.until('"listener":"ts"');
+    const response = await fetch(`http://${String(lines(server.out())[0].address)}/hi`);
+    expect(await response.text()).toBe('typed');
+  });
+});
+
+describe('the other commands', () => {
+  test('check finds nothing in the quickstart and in what init writes', async () => {
+    const init = run(['init', 'fresh']);
+    expect(await init.exit).toBe(0);
+    const check = run(['check', QUICKSTART, 'fresh/portico.yaml', '--json']);
+    expect(await check.exit).toBe(0);
+    expect(JSON.parse(check.out())).toEqual({ findings: [] });
+    const again = run(['init', 'fresh']);
+    expect(await again.exit).toBe(1);
+    expect(again.error()).toContain('is there already');
+  });
+
+  test('check warns of routes that cannot be reached, and still exits 0', async () => {
+    const file = write(
+      'shadow.yaml',
+      `version: 1
+listeners: [{ name: l, address: 127.0.0.1:0 }]
+routes:
+  - { name: first, match: { path: /a }, respond: { status: 200 } }
+  - { name: second, match: { path: /a }, respond: { status: 201 } }
+`,
+    );
+    const check = run(['check', file]);
+    expect(await check.exit).toBe(0);
+    expect(check.out()).toMatch(/shadow\.yaml:5:\d+: warning unreachable_route: .*second/);
+  });
+
+  test('explain tells the route, the others, and the request as it would be sent', async () => {
+    const explain = run(['explain', 'GET', 'http://shop.example/api/orders/1?a=b', '-H', 'x-a: 1', '-c', QUICKSTART, '--json']);
+    expect(await explain.exit).toBe(0);
+    const told = JSON.parse(explain.out());
+    expect(told).toMatchObject({
+      route: 'orders',
+      service: 'orders',
+      policies: [{ name: 'responseHeaders', phase: 'answer', effect: 'sets X-Served-By: portico' }],
+      request: { method: 'GET', url: 'http://127.0.0.1:9003/orders/1?a=b', headers: { host: 'shop.example', 'x-a': '1' } },
+    });
+    expect(told.candidates).toContainEqual({ route: 'hello', matched: false, reason: 'path is not /hello' });
+    const none = run(['explain', 'GET', '/nowhere', '-c', QUICKSTART, '--json']);
+    expect(await none.exit).toBe(1);
+    expect(JSON.parse(none.out())).toMatchObject({ route: null, answer: { status: 404, code: 'route_not_found' } });
+  });
+
+  test('routes prints the table in the order of precedence', async () => {
+    const routes = run(['routes', '-c', QUICKSTART, '--json']);
+    expect(await routes.exit).toBe(0);
+    const { routes: rows } = JSON.parse(routes.out()) as { routes: { route: string }[] };
+    expect(rows.map(({ route }) => route)).toEqual(['hello', 'user-by-id', 'orders']);
+  });
+
+  test('version, help, and commands that do not exist', async () => {
+    const version = run(['version']);
+    expect(await version.exit).toBe(0);
+    const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+    expect(version.out()).toBe(`portico ${manifest.version}\nnode ${process.versions.node}\n`);
+    const help = run(['explain', '--help']);
+    expect(await help.exit).toBe(0);
+    expect(help.out()).toContain('--json');
+    const wrong = run(['strat']);
+    expect(await wrong.exit).toBe(2);
+    expect(wrong.error()).toContain('did you mean "start"');
+    const option = run(['start', '--wach']);
+    expect(await option.exit).toBe(1);
+    expect(option.error()).toContain('--wach');
+  });
+
+  test('demo answers the lines that it prints', async () => {
+    const demo = run(['demo', '--address', '127.0.0.1:0', '--admin', '127.0.0.1:0']);
+    await demo.until('Ctrl-C');
+    const urls = [...demo.out().matchAll(/curl .*?(http:\/\/\S+)/g)].map(([, url]) => url);
+    const statuses = await Promise.all(urls.map(async (url) => (await fetch(url)).status));
+    expect(statuses).toEqual([200, 200, 200, 418, 200, 404, 200, 200]);
+    demo.child.kill('SIGINT');
+    expect(await demo.exit).toBe(0);
+  });
+});
