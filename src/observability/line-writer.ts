@@ -2,10 +2,10 @@
 import { closeSync, openSync, write } from 'node:fs';
 import type { Logger } from '../base/logger.ts';
 
-/** A batch is written when it has this many characters, or after this many milliseconds. */
-const BATCH = 64 * 1024;
+/** A batch is written when it has about this many bytes, or after this many milliseconds. */
+const BATCH = 256 * 1024;
 const INTERVAL = 250;
-/** What may wait for a slow disk or pipe, in characters; lines beyond it are dropped and counted. */
+/** What may wait for a slow disk or pipe, in bytes; lines beyond it are dropped and counted. */
 const BACKLOG = 16 * 1024 * 1024;
 /** How long to wait before a pipe that was full is tried again, in milliseconds. */
 const FULL_PIPE = 20;
@@ -16,8 +16,11 @@ export class LineWriter {
   private readonly path: string;
   private readonly logger: Logger;
   private fd: number;
-  private batch = '';
-  private waiting: string[] = [];
+  /** Lines are encoded at once: a rope of text that lives until the flush costs more than it saves. */
+  private batch: Buffer = Buffer.allocUnsafeSlow(BATCH);
+  private length = 0;
+  private spare: Buffer | null = null;
+  private waiting: Buffer[] = [];
   private waitingLength = 0;
   private current: Buffer | null = null;
   private timer: NodeJS.Timeout | null = null;
@@ -38,36 +41,49 @@ export class LineWriter {
     return openSync(this.path, 'a', 0o640);
   }
 
-  /** `line` ends with its line feed. */
+  /** `line` is US-ASCII and ends with its line feed. */
   write(line: string): void {
     if (this.waitingLength > BACKLOG) {
       this.dropped++;
       return;
     }
-    this.batch += line;
-    if (this.batch.length >= BATCH) this.flush();
-    else if (this.timer === null) this.timer = setTimeout(() => this.flush(), INTERVAL);
+    if (line.length > BATCH - this.length) {
+      this.flush();
+      if (line.length > BATCH) {
+        this.enqueue(Buffer.from(line, 'latin1'));
+        return;
+      }
+    }
+    this.length += this.batch.write(line, this.length, 'latin1');
+    if (this.timer === null) this.timer = setTimeout(() => this.flush(), INTERVAL);
   }
 
   private flush(): void {
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
-    if (this.batch === '') return;
-    this.waiting.push(this.batch);
-    this.waitingLength += this.batch.length;
-    this.batch = '';
+    if (this.length === 0) return;
+    const full = this.batch.subarray(0, this.length);
+    this.batch = this.spare ?? Buffer.allocUnsafeSlow(BATCH);
+    this.spare = null;
+    this.length = 0;
+    this.enqueue(full);
+  }
+
+  private enqueue(bytes: Buffer): void {
+    this.waiting.push(bytes);
+    this.waitingLength += bytes.length;
     this.next();
   }
 
   private next(): void {
     if (this.current !== null) return;
-    const text = this.waiting.shift();
-    if (text === undefined) {
+    const bytes = this.waiting.shift();
+    if (bytes === undefined) {
       this.onIdle?.();
       return;
     }
-    this.waitingLength -= text.length;
-    this.current = Buffer.from(text);
+    this.waitingLength -= bytes.length;
+    this.current = bytes;
     this.writeRest(0);
   }
 
@@ -83,6 +99,7 @@ export class LineWriter {
         this.writeRest(from + written);
         return;
       } else this.failing = false;
+      if (bytes.buffer.byteLength === BATCH) this.spare = Buffer.from(bytes.buffer);
       this.current = null;
       this.next();
     });

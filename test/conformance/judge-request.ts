@@ -2,7 +2,7 @@
 import { headerOf, type Outcome } from '../support/raw-client.ts';
 import { joinedValue, listOf, valuesOf } from '../support/wire-fields.ts';
 import type { WireRequest } from '../support/wire-request.ts';
-import { type ForwardedRequest, type RequestVerdict, bytesOf } from './request-case.ts';
+import { bytesOf, type ForwardedRequest, type RequestVerdict } from './request-case.ts';
 
 /** Codes of the contract for the statuses that a refusal may have. */
 const CODES: Record<number, string> = {
@@ -38,7 +38,8 @@ export function judgeRequest(verdict: RequestVerdict, seen: Seen): string[] {
   if (status >= 400) problems.push(...judgeProblem(outcome));
   if (arrived !== undefined) problems.push(`the origin got ${arrived.method} ${arrived.target}`);
   if ('refused' in verdict) {
-    if (!listOf(outcome.answer.fields, 'connection').includes('close')) problems.push('the refusal does not announce the close');
+    if (!listOf(outcome.answer.fields, 'connection').includes('close'))
+      problems.push('the refusal does not announce the close');
     if (verdict.noInterim && outcome.interim.length > 0) problems.push('a 1xx came before the refusal');
   }
   return problems;
@@ -55,11 +56,13 @@ function judgeOwnFields({ answer, interim }: Outcome & { kind: 'answer' }): stri
 /** The gateway's own answers are problem documents (contract, "Answers the gateway makes itself"). */
 export function judgeProblem({ answer }: Outcome & { kind: 'answer' }, codes?: string[]): string[] {
   const type = headerOf(answer, 'content-type') ?? '';
-  if (!type.startsWith('application/problem+json')) return [`the answer is ${type || 'of no type'}, not a problem document`];
+  if (!type.startsWith('application/problem+json'))
+    return [`the answer is ${type || 'of no type'}, not a problem document`];
   const problem = JSON.parse(answer.body.toString('utf8')) as Record<string, unknown>;
   const problems: string[] = [];
   const expected = codes ?? (CODES[answer.status] === undefined ? null : [CODES[answer.status]]);
-  if (expected !== null && !expected.includes(String(problem.code))) problems.push(`the code is ${problem.code}, not ${expected}`);
+  if (expected !== null && !expected.includes(String(problem.code)))
+    problems.push(`the code is ${problem.code}, not ${expected}`);
   if (problem.status !== answer.status) problems.push(`the document says status ${problem.status}`);
   if (problem.type !== `urn:portico:error:${problem.code}`) problems.push(`the type is ${problem.type}`);
   if (problem.instance !== headerOf(answer, 'x-request-id')) problems.push('instance is not the request id');
@@ -97,7 +100,9 @@ function judgeForwarded(
   }
   const body = bytesOf(expected.body ?? '');
   if (!arrived.body.equals(body)) {
-    problems.push(`a body of ${arrived.body.length} bytes arrived, not ${body.length}: ${JSON.stringify(arrived.body.toString('latin1', 0, 100))}`);
+    problems.push(
+      `a body of ${arrived.body.length} bytes arrived, not ${body.length}: ${JSON.stringify(arrived.body.toString('latin1', 0, 100))}`,
+    );
   }
   return problems;
 }

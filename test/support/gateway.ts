@@ -2,12 +2,10 @@
 import { systemClock, systemTimers } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { policySchemas } from '../../src/cli/config-file.ts';
-import { policySchemas } from '../../src/cli/config-file.ts';
 import { parseConfigText } from '../../src/config/load.ts';
 import type { GatewayConfig } from '../../src/config/model.ts';
 import { builtInPolicies } from '../../src/gateway/built-in-policies.ts';
 import { Gateway } from '../../src/gateway/gateway.ts';
-import { PATIENCE, turn } from './waiting.ts';
 
 export interface TestGateway {
   readonly gateway: Gateway;
@@ -67,7 +65,10 @@ export function configWith(rest: {
 }
 
 /** One service with these origins, and one route to it for everything. */
-export function configFor(urls: readonly string[], extra: { listener?: object; service?: object; route?: object } = {}): object {
+export function configFor(
+  urls: readonly string[],
+  extra: { listener?: object; service?: object; route?: object } = {},
+): object {
   return configWith({
     ...(extra.listener === undefined ? {} : { listener: extra.listener }),
     services: [{ name: 'origin', endpoints: urls, ...extra.service }],

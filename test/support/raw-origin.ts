@@ -120,10 +120,12 @@ export class Origin {
   /** What the gateway sent that the reference reading calls malformed. */
   readonly faults: string[] = [];
   bytesReceived = 0;
+  /** Connections accepted since the start. */
+  accepted = 0;
   port = 0;
   script: OriginScript;
   readonly server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-    const connection = new OriginConnection(this.connections.length, socket, this);
+    const connection = new OriginConnection(this.accepted++, socket, this);
     this.connections.push(connection);
     this.script.onConnection?.(connection);
     this.signal.notify();
@@ -150,8 +152,9 @@ export class Origin {
     return this.until(() => this.requests[index], `request ${index} at the origin`);
   }
 
-  /** Forgets what was recorded. Connections stay. */
+  /** Forgets what was recorded, and the connections that have ended. */
   forget(): void {
+    this.connections.splice(0, this.connections.length, ...this.open);
     this.requests.length = 0;
     this.faults.length = 0;
     this.bytesReceived = 0;
