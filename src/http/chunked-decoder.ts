@@ -35,6 +35,7 @@ const BACKSLASH = 92;
 export const CHUNKED_MORE = 0;
 export const CHUNKED_DONE = 1;
 export const CHUNKED_INVALID = 2;
+export const CHUNKED_TOO_LARGE = 3;
 
 export class ChunkedDecoder {
   detail = '';
@@ -42,13 +43,16 @@ export class ChunkedDecoder {
   consumed = 0;
   /** The trailer section as field lines, `''` when there is none. */
   trailers = '';
+  private allowance = Number.MAX_SAFE_INTEGER;
   private state = SIZE;
   private size = 0;
   private digits = 0;
   private extension = 0;
   private trailerParser: TrailerParser | null = null;
 
-  reset(): void {
+  /** Makes it ready for the next body, of `limit` bytes at most. */
+  reset(limit: number = Number.MAX_SAFE_INTEGER): void {
+    this.allowance = limit;
     this.state = SIZE;
     this.size = 0;
     this.digits = 0;
@@ -57,7 +61,7 @@ export class ChunkedDecoder {
     this.trailerParser = null;
   }
 
-  /** Takes `bytes[start, end)`, hands data to `sink`, and answers `CHUNKED_MORE`, `CHUNKED_DONE` or `CHUNKED_INVALID`. */
+  /** Takes `bytes[start, end)`, hands data to `sink`, and answers `CHUNKED_MORE`, `CHUNKED_DONE`, or what is wrong. */
   execute(bytes: Buffer, start: number, end: number, sink: BodySink): number {
     let i = start;
     while (i < end) {
@@ -85,6 +89,12 @@ export class ChunkedDecoder {
           if (bytes[i++] !== LF) return this.refuse('a CR without LF after a chunk size');
           this.digits = 0;
           this.extension = 0;
+          // What a size announces is refused before it is waited for.
+          this.allowance -= this.size;
+          if (this.allowance < 0) {
+            this.detail = 'the body is larger than the limit';
+            return CHUNKED_TOO_LARGE;
+          }
           this.state = this.size === 0 ? TRAILERS : DATA;
           break;
         case DATA: {

@@ -6,7 +6,7 @@
 import type { Socket } from 'node:net';
 import type { ErrorCode } from '../base/errors.ts';
 import { Timed, type TimerWheel } from '../base/timer-wheel.ts';
-import { type BodySink, CHUNKED_DONE, CHUNKED_INVALID, ChunkedDecoder } from '../http/chunked-decoder.ts';
+import { type BodySink, CHUNKED_DONE, CHUNKED_INVALID, CHUNKED_TOO_LARGE, ChunkedDecoder } from '../http/chunked-decoder.ts';
 import { FIELD } from '../http/field-name.ts';
 import { countById, fieldById, hasListMember } from '../http/fields.ts';
 import { CHUNKED, INVALID_FRAMING, requestFraming } from '../http/framing.ts';
@@ -86,7 +86,7 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
   private answered = false;
   private chunkedAnswer = false;
   private bodiless = false;
-  private hostSeen = '';
+  private hostSeen: string | null = null;
 
   constructor(socket: Socket, context: ConnectionContext) {
     super();
@@ -150,6 +150,7 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
       }
     }
     this.feeding = false;
+    if (this.halfClosed && this.phase < ANSWERING) this.endInput();
   }
 
   private startRequest(): void {
@@ -199,8 +200,8 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
       this.phase = BODY;
       this.bodyLeft = length;
       if (length === CHUNKED) {
-        if (this.decoder === null) this.decoder = new ChunkedDecoder();
-        else this.decoder.reset();
+        this.decoder ??= new ChunkedDecoder();
+        this.decoder.reset(this.context.limits.requestBody);
       }
       this.setDeadline(this.context.limits.bodyIdle);
     }
@@ -242,8 +243,8 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
     const decoder = this.decoder as ChunkedDecoder;
     const result = decoder.execute(chunk, start, end, this);
     if (this.phase !== BODY) return end;
-    if (result === CHUNKED_INVALID) {
-      this.faultBody('bad_request', decoder.detail);
+    if (result === CHUNKED_INVALID || result === CHUNKED_TOO_LARGE) {
+      this.faultBody(result === CHUNKED_INVALID ? 'bad_request' : 'payload_too_large', decoder.detail);
       return end;
     }
     if (result !== CHUNKED_DONE) return end;
@@ -255,9 +256,7 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
   onBodyBytes(bytes: Buffer, start: number, end: number): void {
     if (this.phase !== BODY) return;
     this.bodyReceived += end - start;
-    if (this.bodyReceived > this.context.limits.requestBody) {
-      this.faultBody('payload_too_large', 'the body is larger than the limit');
-    } else if (this.sink !== null) this.sink.onRequestBody(bytes, start, end);
+    if (this.sink !== null) this.sink.onRequestBody(bytes, start, end);
     else if (this.answered) {
       this.drained += end - start;
       if (this.drained > DRAIN) this.linger();
@@ -321,11 +320,15 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
 
   private onEnd(): void {
     this.halfClosed = true;
+    if (this.phase === LINGERING) this.socket.destroySoon();
+    else if (this.phase !== ANSWERING) this.endInput();
+  }
+
+  /** Nothing more comes of what is being read; requests that came whole are still answered. */
+  private endInput(): void {
     if (this.phase === HEAD) this.refuseHead('bad_request', 'the request ended within its head');
     else if (this.phase === BODY) this.faultBody('bad_request', 'the request ended within its body');
-    else if (this.phase === ANSWERING) this.closing = true;
-    else this.socket.end();
-    if (this.phase === LINGERING) this.socket.destroySoon();
+    else this.linger();
   }
 
   private onClose(): void {
@@ -390,6 +393,7 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
         framing = 'Transfer-Encoding: chunked\r\n';
       }
     }
+    if (this.halfClosed && this.stash === null && this.phase === ANSWERING) this.closing = true;
     if (this.closing) framing += 'Connection: close\r\n';
     else if (this.minor === 0) framing += 'Connection: keep-alive\r\n';
     this.out = `${statusLine(status)}${fields}${framing}\r\n`;
@@ -452,7 +456,11 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
     this.phase = IDLE;
     this.parser.reset();
     this.setDeadline(this.context.limits.keepAlive);
-    if (this.feeding || this.stash === null) return;
+    if (this.feeding) return;
+    if (this.stash === null) {
+      if (this.halfClosed) this.linger();
+      return;
+    }
     const stash = this.stash;
     this.stash = null;
     this.socket.resume();

@@ -54,6 +54,7 @@ export class UpstreamConnection extends Timed implements BodySink {
   private requestDone = true;
   private chunkedRequest = false;
   private reusable = true;
+  private paused = false;
   private informational = 0;
   private fault = '';
 
@@ -128,10 +129,13 @@ export class UpstreamConnection extends Timed implements BodySink {
   }
 
   pause(): void {
+    this.paused = true;
     this.socket.pause();
   }
 
   resume(): void {
+    if (!this.paused) return;
+    this.paused = false;
     this.socket.resume();
   }
 
@@ -244,6 +248,8 @@ export class UpstreamConnection extends Timed implements BodySink {
     this.sink = null;
     this.parser.reset();
     this.served++;
+    // The last bytes may have filled the client: that is no concern of the next request's.
+    this.resume();
     if (this.reusable && this.requestDone && this.phase !== CLOSED) {
       this.phase = IDLE;
       this.owner.onReleased(this);
