@@ -17,9 +17,13 @@ try {
 if (compiler === null || !existsSync(compiler)) {
   // An install without development dependencies of a tree that was built before has nothing to do.
   if (existsSync(join(root, 'dist', 'cli', 'main.js'))) process.exit(0);
-  console.error('portico: typescript is not installed and there is no dist/; run "npm install" with development dependencies');
+  console.error(
+    'portico: typescript is not installed and there is no dist/; run "npm install" with development dependencies',
+  );
   process.exit(1);
 }
 rmSync(join(root, 'dist'), { recursive: true, force: true });
-const { status } = spawnSync(process.execPath, [compiler, '-p', join(root, 'tsconfig.build.json')], { stdio: 'inherit' });
+const { status } = spawnSync(process.execPath, [compiler, '-p', join(root, 'tsconfig.build.json')], {
+  stdio: 'inherit',
+});
 process.exit(status ?? 1);

@@ -41,7 +41,9 @@ for (const entry of readdirSync(source, { recursive: true, withFileTypes: true }
   const targets = [];
   const text = readFileSync(file, 'utf8');
   for (const match of text.matchAll(/(?:from|import)\s*\(?\s*'(\.{1,2}\/[^']+)'/g)) {
-    const target = relative(source, join(dirname(file), match[1])).split(sep).join('/');
+    const target = relative(source, join(dirname(file), match[1]))
+      .split(sep)
+      .join('/');
     if (target.startsWith('..')) continue;
     targets.push(target);
     const other = target.split('/')[0];
@@ -64,7 +66,8 @@ const state = new Map();
 function visit(name, path) {
   state.set(name, 'open');
   for (const target of imports.get(name) ?? []) {
-    if (state.get(target) === 'open') faults.push(`cycle: ${[...path.slice(path.indexOf(target)), name, target].join(' -> ')}`);
+    if (state.get(target) === 'open')
+      faults.push(`cycle: ${[...path.slice(path.indexOf(target)), name, target].join(' -> ')}`);
     else if (!state.has(target)) visit(target, [...path, name]);
   }
   state.set(name, 'done');

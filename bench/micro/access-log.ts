@@ -2,10 +2,13 @@
 import { createAccessLog } from '../../dist/observability/access-log.js';
 
 const logger = { level: 'error', debug() {}, info() {}, warn() {}, error: console.error } as never;
-const log = createAccessLog({ file: '/dev/null', redact: ['authorization', 'cookie', 'x-api-key'] }, {
-  clock: { now: () => performance.now(), wall: () => Date.now() },
-  logger,
-});
+const log = createAccessLog(
+  { file: '/dev/null', redact: ['authorization', 'cookie', 'x-api-key'] },
+  {
+    clock: { now: () => performance.now(), wall: () => Date.now() },
+    logger,
+  },
+);
 const entry = {
   requestId: '01a1fd1c-b4d6-7098-b8a4-f501aa81a652',
   method: 'GET',
@@ -25,7 +28,8 @@ const entry = {
   clientAddress: '127.0.0.1',
   protocol: 'HTTP/1.1',
   traceId: '1177d525167d19420b0c90ab67fcab20',
-  userAgent: () => 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36',
+  userAgent: () =>
+    'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36',
   header: () => undefined,
 };
 const LINES = 10_000;

@@ -58,7 +58,10 @@ function answer(name: string, request: IncomingMessage, response: ServerResponse
   if (id === undefined || id === '') return json(response, 200, DATA[name]);
   const found = DATA[name].find((entry) => entry.id === id);
   if (found === undefined) return json(response, 404, { error: `no such entry in ${name}` });
-  json(response, 200, { ...found, seen_by_upstream: { request_id: request.headers['x-request-id'], via: request.headers.via } });
+  json(response, 200, {
+    ...found,
+    seen_by_upstream: { request_id: request.headers['x-request-id'], via: request.headers.via },
+  });
 }
 
 function json(response: ServerResponse, status: number, value: unknown): void {

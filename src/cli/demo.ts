@@ -27,7 +27,9 @@ export const demoCommand: Command = {
       if (config === null) throw new OperatorError(textOfFindings(findings));
       const logger = createLogger({ level: config.logging.level });
       const server = await serve(config, logger).catch((error: Error) => {
-        throw new OperatorError(`could not start: ${error.message} (another address: portico demo --address 127.0.0.1:0)`);
+        throw new OperatorError(
+          `could not start: ${error.message} (another address: portico demo --address 127.0.0.1:0)`,
+        );
       });
       const { host, port } = server.addresses[0];
       const admin = server.admin === null ? '' : formatAddress(server.admin.host, server.admin.port);
@@ -61,7 +63,11 @@ function demoConfig(address: string, admin: string, urls: Readonly<Record<string
         policies: [{ responseHeaders: { set: { 'X-API-Version': 'v2' } } }],
       },
       { name: 'products', match: { pathPrefix: '/products' }, service: 'products' },
-      { name: 'teapot', match: { path: '/teapot' }, respond: { status: 418, headers: { 'content-type': 'text/plain' }, body: 'short and stout\n' } },
+      {
+        name: 'teapot',
+        match: { path: '/teapot' },
+        respond: { status: 418, headers: { 'content-type': 'text/plain' }, body: 'short and stout\n' },
+      },
     ],
   });
 }

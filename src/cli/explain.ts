@@ -7,7 +7,8 @@ import { CONFIG_OPTION, configFile, readConfig, textOfFindings } from './config-
 
 export const explainCommand: Command = {
   name: 'explain',
-  summary: 'Tells which route, policies and endpoint decide a request, and why the others do not. Exit status 1: no route.',
+  summary:
+    'Tells which route, policies and endpoint decide a request, and why the others do not. Exit status 1: no route.',
   usage: "METHOD URL [-H 'name: value']... -c FILE [--json]",
   options: [
     CONFIG_OPTION,
@@ -21,7 +22,8 @@ export const explainCommand: Command = {
     if (method === undefined || url === undefined || more.length > 0) {
       throw new OperatorError(`usage: portico explain ${explainCommand.usage}`);
     }
-    if (!url.startsWith('/') && !/^https?:\/\//i.test(url)) throw new OperatorError(`"${url}" is neither a URL nor a path`);
+    if (!url.startsWith('/') && !/^https?:\/\//i.test(url))
+      throw new OperatorError(`"${url}" is neither a URL nor a path`);
     const { config, findings } = await readConfig(await configFile(parsed, io), io);
     if (config === null) throw new OperatorError(`the file has errors\n${textOfFindings(findings)}`);
     const request = { method, url, headers: parsed.list('header'), clientAddress: parsed.text('client') };

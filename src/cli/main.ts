@@ -1,6 +1,7 @@
 /** The command line: finds the command, runs it, and turns what goes wrong into a line and an exit status. */
-import { nearest } from '../base/nearest.ts';
+
 import { OperatorError } from '../base/errors.ts';
+import { nearest } from '../base/nearest.ts';
 import { checkCommand } from './check.ts';
 import { type Command, type CommandIo, helpOf } from './command.ts';
 import { demoCommand } from './demo.ts';
@@ -44,8 +45,13 @@ export async function main(args: readonly string[], io: CommandIo = processIo): 
   const wanted = name === '--version' || name === '-v' ? 'version' : name;
   const command = commands.find((candidate) => candidate.name === wanted);
   if (command === undefined) {
-    const near = nearest(name, commands.map((candidate) => candidate.name));
-    io.error(`portico: there is no command "${name}"${near === undefined ? '' : `; did you mean "${near}"?`}\n${overview()}`);
+    const near = nearest(
+      name,
+      commands.map((candidate) => candidate.name),
+    );
+    io.error(
+      `portico: there is no command "${name}"${near === undefined ? '' : `; did you mean "${near}"?`}\n${overview()}`,
+    );
     return 2;
   }
   if (rest.includes('--help') || rest.includes('-h')) {

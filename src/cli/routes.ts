@@ -14,7 +14,9 @@ export const routesCommand: Command = {
     const parsed = parseCommandArgs(routesCommand, args);
     const { config, findings } = await readConfig(await configFile(parsed, io), io);
     if (config === null) throw new OperatorError(`the file has errors\n${textOfFindings(findings)}`);
-    const ordered = createRouter(config.routes).table().map((index) => config.routes[index]);
+    const ordered = createRouter(config.routes)
+      .table()
+      .map((index) => config.routes[index]);
     const rows = ordered.map((route) => ({
       route: route.name,
       priority: route.priority,
@@ -50,5 +52,13 @@ function tableOf(rows: readonly Row[]): string {
     ]),
   ];
   const widths = cells[0].map((_, column) => Math.max(...cells.map((line) => line[column].length)));
-  return cells.map((line) => `${line.map((cell, i) => cell.padEnd(widths[i])).join('  ').trimEnd()}\n`).join('');
+  return cells
+    .map(
+      (line) =>
+        `${line
+          .map((cell, i) => cell.padEnd(widths[i]))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
+    .join('');
 }

@@ -61,12 +61,7 @@ function announce(io: CommandIo, listener: string, address: string): void {
 }
 
 /** One reload at a time; what comes meanwhile makes one more after it. */
-function createReload(
-  server: Server,
-  file: string,
-  io: CommandIo,
-  logger: Logger,
-): (cause: string) => void {
+function createReload(server: Server, file: string, io: CommandIo, logger: Logger): (cause: string) => void {
   let running = false;
   let again: string | null = null;
   const run = async (cause: string): Promise<void> => {

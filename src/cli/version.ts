@@ -4,7 +4,9 @@ import type { Command } from './command.ts';
 
 /** As in package.json; the file stands two levels above both `src/cli` and `dist/cli`. */
 export function packageVersion(): string {
-  const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+  const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
   return manifest.version;
 }
 

@@ -1,25 +1,12 @@
 /** Checks across values that no schema of one value can make: references between them, contradictions, and lint. */
 import type { z } from 'zod';
 import { formatAddress, isLoopback } from '../base/address.ts';
+import type { CheckContext } from './check-context.ts';
 import { checkRoutes } from './check-routes.ts';
 import { checkServices } from './check-services.ts';
-import type { Report } from './findings.ts';
 import type { ListenerConfig } from './model.ts';
 import type { GatewaySchema } from './schema.ts';
 import { type ValuePath, valueAt } from './source-tree.ts';
-
-/** What a check is given beside the values. */
-export interface CheckContext {
-  /** The whole file as it was written, also what is wrong in it. */
-  raw: unknown;
-  /** What the file has at the place of a value under check, right or wrong; undefined for nothing. */
-  written(path: ValuePath): unknown;
-  /** The path of a value under check as people know it: `services[2]`. */
-  nameOf(path: ValuePath): string;
-  report(report: Report): void;
-  /** Reports on a path of `raw` rather than of the values under check. */
-  reportWritten(report: Report): void;
-}
 
 type Parsed = z.output<GatewaySchema>;
 

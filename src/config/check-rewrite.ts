@@ -1,6 +1,6 @@
 /** Checks of rewrites: every parameter and group that they use must come from the route's own match. */
 import { PatternError, parsePattern } from '../base/pattern.ts';
-import type { CheckContext } from './check-gateway.ts';
+import type { CheckContext } from './check-context.ts';
 import type { MatchConfig, RouteConfig } from './model.ts';
 import { checkPathTemplate } from './path-template.ts';
 import type { ValuePath } from './source-tree.ts';

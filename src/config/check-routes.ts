@@ -1,6 +1,6 @@
 /** Checks of routes: what answers them, what they may not combine, and what has no effect. */
 import type { z } from 'zod';
-import type { CheckContext } from './check-gateway.ts';
+import type { CheckContext } from './check-context.ts';
 import { checkRewrite } from './check-rewrite.ts';
 import type { FindingCode } from './finding.ts';
 import type { MatchConfig, RouteConfig, ServiceConfig } from './model.ts';

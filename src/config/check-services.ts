@@ -1,6 +1,6 @@
 /** Checks of services: checks and limits that contradict each other, and services that nothing uses. */
 import type { z } from 'zod';
-import type { CheckContext } from './check-gateway.ts';
+import type { CheckContext } from './check-context.ts';
 import type { ServiceConfig } from './model.ts';
 import type { GatewaySchema } from './schema.ts';
 import { valueAt } from './source-tree.ts';

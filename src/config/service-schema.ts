@@ -92,9 +92,9 @@ export function createServiceSchema(policies: PolicySchemas) {
         idleTimeout: duration(1).prefault('30s').describe('How long an unused connection is kept'),
         queue: wholeNumber(0, 1_000_000).default(1024).describe('Most requests that wait for a connection'),
         queueTimeout: duration(1).prefault('1s').describe('Longest such wait; then 503 `overloaded`'),
-        pipelining: wholeNumber(1, 64)
+        pipelining: wholeNumber(1, 1)
           .default(1)
-          .describe('Most idempotent requests in flight on one connection; 1 is off'),
+          .describe('Most requests in flight on one connection; more than 1 is not built yet'),
       })
       .prefault({})
       .describe('The pool of connections to each endpoint'),

@@ -46,7 +46,10 @@ const OPEN = 0;
 const ANSWERED = 1;
 const OVER = 2;
 
-export class Exchange extends Timed implements RequestSink, ResponseSink, PoolWaiter, RouteQuery, PolicyExchange, AccessEntry {
+export class Exchange
+  extends Timed
+  implements RequestSink, ResponseSink, PoolWaiter, RouteQuery, PolicyExchange, AccessEntry
+{
   // The request.
   readonly stream: ClientStream;
   readonly snapshot: Snapshot;
@@ -139,7 +142,11 @@ export class Exchange extends Timed implements RequestSink, ResponseSink, PoolWa
   refuseHead(code: ErrorCode, detail: string): void {
     this.identify();
     this.bodyComplete = true;
-    this.refuse(code, detail, code === 'method_not_allowed' ? 'Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n' : '');
+    this.refuse(
+      code,
+      detail,
+      code === 'method_not_allowed' ? 'Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n' : '',
+    );
   }
 
   private identify(): void {
@@ -369,7 +376,7 @@ export class Exchange extends Timed implements RequestSink, ResponseSink, PoolWa
     const { status } = parser;
     route.service?.onSuccess(endpoint);
     this.upstreamStatus = status;
-    if (route.retry !== null && route.retry.covers(status) && this.mayTryAgain(status, false)) {
+    if (route.retry?.covers(status) && this.mayTryAgain(status, false)) {
       this.connection?.abort();
       this.endTry();
       this.scheduleRetry();
@@ -488,13 +495,15 @@ export class Exchange extends Timed implements RequestSink, ResponseSink, PoolWa
   }
 
   onDeadline(now: number): void {
-    if (this.routeDeadline !== 0 && now >= this.routeDeadline) return this.timeOut("the route's time is used up", null, false);
+    if (this.routeDeadline !== 0 && now >= this.routeDeadline)
+      return this.timeOut("the route's time is used up", null, false);
     if (this.retryAt !== 0 && now >= this.retryAt) {
       this.retryAt = 0;
       this.reschedule();
       return this.choose();
     }
-    if (this.tryDeadline !== 0 && now >= this.tryDeadline) return this.timeOut('the time for one try is used up', 'reset', true);
+    if (this.tryDeadline !== 0 && now >= this.tryDeadline)
+      return this.timeOut('the time for one try is used up', 'reset', true);
     if (this.responseDeadline !== 0 && now >= this.responseDeadline) {
       return this.timeOut('the upstream did not answer in time', null, true);
     }

@@ -118,7 +118,9 @@ function headOf({ method, url, headers }: ExplainRequest): string {
   const relative = url.startsWith('/') || url === '*';
   const authority = relative ? 'localhost' : /^https?:\/\/([^/?#]*)/i.exec(url)?.[1];
   const target = relative ? url : url.replace(/^https?:\/\/[^/?#]*/i, '').replace(/^(?!\/)/, '/');
-  const lines = headers.some((line) => /^host\s*:/i.test(line)) ? [...headers] : [`Host: ${authority ?? ''}`, ...headers];
+  const lines = headers.some((line) => /^host\s*:/i.test(line))
+    ? [...headers]
+    : [`Host: ${authority ?? ''}`, ...headers];
   return `${method} ${target.replace(/#.*$/, '')} HTTP/1.1\r\n${lines.map((line) => `${line}\r\n`).join('')}\r\n`;
 }
 
@@ -138,7 +140,8 @@ function describe(
     policies: (route?.chain.links ?? []).map(({ name, phase, hooks }) => ({ name, phase, effect: hooks.effect })),
     service: route === null || route.serviceName === '' ? null : route.serviceName,
     endpoints: endpoints.map(({ id, url, weight }) => ({ id, url, weight, chosen: id === first?.endpoint })),
-    request: first === undefined ? null : requestOf(first.head, endpoints.find(({ id }) => id === first.endpoint)?.url ?? ''),
+    request:
+      first === undefined ? null : requestOf(first.head, endpoints.find(({ id }) => id === first.endpoint)?.url ?? ''),
     answer: written === '' ? null : answerOf(written, exchangeSeen),
   };
 }
@@ -172,7 +175,15 @@ function recordingPool(onHead: (head: string) => void): UpstreamPool {
     pause: () => {},
     resume: () => {},
   };
-  const pool = { acquire: () => connection, acquireFresh: () => connection, forget() {}, close() {}, configure() {}, open: 0, idle: 0 };
+  const pool = {
+    acquire: () => connection,
+    acquireFresh: () => connection,
+    forget() {},
+    close() {},
+    configure() {},
+    open: 0,
+    idle: 0,
+  };
   return pool as unknown as UpstreamPool;
 }
 

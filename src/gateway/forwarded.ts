@@ -29,7 +29,12 @@ export interface ConnectionMemo {
 export function memoOf(stream: ClientStream, trustedProxies: CidrSet): ConnectionMemo {
   let memo = stream.memo as ConnectionMemo | null;
   if (memo === null || memo.proxies !== trustedProxies) {
-    memo = { proxies: trustedProxies, trusted: trustedProxies.contains(stream.remoteAddress), authority: '', lines: '' };
+    memo = {
+      proxies: trustedProxies,
+      trusted: trustedProxies.contains(stream.remoteAddress),
+      authority: '',
+      lines: '',
+    };
     stream.memo = memo;
   }
   return memo;

@@ -29,7 +29,14 @@ const KEPT_OPTIONS: ReadonlySet<string> = new Set([
   'connection',
 ]);
 
-const ORDINARY_CONNECTION: ReadonlySet<string> = new Set(['close', 'keep-alive', 'Keep-Alive', 'Close', 'upgrade', 'Upgrade']);
+const ORDINARY_CONNECTION: ReadonlySet<string> = new Set([
+  'close',
+  'keep-alive',
+  'Keep-Alive',
+  'Close',
+  'upgrade',
+  'Upgrade',
+]);
 
 /** Names of fields that the Connection field makes hop-by-hop, lower case; null when there are none. */
 export function connectionNamed(parser: HeadParser): string[] | null {
@@ -54,7 +61,8 @@ export function copyFields(
 ): string {
   const { head, offsets, count } = parser;
   const fieldsEnd = head.length - 2;
-  if ((parser.seen & dropMask) === 0 && names === null && edits === null) return head.slice(parser.fieldsStart, fieldsEnd);
+  if ((parser.seen & dropMask) === 0 && names === null && edits === null)
+    return head.slice(parser.fieldsStart, fieldsEnd);
   const removed = edits === null ? null : edits.removed;
   let text = '';
   let from = parser.fieldsStart;

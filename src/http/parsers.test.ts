@@ -66,7 +66,10 @@ describe('request heads', () => {
   });
 
   test('of arbitrary bytes never make the parser throw, and never depend on the cuts', () => {
-    const byte = fc.oneof(fc.constantFrom(...Array.from('GET /: HTTP/1.1\r\n\r\n')), fc.nat(255).map((n) => String.fromCharCode(n)));
+    const byte = fc.oneof(
+      fc.constantFrom(...Array.from('GET /: HTTP/1.1\r\n\r\n')),
+      fc.nat(255).map((n) => String.fromCharCode(n)),
+    );
     const text = fc.array(byte, { maxLength: 80 }).map((parts) => parts.join(''));
     fc.assert(
       fc.property(text, fc.array(fc.nat(80), { maxLength: 5 }), (raw, cuts) => {
@@ -77,7 +80,9 @@ describe('request heads', () => {
   });
 
   test('say which limit was met', () => {
-    expect(parseRequest(`GET /${'a'.repeat(300)} HTTP/1.1\r\n\r\n`, [], 200)).toMatchObject({ fault: 'start_line_too_long' });
+    expect(parseRequest(`GET /${'a'.repeat(300)} HTTP/1.1\r\n\r\n`, [], 200)).toMatchObject({
+      fault: 'start_line_too_long',
+    });
     expect(parseRequest(`GET / HTTP/1.1\r\nA: ${'a'.repeat(300)}`, [], 200)).toMatchObject({ fault: 'head_too_large' });
     const exact = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
     expect(parseRequest(exact, [], exact.length)).toMatchObject({ method: 'GET' });
@@ -151,7 +156,10 @@ describe('chunked bodies', () => {
   const cases: [string, unknown][] = [
     ['0\r\n\r\n', { body: '', trailers: '', rest: 0 }],
     ['3\r\nabc\r\n0\r\n\r\nGET', { body: 'abc', trailers: '', rest: 3 }],
-    ['A;a=b;c="d;\\"e"\r\n0123456789\r\n0\r\nX-Sum: 1\r\n\r\n', { body: '0123456789', trailers: 'X-Sum: 1\r\n', rest: 0 }],
+    [
+      'A;a=b;c="d;\\"e"\r\n0123456789\r\n0\r\nX-Sum: 1\r\n\r\n',
+      { body: '0123456789', trailers: 'X-Sum: 1\r\n', rest: 0 },
+    ],
     ['0000000000003\r\nabc\r\n0\r\n\r\n', { body: 'abc', trailers: '', rest: 0 }],
     ['00000000000003\r\nabc\r\n0\r\n\r\n', { detail: 'a chunk size is too large' }],
     ['+3\r\nabc', { detail: 'a chunk size is not hexadecimal' }],
@@ -162,12 +170,20 @@ describe('chunked bodies', () => {
     ['3\r\nabc\n0\r\n\r\n', { detail: 'chunk data is not followed by CRLF' }],
     ['3;a\nb\r\nabc', { detail: 'a control character or bare LF in a chunk extension' }],
     [`3;${'a'.repeat(300)}\r\nabc`, { detail: 'a chunk extension is too long' }],
-    ['0\r\nContent-Length: 3\r\n\r\n', { detail: 'in the trailers: the field content-length must not stand in trailers' }],
+    [
+      '0\r\nContent-Length: 3\r\n\r\n',
+      { detail: 'in the trailers: the field content-length must not stand in trailers' },
+    ],
     ['0\r\nX: a\nb\r\n\r\n', { detail: 'in the trailers: a bare LF in the head' }],
   ];
   test.each(cases)('%j', (raw, expected) => {
     expect(decode(raw, [])).toEqual(expected);
-    expect(decode(raw, Array.from(raw, (_, index) => index))).toEqual(expected);
+    expect(
+      decode(
+        raw,
+        Array.from(raw, (_, index) => index),
+      ),
+    ).toEqual(expected);
     fc.assert(
       fc.property(fc.array(fc.nat(raw.length), { maxLength: 6 }), (cuts) => {
         expect(decode(raw, cuts)).toEqual(expected);
@@ -199,7 +215,8 @@ describe('response heads', () => {
       const parser = new ResponseParser(4096);
       const parts = [Buffer.from(raw.slice(0, cut), 'latin1'), Buffer.from(raw.slice(cut), 'latin1')];
       let result = NEED_MORE;
-      for (const part of parts) if (result === NEED_MORE && part.length > 0) result = parser.execute(part, 0, part.length);
+      for (const part of parts)
+        if (result === NEED_MORE && part.length > 0) result = parser.execute(part, 0, part.length);
       expect(result).toBe(status === 0 ? HEAD_INVALID : HEAD_COMPLETE);
       if (status !== 0) expect(parser.status).toBe(status);
     }

@@ -6,7 +6,13 @@
 import type { Socket } from 'node:net';
 import type { ErrorCode } from '../base/errors.ts';
 import { Timed, type TimerWheel } from '../base/timer-wheel.ts';
-import { type BodySink, CHUNKED_DONE, CHUNKED_INVALID, CHUNKED_TOO_LARGE, ChunkedDecoder } from '../http/chunked-decoder.ts';
+import {
+  type BodySink,
+  CHUNKED_DONE,
+  CHUNKED_INVALID,
+  CHUNKED_TOO_LARGE,
+  ChunkedDecoder,
+} from '../http/chunked-decoder.ts';
 import { FIELD } from '../http/field-name.ts';
 import { countById, fieldById, hasListMember } from '../http/fields.ts';
 import { CHUNKED, INVALID_FRAMING, requestFraming } from '../http/framing.ts';
@@ -383,7 +389,8 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
   writeHead(status: number, fields: string, length: number): void {
     this.answered = true;
     // Who waits for 100 Continue and gets a final answer will not send the body: the connection has no next request.
-    if (this.phase === BODY && (this.expectsContinue || this.bodyLength < 0 || this.bodyLeft > DRAIN)) this.closing = true;
+    if (this.phase === BODY && (this.expectsContinue || this.bodyLength < 0 || this.bodyLeft > DRAIN))
+      this.closing = true;
     if (status === 204 || status === 304) this.bodiless = true;
     let framing = '';
     if (length < 0 && !this.bodiless) {

@@ -140,7 +140,7 @@ function wholeLine(redact: ReadonlySet<string>): FieldWriter {
       `,"protocol":"${entry.protocol}"${places.of(entry.route, service)},"endpoint":${quoted(endpoint)}` +
       `,"status":${entry.status},"upstream_status":${upstreamStatus === 0 ? 'null' : upstreamStatus},"bytes_in":` +
       `${entry.bytesIn},"bytes_out":${entry.bytesOut},"duration_ms":${milliseconds(entry.durationMs)},"upstream_ms":` +
-      `${milliseconds(upstreamMs)},"gateway_ms":${milliseconds(entry.durationMs - (upstreamMs < 0 ? 0 : upstreamMs))}` +
+      `${milliseconds(upstreamMs)},"gateway_ms":${milliseconds(entry.durationMs - Math.max(0, upstreamMs))}` +
       `,"retries":${entry.retries},"error":${errorCode === '' ? 'null' : `"${errorCode}"`}` +
       `,"trace_id":${traceId === '' ? 'null' : `"${traceId}"`}` +
       `,"user_agent":${hideAgent ? REDACTED : quoted(entry.userAgent())}`

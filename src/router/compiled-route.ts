@@ -30,7 +30,17 @@ export function compileEntries(routes: readonly RouteConfig[]): Entry[] {
     const methods = match.methods ?? null;
     const weight = predicates.length + (methods === null ? 0 : 1);
     for (const host of compileHosts(match.hosts)) {
-      entries.push({ index, name: route.name, priority: route.priority, host, path, methods, predicates, weight, rank: 0 });
+      entries.push({
+        index,
+        name: route.name,
+        priority: route.priority,
+        host,
+        path,
+        methods,
+        predicates,
+        weight,
+        rank: 0,
+      });
     }
   });
   entries.sort(compareEntries);

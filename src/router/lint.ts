@@ -53,7 +53,8 @@ function isCoveredBy(entry: Entry, wide: Entry): boolean {
   if (!coversHost(wide, entry) || !coversMethods(wide, entry)) return false;
   if (wide.path.kind === PATH_KIND.none || wide.path.segments.length === 0) return true;
   const prefix = wide.path.text.replace(/\/+$/, '');
-  if (entry.path.kind === PATH_KIND.exact) return entry.path.text === prefix || entry.path.text.startsWith(`${prefix}/`);
+  if (entry.path.kind === PATH_KIND.exact)
+    return entry.path.text === prefix || entry.path.text.startsWith(`${prefix}/`);
   const wanted = wide.path.segments;
   return (
     entry.path.kind !== PATH_KIND.none &&

@@ -98,7 +98,8 @@ function matchSegments(matcher: PathMatcher, path: string, params: Record<string
     if (params !== null && literal === null && name !== '') params[name] = segment;
     at = next;
   }
-  if (matcher.kind === PATH_KIND.prefix) return path.startsWith('/') && (at === path.length || path.charCodeAt(at) === 47);
+  if (matcher.kind === PATH_KIND.prefix)
+    return path.startsWith('/') && (at === path.length || path.charCodeAt(at) === 47);
   if (matcher.rest === null) return at === path.length;
   if (params !== null && matcher.rest !== '') params[matcher.rest] = path.slice(at + 1);
   return path.startsWith('/');

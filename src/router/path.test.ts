@@ -41,12 +41,18 @@ describe('normalisation', () => {
   test('is idempotent, and leaves no dot segments', () => {
     const part = fc.constantFrom('a', '.', '..', '%2e', '%2f', '%41', '%', '\\', '{', '');
     fc.assert(
-      fc.property(fc.array(fc.array(part, { maxLength: 3 }).map((p) => p.join('')), { minLength: 1, maxLength: 5 }), (segments) => {
-        const once = normalizePath(`/${segments.join('/')}`);
-        if (once === null) return;
-        expect(normalizePath(once)).toBe(once);
-        expect(once.split('/').some((s) => s === '.' || s === '..')).toBe(false);
-      }),
+      fc.property(
+        fc.array(
+          fc.array(part, { maxLength: 3 }).map((p) => p.join('')),
+          { minLength: 1, maxLength: 5 },
+        ),
+        (segments) => {
+          const once = normalizePath(`/${segments.join('/')}`);
+          if (once === null) return;
+          expect(normalizePath(once)).toBe(once);
+          expect(once.split('/').some((s) => s === '.' || s === '..')).toBe(false);
+        },
+      ),
       { numRuns: 3000 },
     );
   });

@@ -36,7 +36,10 @@ export function compilePredicates(match: MatchConfig, outer: boolean): Predicate
 }
 
 function hostPredicate(hosts: readonly HostMatcher[], names: readonly string[]): Predicate {
-  return { reason: `host is not ${names.join(' or ')}`, test: (query) => hosts.some((host) => matchesHost(host, query.host)) };
+  return {
+    reason: `host is not ${names.join(' or ')}`,
+    test: (query) => hosts.some((host) => matchesHost(host, query.host)),
+  };
 }
 
 function pathPredicate(path: PathMatcher): Predicate {
@@ -111,7 +114,12 @@ export function cookieValues(header: string, name: string): string[] {
   for (const pair of header.split(';')) {
     const equals = pair.indexOf('=');
     if (equals < 0 || pair.slice(0, equals).trim() !== name) continue;
-    values.push(pair.slice(equals + 1).trim().replace(/^"([^"]*)"$/, '$1'));
+    values.push(
+      pair
+        .slice(equals + 1)
+        .trim()
+        .replace(/^"([^"]*)"$/, '$1'),
+    );
   }
   return values;
 }

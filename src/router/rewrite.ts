@@ -51,7 +51,11 @@ function replace(pattern: Pattern, replacement: string): Rewrite {
       let text = '';
       for (let i = 0; i < parts.length; i++) text += i % 2 === 0 ? parts[i] : (groups[Number(parts[i])] ?? '');
       // A function, since `$` in the text would mean something in a replacement string.
-      return finish(path.replace(groups[0], () => text), query, hasQuery);
+      return finish(
+        path.replace(groups[0], () => text),
+        query,
+        hasQuery,
+      );
     },
   };
 }

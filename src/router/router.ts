@@ -116,7 +116,8 @@ export class Router {
     for (let i = 0; i < list.length; i++) {
       const entry = list[i];
       if (this.allowedMethods !== null) {
-        if (entry.methods !== null && fits(entry, query)) for (const method of entry.methods) this.allowedMethods.add(method);
+        if (entry.methods !== null && fits(entry, query))
+          for (const method of entry.methods) this.allowedMethods.add(method);
         continue;
       }
       if (entry.rank >= this.best) return;
@@ -139,7 +140,9 @@ export class Router {
     for (const entry of this.entries) {
       if (seen.has(entry.index)) continue;
       const others = this.entries.filter(({ index }) => index === entry.index);
-      const fault = others.every(({ host }) => !matchesHost(host, query.host)) ? hostFault(others) : faultOf(entry, query);
+      const fault = others.every(({ host }) => !matchesHost(host, query.host))
+        ? hostFault(others)
+        : faultOf(entry, query);
       seen.add(entry.index);
       const matched = entry.index === winner;
       const lost = fault ?? `outranked by ${this.byRoute[winner]?.name}`;

@@ -58,6 +58,8 @@ export function judgeProblem({ answer }: Outcome & { kind: 'answer' }, codes?: s
   const type = headerOf(answer, 'content-type') ?? '';
   if (!type.startsWith('application/problem+json'))
     return [`the answer is ${type || 'of no type'}, not a problem document`];
+  // An answer to HEAD has the head of the document only.
+  if (answer.framing === 'none') return [];
   const problem = JSON.parse(answer.body.toString('utf8')) as Record<string, unknown>;
   const problems: string[] = [];
   const expected = codes ?? (CODES[answer.status] === undefined ? null : [CODES[answer.status]]);
@@ -72,7 +74,8 @@ export function judgeProblem({ answer }: Outcome & { kind: 'answer' }, codes?: s
 
 function judgeDropped(outcome: Outcome, arrived: WireRequest | undefined): string[] {
   const problems = arrived === undefined ? [] : [`the origin got ${arrived.method} ${arrived.target}`];
-  if (outcome.kind === 'closed' || (outcome.kind === 'answer' && outcome.answer.status === 400)) return problems;
+  if (outcome.kind === 'closed' || (outcome.kind === 'answer' && [400, 413].includes(outcome.answer.status)))
+    return problems;
   return [...problems, `the client saw ${JSON.stringify(outcome).slice(0, 300)}`];
 }
 

@@ -67,11 +67,16 @@ async function judgeEnd(one: RequestCase, client: RawClient, last: Outcome): Pro
   if (one.closes && !one.end && !announced) return ['the close was not announced'];
   await client.untilClosed();
   const begun = origin.connections.filter(({ pending }) => pending.length > 0);
-  if ('dropped' in verdict || ('refused' in verdict && verdict.midBody)) {
+  if (maySeeBeginning(verdict)) {
     await origin.until(() => begun.every(({ ended }) => ended !== null), 'the aborted upstream request to be closed');
     return [];
   }
   return begun.map(({ pending }) => `a part reached the origin: ${JSON.stringify(pending.toString('latin1', 0, 300))}`);
+}
+
+function maySeeBeginning(verdict: RequestVerdict): boolean {
+  if ('either' in verdict) return verdict.either.some(maySeeBeginning);
+  return 'dropped' in verdict || ('refused' in verdict && verdict.midBody === true);
 }
 
 async function probe(client: RawClient): Promise<string[]> {

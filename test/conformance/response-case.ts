@@ -39,7 +39,7 @@ export interface ResponseCase {
   /** Its method; default GET. */
   method?: string;
   /** What the origin does after the bytes; default: it keeps the connection open. */
-  after?: 'end' | 'reset';
+  after?: 'end' | 'reset' | 'reset at once';
   expect: ResponseVerdict;
   /**
    * True: the next request goes over the same upstream connection. False: the gateway closes that connection.

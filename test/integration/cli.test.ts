@@ -10,7 +10,6 @@ import { type Origin, startOrigin } from '../support/raw-origin.ts';
 const PORTICO = fileURLToPath(new URL('../../bin/portico.js', import.meta.url));
 const QUICKSTART = fileURLToPath(new URL('../../examples/quickstart/portico.yaml', import.meta.url));
 const directory = mkdtempSync(join(tmpdir(), 'portico-cli-'));
-const cleanUp: (() => unknown)[] = [() => rmSync(directory, { recursive: true, force: true })];
 const children: ChildProcessWithoutNullStreams[] = [];
 const origins: Origin[] = [];
 
@@ -18,7 +17,7 @@ afterEach(async () => {
   for (const child of children.splice(0)) child.kill('SIGKILL');
   for (const origin of origins.splice(0)) await origin.close();
 });
-process.once('exit', () => cleanUp.forEach((act) => act()));
+process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
 
 interface Run {
   child: ChildProcessWithoutNullStreams;
@@ -64,7 +63,10 @@ function write(name: string, text: string): string {
 }
 
 function lines(text: string): Record<string, unknown>[] {
-  return text.trimEnd().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
 const config = (url: string, header: string): string => `
@@ -128,14 +130,19 @@ describe('start', () => {
     expect(server.error()).toMatch(/bad\.yaml:5:\d+: error/);
     const checked = run(['check', file]);
     expect(await checked.exit).toBe(1);
-    const places = (text: string): string[] => [...text.matchAll(/:(\d+:\d+): error (\w+)/g)].map(([, place, code]) => `${place} ${code}`);
+    const places = (text: string): string[] =>
+      [...text.matchAll(/:(\d+:\d+): error (\w+)/g)].map(([, place, code]) => `${place} ${code}`);
     expect(places(checked.out())).toEqual(places(server.error()));
   });
 
   test('exits 1 when the address is taken', async () => {
     const origin = await startOrigin();
     origins.push(origin);
-    const server = run(['start', '-c', write('taken.yaml', config(origin.url, 'x').replace('127.0.0.1:0', `127.0.0.1:${origin.port}`))]);
+    const server = run([
+      'start',
+      '-c',
+      write('taken.yaml', config(origin.url, 'x').replace('127.0.0.1:0', `127.0.0.1:${origin.port}`)),
+    ]);
     expect(await server.exit).toBe(1);
     expect(server.error()).toContain('EADDRINUSE');
   });
@@ -187,14 +194,27 @@ routes:
   });
 
   test('explain tells the route, the others, and the request as it would be sent', async () => {
-    const explain = run(['explain', 'GET', 'http://shop.example/api/orders/1?a=b', '-H', 'x-a: 1', '-c', QUICKSTART, '--json']);
+    const explain = run([
+      'explain',
+      'GET',
+      'http://shop.example/api/orders/1?a=b',
+      '-H',
+      'x-a: 1',
+      '-c',
+      QUICKSTART,
+      '--json',
+    ]);
     expect(await explain.exit).toBe(0);
     const told = JSON.parse(explain.out());
     expect(told).toMatchObject({
       route: 'orders',
       service: 'orders',
       policies: [{ name: 'responseHeaders', phase: 'answer', effect: 'sets X-Served-By: portico' }],
-      request: { method: 'GET', url: 'http://127.0.0.1:9003/orders/1?a=b', headers: { host: 'shop.example', 'x-a': '1' } },
+      request: {
+        method: 'GET',
+        url: 'http://127.0.0.1:9003/orders/1?a=b',
+        headers: { host: 'shop.example', 'x-a': '1' },
+      },
     });
     expect(told.candidates).toContainEqual({ route: 'hello', matched: false, reason: 'path is not /hello' });
     const none = run(['explain', 'GET', '/nowhere', '-c', QUICKSTART, '--json']);
@@ -212,7 +232,9 @@ routes:
   test('version, help, and commands that do not exist', async () => {
     const version = run(['version']);
     expect(await version.exit).toBe(0);
-    const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+    const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+      version: string;
+    };
     expect(version.out()).toBe(`portico ${manifest.version}\nnode ${process.versions.node}\n`);
     const help = run(['explain', '--help']);
     expect(await help.exit).toBe(0);

@@ -136,7 +136,10 @@ describe('retries', () => {
   test('are made when one try takes too long', async () => {
     let sends = 0;
     const { client } = await setUp(
-      { onRequest: (_request, connection) => ++sends === 2 && connection.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n') },
+      {
+        onRequest: (_request, connection) =>
+          ++sends === 2 && connection.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'),
+      },
       { route: { retry: { attempts: 2, on: ['reset'], perTryTimeout: '60ms', backoff: { base: '1ms', max: '1ms' } } } },
     );
     await client.send(GET);
@@ -147,7 +150,9 @@ describe('retries', () => {
 describe('limits', () => {
   test('a chunked body over the limit is 413 in the middle, and nothing is complete at the origin', async () => {
     const { origin, client } = await setUp({}, { listener: { limits: { requestBody: '1KiB' } } });
-    await client.send(`POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n800\r\n${'x'.repeat(2048)}\r\n0\r\n\r\n`);
+    await client.send(
+      `POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n800\r\n${'x'.repeat(2048)}\r\n0\r\n\r\n`,
+    );
     expect(codeOf(await client.answer())).toBe('payload_too_large');
     expect(await client.untilClosed()).toBe('end');
     expect(origin.requests).toHaveLength(0);
@@ -223,7 +228,10 @@ describe('backpressure', () => {
   });
 
   test('an upstream that stops reading stops the client', async () => {
-    const { client, origin } = await setUp({ onHead: (_head, connection) => connection.socket.pause() }, { listener: { limits: { requestBody: '1GiB' } } });
+    const { client, origin } = await setUp(
+      { onHead: (_head, connection) => connection.socket.pause() },
+      { listener: { limits: { requestBody: '1GiB' } } },
+    );
     client.socket.write(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${SIZE}\r\n\r\n`);
     await origin.until(() => origin.connections[0]?.received.length > 0, 'the head at the origin');
     let written = 0;

@@ -1,6 +1,7 @@
 /** Changing a running gateway: nothing in flight is lost, what stays keeps its connections, and what is wrong changes nothing. */
-import { createServer } from 'node:net';
+
 import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { configFor, configOf, configWith, startTestGateway } from '../support/gateway.ts';
 import { rawClient } from '../support/raw-client.ts';

@@ -1,6 +1,6 @@
 /** A client on a raw socket: writes exactly the bytes it is given and reads answers with the strict reference reader. */
 import { connect, type Socket } from 'node:net';
-import { PATIENCE, Signal, turn } from './waiting.ts';
+import { endOf, PATIENCE, Signal, turn } from './waiting.ts';
 import { isFault, joinedValue, type WireField } from './wire-fields.ts';
 import { bodySoFar, readResponse, readResponseHead, type WireResponse } from './wire-response.ts';
 
@@ -30,7 +30,7 @@ export class RawClient {
       this.unread = Buffer.concat([this.unread, bytes]);
       this.signal.notify();
     });
-    socket.on('end', () => this.onEnd('end'));
+    socket.on('end', () => this.onEnd(endOf(socket)));
     socket.on('error', () => this.onEnd('reset'));
     socket.on('close', () => this.onEnd('reset'));
   }

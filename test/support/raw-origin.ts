@@ -1,6 +1,6 @@
 /** An origin on a raw socket: keeps what it receives byte for byte, and answers with the bytes that a script gives. */
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { PATIENCE, Signal, turn } from './waiting.ts';
+import { endOf, PATIENCE, Signal, turn } from './waiting.ts';
 import { isFault } from './wire-fields.ts';
 import { readRequest, readRequestHead, type WireRequest, type WireRequestHead } from './wire-request.ts';
 
@@ -39,7 +39,7 @@ export class OriginConnection {
     this.origin = origin;
     socket.setNoDelay(true);
     socket.on('data', (bytes: Buffer) => this.onBytes(bytes));
-    socket.on('end', () => this.onEnd('end'));
+    socket.on('end', () => this.onEnd(endOf(socket)));
     socket.on('error', () => this.onEnd('reset'));
     socket.on('close', () => this.onEnd('reset'));
   }

@@ -1,5 +1,7 @@
 /** Waiting for events with a bound: conditions are looked at again whenever something happened, never by polling. */
 
+import type { Socket } from 'node:net';
+
 /** How long a test waits for anything before it fails, in milliseconds. */
 export const PATIENCE = 5_000;
 
@@ -37,4 +39,12 @@ export class Signal {
 /** Lets everything that is ready in the event loop happen, so that a piece just written is read on its own. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
+}
+
+/**
+ * What an `end` event of a socket means. A reset that arrives together with data is reported as a clean end; only the
+ * peer's address, which a reset connection has no more, tells the two apart. Nobody may have asked for it before.
+ */
+export function endOf(socket: Socket): 'end' | 'reset' {
+  return socket.remoteAddress === undefined ? 'reset' : 'end';
 }

@@ -35,11 +35,9 @@ export const FORBIDDEN_TRAILERS: ReadonlySet<string> = new Set(
   x-forwarded-proto x-forwarded-port x-request-id traceparent http2-settings`.split(/\s+/),
 );
 
-/** Content-Length as digits that stay below 2^53, or null (RFC 9110 section 8.6). */
+/** Content-Length as digits, at most 15 that count, so that they stay below 2^53; else null (RFC 9110 section 8.6). */
 export function readLength(values: readonly string[]): number | null {
-  if (values.length !== 1 || !/^[0-9]+$/.test(values[0])) return null;
-  const length = Number(values[0]);
-  return Number.isSafeInteger(length) ? length : null;
+  return values.length === 1 && /^0*[0-9]{1,15}$/.test(values[0]) ? Number(values[0]) : null;
 }
 
 export function readChunked(bytes: Buffer, from: number, limit: number): WireBody | WireFault | WireIncomplete {

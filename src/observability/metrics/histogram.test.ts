@@ -35,7 +35,9 @@ describe('a histogram', () => {
     cells.forEach((cell, index) => {
       for (let i = 0; i < index; i++) cell.observe(i % 5);
     });
-    cells.forEach((cell, index) => expect(cell.count).toBe(index));
+    cells.forEach((cell, index) => {
+      expect(cell.count).toBe(index);
+    });
     expect(cells[99].sum).toBe(19 * 10 + 0 + 1 + 2 + 3);
   });
 

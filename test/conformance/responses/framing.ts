@@ -227,6 +227,14 @@ export const framingCases: readonly ResponseCase[] = [
     reuse: false,
   },
   {
+    name: 'until close: a reset that comes together with the body is never a complete body',
+    section: 'RFC 9112 8',
+    raw: 'HTTP/1.1 200 OK\r\n\r\nhello',
+    after: 'reset at once',
+    expect: cut(200, 'hello', 'upstream_reset'),
+    reuse: false,
+  },
+  {
     name: 'until close: a reset on HTTP/1.0',
     section: 'RFC 9112 8',
     raw: 'HTTP/1.0 200 OK\r\n\r\nhello',
