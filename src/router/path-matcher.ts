@@ -1,6 +1,7 @@
 /** What one route asks of a path: exact, template, prefix or pattern; with its place in the order of precedence. */
 import { type Pattern, parsePattern } from '../base/pattern.ts';
 import type { MatchConfig } from '../config/model.ts';
+import { normalizePath } from './path.ts';
 
 /** Kinds in ascending order of precedence. */
 export const PATH_KIND = { none: 0, regex: 1, prefix: 2, template: 3, exact: 4 } as const;
@@ -31,7 +32,7 @@ export function compilePath(match: MatchConfig): PathMatcher {
   if (match.path !== undefined) return compileTemplate(match.path);
   if (match.pathPrefix !== undefined) {
     // A final slash says nothing more: prefixes cover whole segments anyway.
-    const prefix = match.pathPrefix.replace(/\/+$/, '');
+    const prefix = literalOf(match.pathPrefix.replace(/\/+$/, ''));
     const segments = prefix === '' ? [] : prefix.slice(1).split('/').map(literalSegment);
     return { ...nothing, kind: PATH_KIND.prefix, text: match.pathPrefix, segments, length: prefix.length };
   }
@@ -53,15 +54,20 @@ function literalSegment(literal: string): Segment {
   return { literal, name: '' };
 }
 
+/** What an operator wrote, in the form in which requests are compared: `%c3` and `%C3` are one. */
+function literalOf(path: string): string {
+  return normalizePath(path) ?? path;
+}
+
 function compileTemplate(text: string): PathMatcher {
-  if (!/[{*]/.test(text)) return { ...nothing, kind: PATH_KIND.exact, text };
+  if (!/[{*]/.test(text)) return { ...nothing, kind: PATH_KIND.exact, text: literalOf(text) };
   const segments: Segment[] = [];
   let rest: string | null = null;
   for (const part of text.slice(1).split('/')) {
     if (part === '*') rest = '';
     else if (part.startsWith('{') && part.endsWith('*}')) rest = part.slice(1, -2);
     else if (part.startsWith('{')) segments.push({ literal: null, name: part.slice(1, -1) });
-    else segments.push(literalSegment(part));
+    else segments.push(literalSegment(literalOf(`/${part}`).slice(1)));
   }
   const literals = segments.filter(({ literal }) => literal !== null).length;
   return { ...nothing, kind: PATH_KIND.template, text, segments, rest, literals };

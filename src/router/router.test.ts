@@ -34,6 +34,7 @@ function queryOf(
 /** Name, routes in the file's order, request, the name of the route that must win (null: none). */
 const cases: [string, Loose[], RouteQuery, string | null][] = [
   ['an exact path', [{ match: { path: '/a' } }], queryOf('/a'), 'r0'],
+  ['a literal in another spelling', [{ match: { path: '/%61/caf%c3%a9/{x}' } }], queryOf('/a/caf%C3%A9/1'), 'r0'],
   ['an exact path is not its slashed form', [{ match: { path: '/a' } }], queryOf('/a/'), null],
   ['a slashed exact path is another', [{ match: { path: '/a/' } }, { match: { path: '/a' } }], queryOf('/a/'), 'r0'],
   ['a template', [{ match: { path: '/a/{id}' } }], queryOf('/a/7'), 'r0'],

@@ -117,9 +117,14 @@ export class RawClient {
     throw new Error(`no complete answer but ${JSON.stringify(outcome).slice(0, 400)}`);
   }
 
+  /** Resolves when the peer has closed, whatever is left unread. */
+  untilEnded(patience = PATIENCE): Promise<'end' | 'reset'> {
+    return this.signal.until(() => this.ended ?? undefined, 'the connection to be closed', patience);
+  }
+
   /** Resolves when the peer has closed; fails when bytes are left that nobody read. */
   async untilClosed(patience = PATIENCE): Promise<'end' | 'reset'> {
-    const how = await this.signal.until(() => this.ended ?? undefined, 'the connection to be closed', patience);
+    const how = await this.untilEnded(patience);
     if (this.unread.length > 0)
       throw new Error(`unread bytes: ${JSON.stringify(this.unread.toString('latin1', 0, 400))}`);
     return how;
