@@ -274,7 +274,10 @@ export class UpstreamConnection extends Timed implements BodySink {
   }
 
   private onEnd(): void {
-    if (this.phase === BODY && this.bodyLength === UNTIL_CLOSE && this.sink !== null) this.finish('');
+    // A reset that comes together with bytes is reported as an end by libuv, which then looks no further; the kernel
+    // knows better: a connection that was reset has no peer any more.
+    const reset = this.socket.remoteAddress === undefined;
+    if (this.phase === BODY && this.bodyLength === UNTIL_CLOSE && this.sink !== null && !reset) this.finish('');
     else if (this.sink !== null) this.failReset('the upstream closed the connection');
     else this.socket.destroy();
   }

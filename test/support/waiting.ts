@@ -46,5 +46,6 @@ export function turn(): Promise<void> {
  * peer's address, which a reset connection has no more, tells the two apart. Nobody may have asked for it before.
  */
 export function endOf(socket: Socket): 'end' | 'reset' {
-  return socket.remoteAddress === undefined ? 'reset' : 'end';
+  // With our own side ended too, a proper end leaves no peer either.
+  return socket.remoteAddress === undefined && !socket.writableEnded ? 'reset' : 'end';
 }
