@@ -15,6 +15,8 @@ export interface Settings {
   readonly idleConnections: number;
   /** Upper bound of the fixed rate in requests a second: above it the paced client itself would be the limit. */
   readonly rateLimit: number;
+  /** Directory of another built checkout of Portico to measure beside this one. */
+  readonly against?: string;
 }
 
 export interface Bench {

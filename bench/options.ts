@@ -1,4 +1,5 @@
 /** The command line of the benchmark. */
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Settings } from './bench.ts';
 import { allPeers } from './peers/all.ts';
@@ -12,8 +13,6 @@ export interface Options extends Settings {
   /** Whether results are written, and where. */
   readonly write: boolean;
   readonly out: string;
-  /** Directory of another built checkout of Portico to measure beside this one. */
-  readonly against?: string;
 }
 
 export const HELP = `Usage: npm run bench -- [options]
@@ -93,6 +92,6 @@ export function parseOptions(args: readonly string[], out: string): Options | 'h
     install: !values['no-install'],
     write: !values['no-write'],
     out: values.out ?? out,
-    against: values.against,
+    against: values.against === undefined ? undefined : resolve(values.against),
   };
 }

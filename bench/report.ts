@@ -34,10 +34,12 @@ export interface SubjectRecord {
 /** Longer configurations (thousands of routes) are cut: their pattern is plain from the start. */
 const SHOWN_CHARACTERS = 4000;
 
-/** Replaces the paths of this machine by names, and numbers of ports stay: they are the run's. */
+/** Replaces the paths of this machine by names; ports stay, they are the run's. */
 function withoutPaths(text: string, bench: Bench): string {
   const root = join(import.meta.dirname, '..');
-  return text
+  const other = bench.settings.against;
+  const named = other === undefined ? text : text.replaceAll(other, '$OTHER');
+  return named
     .replaceAll(process.execPath, 'node')
     .replaceAll(bench.directory, '$TMP')
     .replaceAll(`${root}/`, '')
@@ -103,7 +105,8 @@ export function writeResult(bench: Bench, result: Result, machine: Machine, dire
   mkdirSync(directory, { recursive: true });
   const path = join(directory, `${date}-${result.scenario}`);
   writeFileSync(`${path}.md`, withoutPaths(renderMarkdown(result, machine, bench, date), bench));
-  const record = { date, machine, settings: bench.settings, ...result };
+  const { rounds, seconds, warmup, cores } = bench.settings;
+  const record = { date, machine, settings: { rounds, seconds, warmup, cores }, ...result };
   writeFileSync(`${path}.json`, `${withoutPaths(JSON.stringify(record, null, 2), bench)}\n`);
   return path;
 }

@@ -1,5 +1,5 @@
 /** The benchmark's one command: runs scenarios on the peers of this machine, prints the tables and writes them down. */
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { createBench } from './bench.ts';
 import { describeMachine } from './measure/machine.ts';
 import { HELP, type Options, parseOptions } from './options.ts';
@@ -23,7 +23,7 @@ async function main(options: Options): Promise<void> {
       if (missing.length > 0) bench.say(`not installed: ${missing.join('; ')}`);
     }
     const wanted = allPeers.filter((peer) => options.peers.includes(peer.name));
-    if (options.against !== undefined) wanted.unshift(createOtherPortico(resolve(options.against)));
+    if (options.against !== undefined) wanted.unshift(createOtherPortico(options.against));
     const present = wanted.filter((peer) => peer.version() !== undefined);
     const absent = wanted.filter((peer) => !present.includes(peer)).map((peer) => peer.name);
     if (absent.length > 0) bench.say(`absent on this machine: ${absent.join(', ')}`);

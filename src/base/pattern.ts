@@ -6,12 +6,19 @@ export class PatternError extends Error {
   override readonly name = 'PatternError';
 }
 
+export interface PatternMatch {
+  readonly start: number;
+  readonly end: number;
+  /** The whole match, then its groups, `''` for one that took no part. */
+  readonly groups: readonly string[];
+}
+
 export interface Pattern {
   readonly source: string;
   /** True when the pattern is found anywhere in `value`; anchors in it hold. */
   test(value: string): boolean;
-  /** The whole match and its groups, `''` for a group that took no part; null without a match. */
-  exec(value: string): string[] | null;
+  /** The first match; null without one. */
+  find(value: string): PatternMatch | null;
 }
 
 /** Longest pattern taken, in characters: compiling is linear too, but not free. */
@@ -36,12 +43,12 @@ export function parsePattern(source: string): Pattern {
   return {
     source,
     test: (value) => compiled.matcher(value).find(),
-    exec(value) {
+    find(value) {
       const matcher = compiled.matcher(value);
       if (!matcher.find()) return null;
       const groups: string[] = [];
       for (let i = 0; i <= matcher.groupCount(); i++) groups.push(matcher.group(i) ?? '');
-      return groups;
+      return { start: matcher.start(), end: matcher.end(), groups };
     },
   };
 }

@@ -83,7 +83,7 @@ function groupProblem(text: string, groups: number | null, where: string): strin
 /** How many groups a valid expression has: an empty alternative matches at once and shows them all. */
 function groupCount(source: string): number {
   try {
-    return (parsePattern(`(?:${source})|`).exec('')?.length ?? 1) - 1;
+    return (parsePattern(`(?:${source})|`).find('')?.groups.length ?? 1) - 1;
   } catch (error) {
     if (error instanceof PatternError) return Number.POSITIVE_INFINITY;
     throw error;

@@ -40,6 +40,9 @@ const REPLAY = 64 * 1024;
 /** How long an upstream may think about `Expect: 100-continue` before the body is asked for in its name, in ms. */
 const CONTINUE_WAIT = 500;
 
+/** Stale connections replaced for one request, before it is an error: several may have been closed together. */
+const MAX_STALE = 3;
+
 /** Nothing of the answer is on its way. */
 const OPEN = 0;
 /** The head of the answer is written. */
@@ -74,7 +77,7 @@ export class Exchange
   retries = 0;
   private sends = 0;
   private connects = 0;
-  private replacedStale = false;
+  private staleReplaced = 0;
   private upstreamTarget = '';
   private editsOfRequest: HeaderEdits | null = null;
   private editsOfResponse: HeaderEdits | null = null;
@@ -261,7 +264,7 @@ export class Exchange
       this.tryDeadline = this.sentAt + route.retry.perTryTimeout;
     }
     connection.send(this, this.method, this.writeRequestHead(route), stream.bodyLength);
-    if (this.bodyComplete && this.body === null) {
+    if (stream.bodyLength === 0) {
       this.awaitHead();
       return;
     }
@@ -438,8 +441,8 @@ export class Exchange
       return;
     }
     // It was closed while it rested: nobody read the request, and the client need not know (RFC 9112 section 9.3.1).
-    if (failure.stale && !this.replacedStale && isIdempotent(this.method) && !this.bodyDropped) {
-      this.replacedStale = true;
+    if (failure.stale && this.staleReplaced < MAX_STALE && isIdempotent(this.method) && !this.bodyDropped) {
+      this.staleReplaced++;
       this.sends--;
       this.connect(this.endpointChosen as Endpoint<UpstreamPool>, true);
       return;

@@ -61,7 +61,8 @@ function forwardedChain(stream: ClientStream): string[] {
   const list = fieldById(stream.head, FIELD.xForwardedFor);
   if (list !== undefined) return list.split(',').map((entry) => stripPort(entry.trim()));
   const forwarded = fieldById(stream.head, FIELD.forwarded) ?? '';
-  return forwarded.split(',').map((element) => {
+  // Commas within quotes separate nothing (RFC 7239 section 4).
+  return (forwarded.match(/(?:[^,"]|"[^"]*"?)+/g) ?? []).map((element) => {
     const node = /(?:^|;)\s*for\s*=\s*(?:"([^"]*)"|([^;"\s]*))/i.exec(element);
     return node === null ? '' : stripPort(node[1] ?? node[2]);
   });

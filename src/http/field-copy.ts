@@ -39,15 +39,15 @@ const ORDINARY_CONNECTION: ReadonlySet<string> = new Set([
 ]);
 
 /** Names of fields that the Connection field makes hop-by-hop, lower case; null when there are none. */
-export function connectionNamed(parser: HeadParser): string[] | null {
+export function connectionNamed(parser: HeadParser): Set<string> | null {
   const value = fieldById(parser, FIELD.connection);
   if (value === undefined || ORDINARY_CONNECTION.has(value)) return null;
-  let names: string[] | null = null;
+  let names: Set<string> | null = null;
   for (const option of value.split(',')) {
     const name = option.trim().toLowerCase();
     if (name === '' || KEPT_OPTIONS.has(name)) continue;
-    if (names === null) names = [name];
-    else names.push(name);
+    names ??= new Set();
+    names.add(name);
   }
   return names;
 }
@@ -56,7 +56,7 @@ export function connectionNamed(parser: HeadParser): string[] | null {
 export function copyFields(
   parser: HeadParser,
   dropMask: number,
-  names: readonly string[] | null,
+  names: ReadonlySet<string> | null,
   edits: HeaderEdits | null,
 ): string {
   const { head, offsets, count } = parser;
@@ -72,7 +72,7 @@ export function copyFields(
     const length = offsets[at + 1] - start;
     const drop =
       (id !== 0 && (dropMask & (1 << id)) !== 0) ||
-      (names !== null && isNamed(head, start, length, names)) ||
+      (names !== null && names.has(head.slice(start, offsets[at + 1]).toLowerCase())) ||
       (removed !== null && isNamed(head, start, length, removed));
     if (!drop) continue;
     if (start > from) text += head.slice(from, start);

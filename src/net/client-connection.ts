@@ -56,8 +56,13 @@ const COALESCE = 16 * 1024;
 const STASH = 16 * 1024;
 /** Bytes of a request's body thrown away for the sake of the connection, after an early answer. */
 const DRAIN = 256 * 1024;
-/** How long a closing connection waits for the client to take its answer, in milliseconds. */
+/** How long a connection waits for the client's end after its last answer has left this process, in milliseconds. */
 const LINGER = 2000;
+/**
+ * A client that takes nothing for so long is gone, in milliseconds. Long, since the kernel says that there is room only
+ * when a third of its own buffer is free, which takes a slow reader its time.
+ */
+const STALL = 120_000;
 
 export class ClientConnection extends Timed implements ClientStream, BodySink {
   sink: RequestSink | null = null;
@@ -84,6 +89,8 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
   private bodyPaused = false;
   private stash: Buffer | null = null;
   private feeding = false;
+  /** The chunk under way holds more than the request that is being begun. */
+  private moreInput = false;
   private halfClosed = false;
   private closing = false;
   private draining = false;
@@ -132,10 +139,18 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
     this.feeding = true;
     while (start < end) {
       if (this.phase <= HEAD) {
+        // Who does not read answers gets no more of them: the rest waits for `drain`.
+        if (this.phase === IDLE && this.socket.writableNeedDrain) {
+          this.keepForLater(chunk, start);
+          this.socket.pause();
+          break;
+        }
         const result = this.parser.execute(chunk, start, end);
         if (result === HEAD_COMPLETE) {
           start = this.parser.consumed;
+          this.moreInput = start < end;
           this.startRequest();
+          this.moreInput = false;
         } else if (result === NEED_MORE) {
           if (this.phase === IDLE) {
             this.phase = HEAD;
@@ -348,14 +363,16 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
   }
 
   private onDrain(): void {
-    if (this.phase !== BODY && this.phase !== LINGERING) this.clearDeadline();
+    if (this.phase === ANSWERING) this.clearDeadline();
     if (this.sink !== null) this.sink.onClientDrain();
+    else if (this.phase === IDLE && !this.feeding) this.takeStash();
   }
 
   onDeadline(): void {
     if (this.phase === IDLE) this.close();
     else if (this.phase === HEAD) this.refuseHead('request_timeout', 'the head did not come in time');
     else if (this.phase === BODY && !this.bodyPaused) this.faultBody('request_timeout', 'the body stalled');
+    else if (this.phase === LINGERING) this.socket.destroy();
     else this.socket.resetAndDestroy();
   }
 
@@ -400,7 +417,7 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
         framing = 'Transfer-Encoding: chunked\r\n';
       }
     }
-    if (this.halfClosed && this.stash === null && this.phase === ANSWERING) this.closing = true;
+    if (this.halfClosed && this.stash === null && !this.moreInput && this.phase === ANSWERING) this.closing = true;
     if (this.closing) framing += 'Connection: close\r\n';
     else if (this.minor === 0) framing += 'Connection: keep-alive\r\n';
     this.out = `${statusLine(status)}${fields}${framing}\r\n`;
@@ -432,9 +449,8 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
     if (this.phase !== CLOSED && !this.socket.write(text, 'latin1')) this.awaitDrain();
   }
 
-  /** A client that takes nothing for the keep-alive time is gone. */
   private awaitDrain(): false {
-    if (this.phase === ANSWERING) this.setDeadline(this.context.limits.keepAlive);
+    if (this.phase === ANSWERING) this.setDeadline(STALL);
     return false;
   }
 
@@ -463,7 +479,10 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
     this.phase = IDLE;
     this.parser.reset();
     this.setDeadline(this.context.limits.keepAlive);
-    if (this.feeding) return;
+    if (!this.feeding && !this.socket.writableNeedDrain) this.takeStash();
+  }
+
+  private takeStash(): void {
     if (this.stash === null) {
       if (this.halfClosed) this.linger();
       return;
@@ -484,9 +503,13 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
       return;
     }
     this.bodyPaused = false;
-    this.socket.end();
+    this.setDeadline(STALL);
+    this.socket.end(() => this.setLinger());
     this.socket.resume();
-    this.setDeadline(LINGER);
+  }
+
+  private setLinger(): void {
+    if (this.phase === LINGERING) this.setDeadline(LINGER);
   }
 
   /** Ends an idle connection at once and a busy one after its answer. */

@@ -70,6 +70,8 @@ const rewrites: [RouteConfig['rewrite'], string, string | null, Record<string, s
   [{ path: '/{rest}' }, '/x', null, { rest: '/evil.example' }, '/evil.example'],
   [{ path: '/search?q={id}' }, '/x', 'old=1', { id: '7' }, '/search?q=7'],
   [{ regex: { pattern: '^/u/([0-9]+)$', replacement: '/users/$1' } }, '/u/12', 'a=1', null, '/users/12?a=1'],
+  [{ path: '/i?id={id}' }, '/x', null, { id: '1&admin=true' }, '/i?id=1%26admin%3Dtrue'],
+  [{ regex: { pattern: '/pub$', replacement: '/x' } }, '/rx/pub/a/pub', null, null, '/rx/pub/a/x'],
   [{ regex: { pattern: 'x(.*)', replacement: '$1/..' } }, '/x..', null, null, null],
   [{ regex: { pattern: '^/none', replacement: '/y' } }, '/x', null, null, '/x'],
 ];

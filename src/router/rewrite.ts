@@ -36,26 +36,35 @@ function fill(template: string): Rewrite {
   return {
     apply(_path, query, hasQuery, params) {
       let text = '';
-      for (let i = 0; i < parts.length; i++) text += i % 2 === 0 ? parts[i] : (params?.[parts[i]] ?? '');
+      let inQuery = false;
+      for (let i = 0; i < parts.length; i++) {
+        if (i % 2 === 0) {
+          text += parts[i];
+          inQuery ||= parts[i].includes('?');
+        } else {
+          const value = params?.[parts[i]] ?? '';
+          text += inQuery ? escapeForQuery(value) : value;
+        }
+      }
       return finish(text, query, hasQuery);
     },
   };
+}
+
+/** What a path may hold but would add parameters of its own to a query. */
+function escapeForQuery(value: string): string {
+  return value.replace(/[&=+;?]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
 function replace(pattern: Pattern, replacement: string): Rewrite {
   const parts = replacement.split(/\$(\d)/);
   return {
     apply(path, query, hasQuery) {
-      const groups = pattern.exec(path);
-      if (groups === null) return finish(path, query, hasQuery);
+      const match = pattern.find(path);
+      if (match === null) return finish(path, query, hasQuery);
       let text = '';
-      for (let i = 0; i < parts.length; i++) text += i % 2 === 0 ? parts[i] : (groups[Number(parts[i])] ?? '');
-      // A function, since `$` in the text would mean something in a replacement string.
-      return finish(
-        path.replace(groups[0], () => text),
-        query,
-        hasQuery,
-      );
+      for (let i = 0; i < parts.length; i++) text += i % 2 === 0 ? parts[i] : (match.groups[Number(parts[i])] ?? '');
+      return finish(path.slice(0, match.start) + text + path.slice(match.end), query, hasQuery);
     },
   };
 }

@@ -1,7 +1,7 @@
 /** Every raw request case through a real gateway to a real origin: whole, byte by byte, and at random cuts. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { configFor, startTestGateway, type TestGateway } from '../support/gateway.ts';
-import { untilQuiet } from '../support/quiet.ts';
+import { untilQuiet, untilUpstreamClosed } from '../support/quiet.ts';
 import { headerOf, type Outcome, type RawClient, rawClient } from '../support/raw-client.ts';
 import { type Origin, startOrigin } from '../support/raw-origin.ts';
 import { type Split, splitsOf } from '../support/splits.ts';
@@ -36,6 +36,11 @@ function methodOf(verdict: RequestVerdict): string {
 async function run(one: RequestCase, split: Split): Promise<string[]> {
   // What a case that failed has left behind is not this one's fault.
   for (const connection of origin.open) if (connection.pending.length > 0) connection.reset();
+  if (split.name === 'whole') {
+    // Once with a connection to be made first, else with one that rests in the pool.
+    await origin.dropConnections();
+    await untilUpstreamClosed(gateway);
+  }
   origin.forget();
   const client = await rawClient(gateway.port);
   try {

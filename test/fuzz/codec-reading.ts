@@ -154,6 +154,7 @@ class ResponseReader extends CodecReader {
 
   protected judgeHead(): number | null {
     const { parser } = this;
+    if (parser.status < 200) return 0;
     const length = responseFraming(parser, parser.minor, parser.status, this.method);
     return length === INVALID_FRAMING ? null : length;
   }

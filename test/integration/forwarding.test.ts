@@ -1,6 +1,6 @@
 /** What goes up and what comes back: heads, bodies, interim answers, trailers, keep-alive, and who speaks first. */
 import { afterEach, describe, expect, test } from 'vitest';
-import { configFor, startTestGateway, type TestGateway } from '../support/gateway.ts';
+import { configFor, configWith, startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { exchange, headerOf, type RawClient, rawClient } from '../support/raw-client.ts';
 import { type Origin, type OriginScript, startOrigin } from '../support/raw-origin.ts';
 import { listOf, valuesOf, type WireField } from '../support/wire-fields.ts';
@@ -262,5 +262,75 @@ describe('connections', () => {
     client.reset();
     await origin.until(() => origin.open.length === 0, 'the upstream connection to be closed');
     expect(gateway.gateway.active).toBe(0);
+  });
+});
+
+describe('what once went wrong', () => {
+  test('an empty chunked body ends, also when a connection had to be opened first', async () => {
+    const { origin, client } = await setUp();
+    await client.send('POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n');
+    expect((await client.answer()).status).toBe(200);
+    expect((await origin.request(0)).body).toHaveLength(0);
+  });
+
+  test('requests pipelined behind a slow one are answered after a half-close, whoever answers them', async () => {
+    const origin = await startOrigin();
+    const gateway = await startTestGateway(
+      configWith({
+        services: [{ name: 's', endpoints: [origin.url] }],
+        routes: [
+          { name: 'own', match: { path: '/own' }, respond: { status: 200, body: 'own' } },
+          { name: 'all', match: { pathPrefix: '/' }, service: 's' },
+        ],
+      }),
+    );
+    const client = await rawClient(gateway.port);
+    opened.push(origin, gateway, client);
+    const request = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
+    await client.send(request('/far') + request('/own').repeat(3));
+    client.halfClose();
+    for (const body of ['ok', 'own', 'own', 'own']) expect((await client.answer()).body.toString()).toBe(body);
+    expect(await client.untilClosed()).toBe('end');
+  });
+
+  test('a client that pipelines and does not read is read no further, and goes on when it reads', async () => {
+    const body = 'x'.repeat(2000);
+    const gateway = await startTestGateway(
+      configWith({ routes: [{ name: 'own', match: { path: '/s' }, respond: { status: 200, body } }] }),
+    );
+    const client = await rawClient(gateway.port);
+    opened.push(gateway, client);
+    client.socket.pause();
+    const request = Buffer.from('GET /s HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(1000));
+    let sent = 0;
+    const count = 1000;
+    await new Promise<void>((resolve) => {
+      const more = (): void => {
+        while (sent < count) {
+          sent++;
+          if (!client.socket.write(request)) {
+            // Nobody takes them any more: kernel buffers and the gateway's stash are full.
+            const timer = setTimeout(resolve, 300);
+            client.socket.once('drain', () => {
+              clearTimeout(timer);
+              more();
+            });
+            return;
+          }
+        }
+        resolve();
+      };
+      more();
+    });
+    expect(sent).toBeLessThan(count);
+    let received = 0;
+    const seen = new Promise<void>((resolve) => {
+      client.socket.on('data', (bytes: Buffer) => {
+        received += bytes.length;
+        if (received > 2_000_000) resolve();
+      });
+    });
+    client.socket.resume();
+    await seen;
   });
 });

@@ -75,6 +75,7 @@ export class OriginConnection {
     if (this.ended !== null) return;
     this.ended = how;
     if (how === 'end') this.socket.end();
+    else this.socket.destroy();
     this.origin.signal.notify();
   }
 

@@ -60,9 +60,11 @@ export function readResponse(
   const { headEnd, ...rest } = head;
   const shape = { kind: 'response', ...rest, trailers: [] as WireField[] } as const;
   const none = (end: number): WireResponse => ({ ...shape, body: Buffer.alloc(0), framing: 'none', end });
+  // Interim answers end with their head, whatever they declare (RFC 9112 section 6.3).
+  if (head.status < 200) return none(headEnd);
   const declared = declaredLength(head.fields, head.minor);
   if (isFault(declared)) return declared;
-  if (head.status < 200 || head.status === 204 || head.status === 304 || method === 'HEAD') return none(headEnd);
+  if (head.status === 204 || head.status === 304 || method === 'HEAD') return none(headEnd);
   if (declared === 'chunked') {
     const read = readChunked(bytes, headEnd, Number.MAX_SAFE_INTEGER);
     return 'kind' in read ? read : { ...shape, ...read, framing: 'chunked' };
