@@ -41,7 +41,7 @@ export function readConfig(file: string, io: CommandIo): Promise<LoadResult> {
 export function textOfFindings(findings: readonly Finding[]): string {
   return findings
     .map(({ file, line, column, severity, code, message, suggestion }) => {
-      const hint = suggestion === undefined ? '' : ` (${suggestion})`;
+      const hint = suggestion === undefined ? '' : `; did you mean "${suggestion}"?`;
       return `${file}:${line}:${column}: ${severity} ${code}: ${message}${hint}\n`;
     })
     .join('');

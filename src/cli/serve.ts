@@ -1,6 +1,8 @@
 /** A gateway together with its admin listener: what `start`, `demo` and the integration tests run. */
+import { isDeepStrictEqual } from 'node:util';
 import { createAdmin } from '../admin/server.ts';
 import { systemClock, systemTimers } from '../base/clock.ts';
+import { OperatorError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { GatewayConfig } from '../config/model.ts';
 import { builtInPolicies } from '../gateway/built-in-policies.ts';
@@ -12,6 +14,8 @@ export interface Server {
   readonly gateway: Gateway;
   readonly addresses: { name: string; host: string; port: number }[];
   readonly admin: { host: string; port: number } | null;
+  /** Applies a config to the gateway; rejects when it would need another admin listener than the running one. */
+  apply(config: GatewayConfig): Promise<boolean>;
   /** Drains and stops; answers how many requests had to be cut. */
   stop(): Promise<number>;
 }
@@ -54,6 +58,12 @@ export async function serve(config: GatewayConfig, logger: Logger): Promise<Serv
       return gateway.addresses;
     },
     admin: adminAddress,
+    apply(wanted) {
+      if (!isDeepStrictEqual(wanted.admin, config.admin)) {
+        return Promise.reject(new OperatorError('admin cannot be changed while the gateway runs: restart it'));
+      }
+      return gateway.apply(wanted);
+    },
     async stop() {
       const cut = await gateway.stop();
       await admin?.close();

@@ -26,14 +26,21 @@ export const startCommand: Command = {
     }
     const logger = createLogger({ level: loaded.config.logging.level });
     const server = await startServing(loaded.config, logger, io);
-    const reload = createReload(server, file, io, logger);
+    let watcher: { close(): void } | null = null;
+    let watched = '';
+    // The next load may read other files: imports, or values that it takes from files.
+    const watch = (files: readonly string[]): void => {
+      if (!parsed.flag('watch') || files.join('\n') === watched) return;
+      watched = files.join('\n');
+      watcher?.close();
+      watcher = watchFiles(files, () => reload('file'), { timers: systemTimers });
+    };
+    const reload = createReload(server, file, io, logger, watch);
+    watch(loaded.files);
     process.on('SIGHUP', () => reload('signal'));
     process.on('SIGUSR1', () => server.gateway.reopenLogs());
-    const watcher = parsed.flag('watch')
-      ? watchFiles(loaded.files, () => reload('file'), { timers: systemTimers })
-      : null;
     await untilStopped(server, logger);
-    watcher?.close();
+    (watcher as { close(): void } | null)?.close();
     return 0;
   },
 };
@@ -60,20 +67,27 @@ function announce(io: CommandIo, listener: string, address: string): void {
   io.out(`${JSON.stringify({ time: new Date().toISOString(), level: 'info', msg: 'listening', listener, address })}\n`);
 }
 
-/** One reload at a time; what comes meanwhile makes one more after it. */
-function createReload(server: Server, file: string, io: CommandIo, logger: Logger): (cause: string) => void {
+/** One reload at a time; what comes meanwhile makes one more after it. `onFiles` hears which files the newest load read. */
+function createReload(
+  server: Server,
+  file: string,
+  io: CommandIo,
+  logger: Logger,
+  onFiles: (files: readonly string[]) => void,
+): (cause: string) => void {
+  const { gateway } = server;
+  let next: string | null = null;
   let running = false;
-  let again: string | null = null;
-  const run = async (cause: string): Promise<void> => {
-    const { gateway } = server;
+  const reload = async (cause: string): Promise<void> => {
     try {
-      const { config, findings } = await readConfig(file, io);
+      const { config, findings, files } = await readConfig(file, io);
+      onFiles(files);
       if (config === null) {
         gateway.metrics.reloads.count('failure');
         logger.error('reload refused: the file has errors; the running configuration stays', { cause, findings });
         return;
       }
-      const changed = await gateway.apply(config);
+      const changed = await server.apply(config);
       gateway.metrics.reloads.count('success');
       logger.info(changed ? 'reloaded' : 'reload: nothing changed', { cause, generation: gateway.generation });
     } catch (error) {
@@ -82,17 +96,17 @@ function createReload(server: Server, file: string, io: CommandIo, logger: Logge
     }
   };
   return (cause) => {
-    if (running) {
-      again = cause;
-      return;
-    }
+    next = cause;
+    if (running) return;
     running = true;
-    void run(cause).then(() => {
+    void (async () => {
+      while (next !== null) {
+        const current = next;
+        next = null;
+        await reload(current);
+      }
       running = false;
-      const next = again;
-      again = null;
-      if (next !== null) createReload(server, file, io, logger)(next);
-    });
+    })();
   };
 }
 
@@ -101,7 +115,10 @@ export function untilStopped(server: Server, logger: Logger): Promise<void> {
   return new Promise((done) => {
     let stopping = false;
     const stop = (signal: NodeJS.Signals): void => {
-      if (stopping) return;
+      if (stopping) {
+        logger.warn('stopped at once, by a second signal', { signal, cut_requests: server.gateway.active });
+        process.exit(1);
+      }
       stopping = true;
       logger.info('draining', { signal });
       void server.stop().then((cut) => {

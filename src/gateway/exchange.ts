@@ -66,6 +66,7 @@ export class Exchange
   clientAddress: string;
   requestId = '';
   traceparent = '';
+  private received: string | undefined = undefined;
   private memo: ConnectionMemo | null = null;
   // Where it goes.
   private compiled: CompiledRoute | null = null;
@@ -157,6 +158,8 @@ export class Exchange
     const trusted = this.snapshot.trustedProxies(stream.listener.name);
     const memo = memoOf(stream, trusted);
     this.memo = memo;
+    this.received = fieldById(stream.head, FIELD.traceparent);
+    this.traceparent = continueTrace(this.received);
     if (memo.trusted) {
       this.clientAddress = clientAddressOf(stream, memo, trusted);
       const received = fieldById(stream.head, FIELD.xRequestId);
@@ -290,8 +293,7 @@ export class Exchange
       lines = `Host: ${route.host ?? fallback}\r\n`;
       drop |= HOST;
     }
-    const received = fieldById(head, FIELD.traceparent);
-    if (this.traceparent === '') this.traceparent = continueTrace(received);
+    const { received } = this;
     // A state without the trace that it belongs to is noise (W3C Trace Context section 3.3).
     if (received === undefined || traceIdOf(this.traceparent) !== received.slice(3, 35)) drop |= TRACESTATE;
     const names = (head.seen & CONNECTION) === 0 ? null : connectionNamed(head);
@@ -420,7 +422,6 @@ export class Exchange
   onResponseEnd(trailers: string): void {
     this.connection = null;
     if (this.state !== ANSWERED) return;
-    this.upstreamMs = this.context.now() - this.sentAt;
     this.stream.end(trailers !== '' && this.takesTrailers() ? trailers : '');
     this.endTry();
     this.finish();
@@ -476,6 +477,8 @@ export class Exchange
     const endpoint = this.endpointChosen;
     if (endpoint === null) return;
     this.compiled?.service?.onEnd(endpoint);
+    if (this.sentAt !== 0) this.upstreamMs = Math.max(0, this.upstreamMs) + this.context.now() - this.sentAt;
+    this.sentAt = 0;
     this.connection = null;
     this.endpointChosen = null;
     this.tryDeadline = 0;

@@ -52,6 +52,9 @@ export class Gateway implements RequestHandler, ExchangeContext {
   private readonly window: HealthWindow;
   private snapshot: Snapshot | null = null;
   private listeners: Listener[] = [];
+  /** Listeners of earlier generations whose last connections have not ended. */
+  private leaving: Listener[] = [];
+  private applying: Promise<unknown> = Promise.resolve();
   private accessLog: AccessLog | null = null;
   private droppedLines = 0;
 
@@ -95,7 +98,8 @@ export class Gateway implements RequestHandler, ExchangeContext {
 
   /** Connections of clients, over all listeners. */
   get connections(): number {
-    return this.listeners.reduce((sum, listener) => sum + listener.size, 0);
+    this.leaving = this.leaving.filter((listener) => listener.size > 0);
+    return [...this.listeners, ...this.leaving].reduce((sum, listener) => sum + listener.size, 0);
   }
 
   get health(): HealthWindow {
@@ -103,12 +107,19 @@ export class Gateway implements RequestHandler, ExchangeContext {
   }
 
   /**
-   * Makes `config` the running one: builds it beside what runs, opens new listeners, and then swaps. Rejects with the
-   * reason, and has changed nothing, when it cannot be built or an address cannot be had. Answers false, and does
-   * nothing, when it equals the running one.
+   * Makes `config` the running one: builds it beside what runs, opens new listeners and logs, and then swaps. Rejects with
+   * the reason, and has changed nothing, when it cannot be built, an address cannot be had, or the gateway is stopping.
+   * Answers false, and does nothing, when it equals the running one. Calls made meanwhile wait their turn.
    */
-  async apply(config: GatewayConfig): Promise<boolean> {
+  apply(config: GatewayConfig): Promise<boolean> {
+    const turn = this.applying.then(() => this.applyNow(config));
+    this.applying = turn.catch(() => undefined);
+    return turn;
+  }
+
+  private async applyNow(config: GatewayConfig): Promise<boolean> {
     const previous = this.snapshot;
+    this.refuseWhenStopping();
     if (previous !== null && isDeepStrictEqual(previous.config, config)) return false;
     const services = createServices<UpstreamPool>(config.services, previous?.services ?? null, {
       clock: this.deps.clock,
@@ -121,7 +132,8 @@ export class Gateway implements RequestHandler, ExchangeContext {
       onHealthChange: () => {},
     });
     let snapshot: Snapshot;
-    let opened: Listener[];
+    let opened: Listener[] = [];
+    let accessLog = this.accessLog;
     try {
       snapshot = new Snapshot(this.generation + 1, config, services, {
         policies: this.deps.policies,
@@ -129,27 +141,47 @@ export class Gateway implements RequestHandler, ExchangeContext {
         logger: this.logger,
       });
       opened = await this.openListeners(config.listeners);
+      this.refuseWhenStopping();
+      if (!isDeepStrictEqual(previous?.config.logging.access, config.logging.access))
+        accessLog = this.openAccessLog(config);
     } catch (error) {
       for (const service of services.values()) service.close();
+      for (const listener of opened) listener.destroy();
       throw error;
     }
-    this.swap(snapshot, services, opened);
+    this.swap(snapshot, services, opened, accessLog);
     previous?.retire();
     return true;
   }
 
-  private swap(snapshot: Snapshot, services: ReadonlyMap<string, Service<UpstreamPool>>, opened: Listener[]): void {
+  private refuseWhenStopping(): void {
+    if (this.state === 'draining' || this.state === 'stopped') throw new Error('the gateway is stopping');
+  }
+
+  /** Nothing in here may fail: what could was done before. */
+  private swap(
+    snapshot: Snapshot,
+    services: ReadonlyMap<string, Service<UpstreamPool>>,
+    opened: readonly Listener[],
+    accessLog: AccessLog | null,
+  ): void {
     const { config } = snapshot;
     for (const service of services.values()) service.commit();
-    if (!isDeepStrictEqual(this.snapshot?.config.logging.access, config.logging.access)) this.openAccessLog(config);
+    const oldLog = this.accessLog;
+    if (oldLog !== accessLog) {
+      this.accessLog = accessLog;
+      if (oldLog !== null) void oldLog.close().then(() => (this.droppedLines += oldLog.dropped));
+    }
     this.logger.level = config.logging.level;
     this.concurrentRequests = config.limits.concurrentRequests;
     this.snapshot = snapshot;
     const kept: Listener[] = [];
     for (const listener of this.listeners) {
       const wanted = config.listeners.find((l) => isSame(l, listener));
-      if (wanted === undefined) listener.drain();
-      else {
+      if (wanted === undefined) {
+        listener.drain();
+        this.leaving.push(listener);
+      } else {
         listener.configure(limitsOf(wanted), wanted.limits.connections);
         kept.push(listener);
       }
@@ -180,11 +212,10 @@ export class Gateway implements RequestHandler, ExchangeContext {
     return opened;
   }
 
-  private openAccessLog(config: GatewayConfig): void {
-    const old = this.accessLog;
-    if (old !== null) void old.close().then(() => (this.droppedLines += old.dropped));
+  /** Throws the system's error when the file cannot be opened. */
+  private openAccessLog(config: GatewayConfig): AccessLog | null {
     const { access } = config.logging;
-    this.accessLog = access === false ? null : createAccessLog(access, { clock: this.deps.clock, logger: this.logger });
+    return access === false ? null : createAccessLog(access, { clock: this.deps.clock, logger: this.logger });
   }
 
   /** Opens the access log's file anew, for log rotation. */
@@ -195,11 +226,14 @@ export class Gateway implements RequestHandler, ExchangeContext {
   // RequestHandler.
 
   onRequest(stream: ClientStream): void {
-    new Exchange(stream, this.snapshot as Snapshot, this).begin();
+    // Before the first generation is live there is nobody to answer.
+    if (this.snapshot === null) stream.abort();
+    else new Exchange(stream, this.snapshot, this).begin();
   }
 
   onRefused(stream: ClientStream, code: ErrorCode, detail: string): void {
-    new Exchange(stream, this.snapshot as Snapshot, this).refuseHead(code, detail);
+    if (this.snapshot === null) stream.abort();
+    else new Exchange(stream, this.snapshot, this).refuseHead(code, detail);
   }
 
   // ExchangeContext.
@@ -235,7 +269,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
     for (const listener of this.listeners) listener.drain();
     while (this.connections > 0 && this.now() - begun < shutdown.timeout) await this.pause(20);
     const cut = this.active;
-    for (const listener of this.listeners) listener.destroy();
+    for (const listener of [...this.listeners, ...this.leaving]) listener.destroy();
     this.state = 'stopped';
     this.snapshot?.retire();
     this.lag.close();
@@ -245,7 +279,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
 
   /** Ends everything at once: for a start that failed half-way. */
   abandon(): void {
-    for (const listener of this.listeners) listener.destroy();
+    for (const listener of [...this.listeners, ...this.leaving]) listener.destroy();
     this.state = 'stopped';
     this.snapshot?.retire();
     this.lag.close();

@@ -134,7 +134,10 @@ function compileStaticReply(config: RouteConfig): StaticReply | null {
   if (config.respond === undefined) return null;
   const body = Buffer.from(config.respond.body);
   let lines = '';
-  for (const [name, value] of Object.entries(config.respond.headers)) lines += fieldLine(name, value);
+  for (const [name, value] of Object.entries(config.respond.headers)) {
+    // Written for every answer, with values of its own.
+    if (!/^(?:date|x-request-id)$/i.test(name)) lines += fieldLine(name, value);
+  }
   const { status } = config.respond;
   // RFC 9110 section 8.6: no Content-Length in 1xx and 204.
   if (status !== 204 && status >= 200) lines += `Content-Length: ${body.length}\r\n`;
