@@ -318,7 +318,8 @@ export class Exchange
   }
 
   onRequestBody(bytes: Buffer, start: number, end: number): void {
-    const chunk = start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end);
+    // The bytes stand in a buffer that the next read of any client fills again.
+    const chunk = Buffer.from(bytes.subarray(start, end));
     const { connection } = this;
     if (!this.bodyDropped) {
       this.body ??= [];

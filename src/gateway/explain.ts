@@ -90,6 +90,7 @@ export function explainRequest(
       keepAlive: 0,
     },
     onClosed: () => {},
+    sharedReads: false,
   });
   socket.emit('data', Buffer.from(headOf(request), 'latin1'));
   const explanation = describe(exchange, snapshot, sent, socket.written);

@@ -20,6 +20,7 @@ import { HEAD_COMPLETE, type HeadParser, NEED_MORE } from '../http/head-parser.t
 import { statusLine } from '../http/reason.ts';
 import { RequestParser } from '../http/request-parser.ts';
 import { hostOf, isAuthority, parseTarget, type Target } from '../http/target.ts';
+import { readShared } from './shared-read.ts';
 import type { ClientStream, ListenerInfo, RequestHandler, RequestSink } from './stream.ts';
 
 /** Limits of the connections of one listener; times in milliseconds, sizes in bytes. */
@@ -39,6 +40,8 @@ export interface ConnectionContext {
   readonly now: () => number;
   readonly limits: ConnectionLimits;
   readonly onClosed: (connection: ClientConnection) => void;
+  /** False where the sockets cannot be made anew: they then read by themselves. */
+  readonly sharedReads: boolean;
 }
 
 const IDLE = 0;
@@ -103,17 +106,16 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
 
   constructor(socket: Socket, context: ConnectionContext) {
     super();
-    this.socket = socket;
     this.context = context;
     this.listener = context.listener;
     this.parser = new RequestParser(context.limits.requestHead);
     const address = socket.remoteAddress ?? '';
     this.remoteAddress = address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
-    socket.on('data', (chunk: Buffer) => this.feed(chunk));
-    socket.on('end', () => this.onEnd());
-    socket.on('drain', () => this.onDrain());
-    socket.on('error', () => socket.destroy());
-    socket.on('close', () => this.onClose());
+    this.socket = readShared(socket, (bytes, start, end) => this.feed(bytes, start, end), context.sharedReads);
+    this.socket.on('end', () => this.onEnd());
+    this.socket.on('drain', () => this.onDrain());
+    this.socket.on('error', () => this.socket.destroy());
+    this.socket.on('close', () => this.onClose());
     this.setDeadline(context.limits.headTimeout);
   }
 
@@ -133,15 +135,14 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
 
   // Reading.
 
-  private feed(chunk: Buffer): void {
-    let start = 0;
-    const end = chunk.length;
+  /** Takes bytes that are only valid during the call. */
+  private feed(chunk: Buffer, start: number, end: number): void {
     this.feeding = true;
     while (start < end) {
       if (this.phase <= HEAD) {
         // Who does not read answers gets no more of them: the rest waits for `drain`.
         if (this.phase === IDLE && this.socket.writableNeedDrain) {
-          this.keepForLater(chunk, start);
+          this.keepForLater(chunk, start, end);
           this.socket.pause();
           break;
         }
@@ -163,7 +164,7 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
       } else if (this.phase === BODY) {
         start = this.takeBody(chunk, start, end);
       } else if (this.phase === ANSWERING) {
-        this.keepForLater(chunk, start);
+        this.keepForLater(chunk, start, end);
         break;
       } else {
         this.discard(end - start);
@@ -328,8 +329,8 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
     this.context.handler.onRefused(this, code, detail);
   }
 
-  private keepForLater(chunk: Buffer, start: number): void {
-    const rest = start === 0 ? chunk : chunk.subarray(start);
+  private keepForLater(chunk: Buffer, start: number, end: number): void {
+    const rest = Buffer.from(chunk.subarray(start, end));
     this.stash = this.stash === null ? rest : Buffer.concat([this.stash, rest]);
     if (this.stash.length > STASH) this.socket.pause();
   }
@@ -490,7 +491,7 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
     const stash = this.stash;
     this.stash = null;
     this.socket.resume();
-    this.feed(stash);
+    this.feed(stash, 0, stash.length);
   }
 
   private linger(): void {

@@ -8,6 +8,8 @@ export interface ListenerDeps {
   readonly handler: RequestHandler;
   readonly wheel: TimerWheel;
   readonly now: () => number;
+  /** For tests: false reads each socket by itself. */
+  readonly sharedReads?: boolean;
 }
 
 /** Clients that may wait for `accept`. */
@@ -34,8 +36,9 @@ export class Listener {
       now: deps.now,
       limits,
       onClosed: (connection) => this.connections.delete(connection),
+      sharedReads: deps.sharedReads ?? true,
     };
-    this.server = createServer({ allowHalfOpen: true, noDelay: true }, (socket: Socket) => {
+    this.server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket: Socket) => {
       // A client that is gone before it was looked at has no address any more.
       if (socket.remoteAddress === undefined) {
         socket.destroy();

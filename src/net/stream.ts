@@ -22,7 +22,7 @@ export interface RequestHandler {
 
 /** Takes what comes after the head of a request. */
 export interface RequestSink {
-  /** A view, valid during the call only when `isTransient` of the stream says so; HTTP/1 clients' bytes may be kept. */
+  /** A view, valid during the call only. */
   onRequestBody(bytes: Buffer, start: number, end: number): void;
   /** `trailers` are field lines, `''` when there are none. */
   onRequestEnd(trailers: string): void;
