@@ -42,7 +42,7 @@ export async function serve(config: GatewayConfig, logger: Logger): Promise<Serv
             ready: () => gateway.state === 'running',
             status: () => statusPicture(gateway),
             health: () => healthPicture(gateway),
-            metrics: () => gateway.metrics.render(),
+            metrics: () => gateway.metrics.pieces(),
           },
         });
   let adminAddress: { host: string; port: number } | null = null;

@@ -1,5 +1,6 @@
 /** The schema of the whole file: it validates, gives defaults and types, and is what the reference is made from. */
 import { z } from 'zod';
+import { ACCESS_FIELD_NAMES, isAccessField } from '../base/access-field-names.ts';
 import { createPolicyListSchema, noPolicies, type PolicySchemas } from './policy-schemas.ts';
 import { createRouteSchema } from './route-schema.ts';
 import { addressSchema, cidrSchema, duration, nameSchema, size, wholeNumber } from './scalar-schema.ts';
@@ -55,14 +56,24 @@ const adminSchema = z.union(
 
 export const defaultRedaction = ['authorization', 'cookie', 'x-api-key'];
 
+const accessFieldSchema = z.string().check((context) => {
+  if (isAccessField(context.value)) return;
+  const params = { finding: 'unknown_name', known: [...ACCESS_FIELD_NAMES] };
+  context.issues.push({ code: 'custom', input: context.value, message: 'is no field of the access log', params });
+});
+
 const accessLogSchema = z.strictObject({
   file: z
     .string()
     .min(1)
     .default('stdout')
     .describe('`stdout`, `stderr` or the path of a file that lines are added to'),
-  format: z.enum(['json']).default('json').describe('Form of a line'),
-  fields: z.array(z.string().min(1)).min(1).optional().describe('Fields of a line, in their order; without it all'),
+  format: z.enum(['json', 'combined']).default('json').describe('Form of a line'),
+  fields: z
+    .array(accessFieldSchema)
+    .min(1)
+    .optional()
+    .describe('Fields of a line, in their order, `header.NAME` for a request header; without it all'),
   redact: z
     .array(z.string().min(1))
     .default(defaultRedaction)

@@ -1,10 +1,9 @@
 /** Text as a JSON string, fast where nothing needs to be escaped, valid whatever bytes a client sent. */
 
-/** 1: the character cannot stand in a JSON string, or in a log line, as it is. */
-const ESCAPED = new Uint8Array(256).fill(1);
-ESCAPED.fill(0, 0x20, 0x7f);
-ESCAPED[0x22] = 1;
-ESCAPED[0x5c] = 1;
+/** 1: the character stands in a JSON string as it is: printable US-ASCII without `"` and `\`. */
+const PLAIN = new Uint8Array(128).fill(1, 0x20, 0x7f);
+PLAIN[0x22] = 0;
+PLAIN[0x5c] = 0;
 
 /**
  * With its quotes, in US-ASCII: what is beyond is escaped, since clients' bytes are of no known encoding, and DEL, C1
@@ -12,12 +11,16 @@ ESCAPED[0x5c] = 1;
  */
 export function jsonString(text: string): string {
   for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (code > 255 || ESCAPED[code] === 1) return slowJsonString(text);
+    if (PLAIN[text.charCodeAt(i)] !== 1) return asciiJson(JSON.stringify(text));
   }
   return `"${text}"`;
 }
 
-function slowJsonString(text: string): string {
-  return JSON.stringify(text).replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+/** JSON text with everything beyond US-ASCII, and DEL, escaped. */
+export function asciiJson(json: string): string {
+  return json.replace(/[\u007f-\uffff]/g, escapeUnit);
+}
+
+function escapeUnit(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

@@ -1,8 +1,13 @@
 /** The reference is held to the code: every error code and every command with its options stands there, and nothing else. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { ACCESS_FIELD_NAMES } from '../../src/base/access-field-names.ts';
+import { systemClock } from '../../src/base/clock.ts';
 import { ERRORS } from '../../src/base/errors.ts';
+import { silentLogger } from '../../src/base/logger.ts';
 import { commands } from '../../src/cli/main.ts';
+import { createAccessLog } from '../../src/observability/access-log.ts';
+import { configOf } from '../support/gateway.ts';
 
 function page(name: string): string {
   return readFileSync(new URL(`../../docs/reference/${name}.md`, import.meta.url), 'utf8');
@@ -29,4 +34,20 @@ test('cli.md has a section for every command, with its usage, summary and option
     });
     expect(written).toEqual(real);
   });
+});
+
+test('every access-log field that config takes can be written, and no other one', async () => {
+  const deps = { clock: systemClock, logger: { ...silentLogger } };
+  for (const name of [...ACCESS_FIELD_NAMES, 'header.x-tenant']) {
+    const log = createAccessLog({ file: '/dev/null', format: 'json', fields: [name], redact: [] }, deps);
+    await log.close();
+  }
+  expect(() => createAccessLog({ file: '/dev/null', format: 'json', fields: ['bogus'], redact: [] }, deps)).toThrow();
+  await expect(
+    configOf({
+      version: 1,
+      listeners: [{ name: 'a', address: '127.0.0.1:0' }],
+      logging: { access: { fields: ['statsu'] } },
+    }),
+  ).rejects.toThrow(/no field of the access log/);
 });
