@@ -120,6 +120,28 @@ describe('one fault, one located finding', () => {
       ['5:70 error unknown_parameter routes[0].rewrite.path'],
     ],
     [
+      'parameter that only one of several maps has',
+      withRoute('match: { any: [{ path: "/a/{id}" }] }, service: users, rewrite: { path: "/{id}" }'),
+      ['5:88 error unknown_parameter routes[0].rewrite.path'],
+    ],
+    [
+      'parameter of the one path under `all`',
+      withRoute(
+        'match: { all: [{ path: "/a/{id}" }, { methods: [GET] }] }, service: users, rewrite: { path: "/{id}?x={id}" }',
+      ),
+      [],
+    ],
+    [
+      'access log field',
+      `${head}logging: { access: { fields: [status, header.x-a, durationms] } }`,
+      ['3:51 error unknown_name logging.access.fields[2]'],
+    ],
+    [
+      'fields of the combined format',
+      `${head}logging: { access: { format: combined, fields: [status] } }`,
+      ['3:40 warning no_effect logging.access.fields'],
+    ],
+    [
       'too high a group',
       withRoute('match: { pathRegex: "^/(a)" }, service: users, rewrite: { path: /b/$2 }'),
       ['5:80 error unknown_parameter routes[0].rewrite.path'],
@@ -303,6 +325,7 @@ describe('suggestions', () => {
     [withRoute('match: { methods: [get] }, service: users'), 'GET'],
     [`${head}logging: { access: { formt: json } }`, 'format'],
     [`${head}logging: { level: warning }`, 'warn'],
+    [`${head}logging: { access: { fields: [durationms] } }`, 'duration_ms'],
     [`${head}policies: [{ stmap: {} }]`, 'stamp'],
     [`${head}policies: [{ stamp: { header: a, cuont: 1 } }]`, 'count'],
     [`${head}policies: [{ stamp: { header: a, mode: shadwo } }]`, 'shadow'],

@@ -18,6 +18,7 @@ export function checkGateway(config: Parsed, context: CheckContext): void {
   checkAddresses(config, context);
   checkAdmin(config.admin, context);
   checkShutdown(config, context);
+  checkAccessLog(config.logging.access, context);
   for (const [index, listener] of config.listeners.entries()) checkListener(listener, index, context);
   checkServices(config, context);
   checkRoutes(config, context);
@@ -91,6 +92,17 @@ function checkShutdown({ shutdown }: Parsed, context: CheckContext): void {
     code: 'drain_exceeds_timeout',
     path: ['shutdown', context.written(['shutdown', 'drain']) !== undefined ? 'drain' : 'timeout'],
     message: '`drain` is longer than `timeout`, which includes it: the drain is cut short',
+  });
+}
+
+function checkAccessLog(access: Parsed['logging']['access'], context: CheckContext): void {
+  if (access === false || access.format !== 'combined' || access.fields === undefined) return;
+  context.report({
+    severity: 'warning',
+    code: 'no_effect',
+    path: ['logging', 'access', 'fields'],
+    part: 'key',
+    message: '`fields` has no effect: the fields of the combined format are fixed',
   });
 }
 

@@ -29,17 +29,15 @@ export function checkRewrite({ rewrite, match }: RouteConfig, route: ValuePath, 
 }
 
 function checkTemplate(template: string, match: MatchConfig, path: ValuePath, context: CheckContext): void {
-  const sources = sourcesOf(match);
-  const [pathPart] = template.split('?', 1);
-  for (const [whole, name] of pathPart.matchAll(/\{([^{}]*)\}/g)) {
-    const plain = name.replace(/\*$/, '');
-    if (sources.parameters.includes(plain)) continue;
-    const known = sources.parameters.length === 0 ? 'it has none' : `it has ${sources.parameters.join(', ')}`;
+  const { parameters, groups } = sourceOf(match) ?? { parameters: [], groups: null };
+  for (const [whole, name] of template.matchAll(/\{([^{}]*)\}/g)) {
+    if (parameters.includes(name.replace(/\*$/, ''))) continue;
+    const known = parameters.length === 0 ? 'it has none' : `it has ${parameters.join(', ')}`;
     reportReference(`\`${whole}\` is no parameter of the route’s path: ${known}`, path, context);
   }
-  if (/[{}]/.test(pathPart.replace(/\{[^{}]*\}/g, '')))
+  if (/[{}]/.test(template.replace(/\{[^{}]*\}/g, '')))
     reportReference('has a brace without its partner', path, context);
-  const problem = groupProblem(template, sources.groups, '`match.pathRegex`');
+  const problem = groupProblem(template, groups, '`match.pathRegex`');
   if (problem !== null) reportReference(problem, path, context);
 }
 
@@ -55,25 +53,24 @@ function countPaths(match: unknown): number {
   return nested.reduce((sum: number, inner) => sum + countPaths(inner), own);
 }
 
-/** Parameters and groups that some path predicate of the match can give; those under `not` never hold. */
-function sourcesOf(match: MatchConfig): { parameters: string[]; groups: number | null } {
-  const parameters: string[] = match.path === undefined ? [] : checkPathTemplate(match.path).parameters;
-  let groups: number | null = null;
-  if (match.pathRegex !== undefined) {
-    groups = groupCount(match.pathRegex);
-    for (const [, name] of match.pathRegex.matchAll(/\(\?P?<([A-Za-z_][A-Za-z0-9_]*)>/g)) parameters.push(name);
-  }
-  for (const inner of [...(match.all ?? []), ...(match.any ?? [])]) {
-    const nested = sourcesOf(inner);
-    parameters.push(...nested.parameters);
-    if (nested.groups !== null) groups = Math.max(groups ?? 0, nested.groups);
-  }
-  return { parameters: [...new Set(parameters)], groups };
+interface PathSource {
+  parameters: string[];
+  /** Groups of the expression; null where the path is none. */
+  groups: number | null;
+}
+
+/** What the path by which the router finds the route can give: its own, or the only one under `all`. */
+function sourceOf(match: MatchConfig): PathSource | null {
+  if (match.path !== undefined) return { parameters: checkPathTemplate(match.path).parameters, groups: null };
+  if (match.pathPrefix !== undefined) return { parameters: [], groups: null };
+  if (match.pathRegex !== undefined) return { parameters: [], groups: groupCount(match.pathRegex) };
+  const nested = (match.all ?? []).map(sourceOf).filter((source) => source !== null);
+  return nested.length === 1 ? nested[0] : null;
 }
 
 /** What is wrong with the `$1` of a text, or null. `groups` is null where there is no expression at all. */
 function groupProblem(text: string, groups: number | null, where: string): string | null {
-  for (const [whole, digits] of text.matchAll(/\$([0-9]+)/g)) {
+  for (const [whole, digits] of text.matchAll(/\$([0-9])/g)) {
     if (groups === null) return `\`${whole}\` names a group, but the route has no ${where}`;
     if (Number(digits) > groups) return `\`${whole}\` names a group that ${where} does not have: it has ${groups}`;
   }

@@ -41,7 +41,7 @@ export const editableHeaderNameSchema = headerNameSchema
 /** The value of a header: no CR, LF, NUL or other control but the tab, no space around it, Latin-1 (RFC 9110, 5.5). */
 export const headerValueSchema = z
   .string({ error: 'expected a string: quote it' })
-  .refine((value) => !/[^\t\x20-\x7e\x80-\xff]/.test(value), {
+  .refine((value) => !/[^\t\x20-\x7e\xa0-\xff]/.test(value), {
     error: 'holds a line break, another control character or a letter beyond Latin-1, which no header can carry',
   })
   .refine((value) => value.length <= 8192, { error: 'is longer than 8192 characters' })

@@ -11,7 +11,7 @@ const parameter = /^\{([A-Za-z_][A-Za-z0-9_-]*)(\*?)\}$/;
 /** Checks `/users/{id}`, `/files/{path*}`, `/users/*` and literal paths. The problem never quotes the path. */
 export function checkPathTemplate(path: string): PathCheck {
   const parameters: string[] = [];
-  const problem = path.startsWith('/') ? literalProblem(path.replace(/[{}]/g, '')) : literalProblem('');
+  const problem = path.startsWith('/') ? literalProblem(path.replace(/[{}]/g, 'x')) : literalProblem('');
   if (problem !== null) return { problem, parameters };
   const segments = path.slice(1).split('/');
   for (let index = 0; index < segments.length; index += 1) {

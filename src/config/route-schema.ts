@@ -42,11 +42,11 @@ const rewriteSchema = z.strictObject({
     .describe('Template of the new path: `{name}` is a parameter of `match.path`, `$1` a group of `match.pathRegex`'),
   regex: z
     .strictObject({
-      pattern: patternSchema.describe('Regular expression (RE2 syntax) looked for in the path'),
-      replacement: replacementSchema.describe('What takes the place of every match; `$1` is its first group'),
+      pattern: patternSchema.describe('Regular expression (RE2 syntax) looked for in the path; the first match counts'),
+      replacement: replacementSchema.describe('What takes the place of the match; `$1` is its first group'),
     })
     .optional()
-    .describe('Replacement within the path'),
+    .describe('Replacement of one part of the path'),
   host: authoritySchema.optional().describe('`Host` that the upstream receives; without it the client’s'),
 });
 
