@@ -78,7 +78,12 @@ const rewrites: [RouteConfig['rewrite'], string, string | null, Record<string, s
 
 describe('rewriting', () => {
   test.each(rewrites)('%j of %s?%s with %j gives %s', (rewrite, path, query, params, expected) => {
-    const compiled = compileRewrite({ rewrite } as RouteConfig);
+    const compiled = compileRewrite({ match: {}, rewrite } as RouteConfig);
     expect(compiled?.apply(path, query ?? '', query !== null, params)).toBe(expected);
   });
+});
+
+test('$1 in a path names a group of the route’s own pattern', () => {
+  const route = { match: { pathRegex: '^/u/([0-9]+)$' }, rewrite: { path: '/users/$1?id=$1' } } as RouteConfig;
+  expect(compileRewrite(route)?.apply('/u/12', 'a=b', true, null)).toBe('/users/12?id=12');
 });

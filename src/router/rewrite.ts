@@ -1,6 +1,7 @@
 /** What a route makes of path and query before they go upstream. */
 import { type Pattern, parsePattern } from '../base/pattern.ts';
 import type { RouteConfig } from '../config/model.ts';
+import { effectivePath } from './compiled-route.ts';
 import { normalizePath } from './path.ts';
 
 export interface Rewrite {
@@ -16,7 +17,10 @@ export function compileRewrite(route: RouteConfig): Rewrite | null {
   const { rewrite } = route;
   if (rewrite === undefined) return null;
   if (rewrite.stripPrefix !== undefined) return strip(rewrite.stripPrefix.replace(/\/+$/, ''));
-  if (rewrite.path !== undefined) return fill(rewrite.path);
+  if (rewrite.path !== undefined) {
+    const { pattern } = effectivePath(route.match);
+    return pattern === null ? fill(rewrite.path) : fillGroups(rewrite.path, pattern);
+  }
   if (rewrite.regex !== undefined) return replace(parsePattern(rewrite.regex.pattern), rewrite.regex.replacement);
   return null;
 }
@@ -45,6 +49,22 @@ function fill(template: string): Rewrite {
           const value = params?.[parts[i]] ?? '';
           text += inQuery ? escapeForQuery(value) : value;
         }
+      }
+      return finish(text, query, hasQuery);
+    },
+  };
+}
+
+/** As `fill`, with the groups of the route's own pattern. */
+function fillGroups(template: string, pattern: Pattern): Rewrite {
+  const parts = template.split(/\$(\d)/);
+  return {
+    apply(path, query, hasQuery) {
+      const groups = pattern.find(path)?.groups ?? [];
+      let text = '';
+      for (let i = 0; i < parts.length; i++) {
+        const value = i % 2 === 0 ? parts[i] : (groups[Number(parts[i])] ?? '');
+        text += i % 2 === 1 && text.includes('?') ? escapeForQuery(value) : value;
       }
       return finish(text, query, hasQuery);
     },
