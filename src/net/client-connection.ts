@@ -21,6 +21,7 @@ import { statusLine } from '../http/reason.ts';
 import { RequestParser } from '../http/request-parser.ts';
 import { hostOf, isAuthority, parseTarget, type Target } from '../http/target.ts';
 import { readShared } from './shared-read.ts';
+import { SocketWriter } from './socket-writer.ts';
 import type { ClientStream, ListenerInfo, RequestHandler, RequestSink } from './stream.ts';
 
 /** Limits of the connections of one listener; times in milliseconds, sizes in bytes. */
@@ -84,6 +85,7 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
 
   private readonly context: ConnectionContext;
   private readonly socket: Socket;
+  private readonly writer: SocketWriter;
   private readonly parser: RequestParser;
   private decoder: ChunkedDecoder | null = null;
   private phase = IDLE;
@@ -112,8 +114,8 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
     const address = socket.remoteAddress ?? '';
     this.remoteAddress = address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
     this.socket = readShared(socket, (bytes, start, end) => this.feed(bytes, start, end), context.sharedReads);
+    this.writer = new SocketWriter(this.socket, () => this.onDrain(), context.sharedReads);
     this.socket.on('end', () => this.onEnd());
-    this.socket.on('drain', () => this.onDrain());
     this.socket.on('error', () => this.socket.destroy());
     this.socket.on('close', () => this.onClose());
     this.setDeadline(context.limits.headTimeout);
@@ -141,7 +143,7 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
     while (start < end) {
       if (this.phase <= HEAD) {
         // Who does not read answers gets no more of them: the rest waits for `drain`.
-        if (this.phase === IDLE && this.socket.writableNeedDrain) {
+        if (this.phase === IDLE && this.writer.congested) {
           this.keepForLater(chunk, start, end);
           this.socket.pause();
           break;
@@ -401,7 +403,7 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
   writeInformational(status: number, fields: string): void {
     if (this.minor === 0 || this.answered || this.phase === CLOSED) return;
     if (status === 100) this.expectsContinue = false;
-    this.socket.write(`${statusLine(status)}${fields}\r\n`, 'latin1');
+    this.writer.write(`${statusLine(status)}${fields}\r\n`);
   }
 
   writeHead(status: number, fields: string, length: number): void {
@@ -430,7 +432,7 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
     if (size + this.out.length <= COALESCE) {
       const text = bytes.toString('latin1', start, end);
       this.out += this.chunkedAnswer ? `${size.toString(16)}\r\n${text}\r\n` : text;
-      return !this.socket.writableNeedDrain;
+      return !this.writer.congested;
     }
     const socket = this.socket;
     socket.cork();
@@ -447,7 +449,7 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
     if (this.out === '') return;
     const text = this.out;
     this.out = '';
-    if (this.phase !== CLOSED && !this.socket.write(text, 'latin1')) this.awaitDrain();
+    if (this.phase !== CLOSED && !this.writer.write(text)) this.awaitDrain();
   }
 
   private awaitDrain(): false {
@@ -480,7 +482,7 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
     this.phase = IDLE;
     this.parser.reset();
     this.setDeadline(this.context.limits.keepAlive);
-    if (!this.feeding && !this.socket.writableNeedDrain) this.takeStash();
+    if (!this.feeding && !this.writer.congested) this.takeStash();
   }
 
   private takeStash(): void {

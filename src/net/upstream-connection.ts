@@ -7,6 +7,7 @@ import { fieldById, hasListMember } from '../http/fields.ts';
 import { CHUNKED, INVALID_FRAMING, responseFraming, UNTIL_CLOSE } from '../http/framing.ts';
 import { HEAD_COMPLETE, NEED_MORE } from '../http/head-parser.ts';
 import { ResponseParser } from '../http/response-parser.ts';
+import { SocketWriter } from './socket-writer.ts';
 import type { ResponseSink, UpstreamFailure } from './stream.ts';
 
 /** Where a connection leads and what it reports to. */
@@ -42,6 +43,7 @@ const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
 export class UpstreamConnection extends Timed implements BodySink {
   private readonly owner: UpstreamOwner;
   private readonly socket: Socket;
+  private readonly writer: SocketWriter;
   private readonly parser = new ResponseParser(RESPONSE_HEAD);
   private decoder: ChunkedDecoder | null = null;
   private sink: ResponseSink | null = null;
@@ -70,7 +72,7 @@ export class UpstreamConnection extends Timed implements BodySink {
       onread: { buffer: readBuffer, callback: (size) => this.onRead(size) },
     });
     this.socket.on('connect', () => this.onConnect());
-    this.socket.on('drain', () => this.sink?.onUpstreamDrain());
+    this.writer = new SocketWriter(this.socket, () => this.sink?.onUpstreamDrain());
     this.socket.on('end', () => this.onEnd());
     this.socket.on('error', (error: NodeJS.ErrnoException) => {
       this.fault = error.code ?? error.message;
@@ -102,11 +104,13 @@ export class UpstreamConnection extends Timed implements BodySink {
     this.informational = 0;
     this.requestDone = length === 0;
     this.chunkedRequest = length === CHUNKED;
-    if (length !== 0) {
-      // What has come of the body is written in this turn: let it share the head's system call.
-      this.socket.cork();
-      process.nextTick(uncork, this.socket);
+    if (length === 0) {
+      this.writer.write(head);
+      return;
     }
+    // What has come of the body is written in this turn: let it share the head's system call.
+    this.socket.cork();
+    process.nextTick(uncork, this.socket);
     this.socket.write(head, 'latin1');
   }
 
