@@ -15,6 +15,15 @@ export abstract class Timed {
   abstract onDeadline(now: number): void;
 }
 
+/** A deadline that outlives those who set it: one after another they own it, and it stays on the wheel. */
+export class Alarm extends Timed {
+  owner: { onDeadline(now: number): void } | null = null;
+
+  onDeadline(now: number): void {
+    this.owner?.onDeadline(now);
+  }
+}
+
 /** Width of a slot in milliseconds. */
 export const TICK = 10;
 const SLOTS = 1024;
@@ -24,15 +33,18 @@ export class TimerWheel {
   private readonly slots: (Timed | null)[] = new Array(SLOTS).fill(null);
   private readonly expired: Timed[] = [];
   private lastTick: number;
+  /** The clock at the last visit. */
+  private visited: number;
   private size = 0;
   private interval: NodeJS.Timeout | null = null;
 
   constructor(clock: Clock) {
     this.clock = clock;
-    this.lastTick = Math.floor(clock.now() / TICK);
+    this.visited = clock.now();
+    this.lastTick = Math.floor(this.visited / TICK);
   }
 
-  /** How many deadlines are set. */
+  /** How many are on the wheel: those with a deadline, and those whose cleared deadline was not visited yet. */
   get length(): number {
     return this.size;
   }
@@ -50,8 +62,25 @@ export class TimerWheel {
     this.link(timed, tick);
   }
 
-  /** Clears the deadline; harmless when none is set. */
+  /**
+   * Sets the deadline to `milliseconds` from the wheel's last visit, without asking the clock: early by as long as the
+   * process has been at it since, a few milliseconds when all is well. For deadlines of seconds.
+   */
+  scheduleIn(timed: Timed, milliseconds: number): void {
+    if (this.size === 0) this.run();
+    this.schedule(timed, this.visited + TICK + milliseconds);
+  }
+
+  /**
+   * Clears the deadline; harmless when none is set. It stays on the wheel until its slot is visited, within ten seconds:
+   * for what sets its deadline again and again, that is cheaper than to leave and come back.
+   */
   cancel(timed: Timed): void {
+    timed.deadline = 0;
+  }
+
+  /** Clears the deadline and forgets `timed` at once; for what ends. */
+  remove(timed: Timed): void {
     timed.deadline = 0;
     if (timed.wheelTick < 0) return;
     this.unlink(timed);
@@ -66,11 +95,12 @@ export class TimerWheel {
     let from = Math.max(this.lastTick + 1, tick - SLOTS + 1);
     for (; from <= tick; from++) this.collect(from & (SLOTS - 1), now);
     this.lastTick = Math.max(tick, this.lastTick);
+    this.visited = now;
     const expired = this.expired;
     for (let i = 0; i < expired.length; i++) {
       const timed = expired[i];
-      // An earlier one of this batch may have cancelled it or set it anew.
-      if (timed.deadline === 0 || timed.deadline > now || timed.wheelTick >= 0) continue;
+      // An earlier one of this batch may have cleared it or set it anew.
+      if (timed.deadline === 0 || timed.wheelTick >= 0) continue;
       timed.deadline = 0;
       timed.onDeadline(now);
     }
@@ -86,7 +116,7 @@ export class TimerWheel {
       if (timed.deadline <= now) {
         this.unlink(timed);
         this.size--;
-        this.expired.push(timed);
+        if (timed.deadline !== 0) this.expired.push(timed);
       } else {
         this.unlink(timed);
         this.link(timed, Math.max(Math.ceil(timed.deadline / TICK), tick + 1));
@@ -116,7 +146,8 @@ export class TimerWheel {
 
   private run(): void {
     if (this.interval !== null) return;
-    this.lastTick = Math.floor(this.clock.now() / TICK);
+    this.visited = this.clock.now();
+    this.lastTick = Math.floor(this.visited / TICK);
     this.interval = setInterval(() => this.advance(), TICK).unref();
   }
 

@@ -22,6 +22,6 @@ export interface ExchangeContext {
   dateLine(): string;
   /** A request ended in an error of the gateway's table. */
   onError(entry: AccessEntry, code: ErrorCode, detail: string): void;
-  /** A request is over. */
-  account(entry: AccessEntry): void;
+  /** A request is over, at `now` on the clock. */
+  account(entry: AccessEntry, now: number): void;
 }

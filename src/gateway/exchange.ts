@@ -3,7 +3,6 @@
  * top to bottom. It is one file because it is one path; what can be told apart stands beside it.
  */
 import { ERRORS, type ErrorCode } from '../base/errors.ts';
-import { Timed } from '../base/timer-wheel.ts';
 import { connectionNamed, copyFields, HOP_BY_HOP } from '../http/field-copy.ts';
 import { FIELD, maskOf } from '../http/field-name.ts';
 import { fieldById, fieldByName, hasListMember } from '../http/fields.ts';
@@ -49,10 +48,7 @@ const OPEN = 0;
 const ANSWERED = 1;
 const OVER = 2;
 
-export class Exchange
-  extends Timed
-  implements RequestSink, ResponseSink, PoolWaiter, RouteQuery, PolicyExchange, AccessEntry
-{
+export class Exchange implements RequestSink, ResponseSink, PoolWaiter, RouteQuery, PolicyExchange, AccessEntry {
   // The request.
   readonly stream: ClientStream;
   readonly snapshot: Snapshot;
@@ -109,7 +105,6 @@ export class Exchange
   private retryAt = 0;
 
   constructor(stream: ClientStream, snapshot: Snapshot, context: ExchangeContext) {
-    super();
     this.stream = stream;
     this.snapshot = snapshot;
     this.context = context;
@@ -298,13 +293,16 @@ export class Exchange
     if (received === undefined || traceIdOf(this.traceparent) !== received.slice(3, 35)) drop |= TRACESTATE;
     const names = (head.seen & CONNECTION) === 0 ? null : connectionNamed(head);
     const edits = this.editsOfRequest;
-    lines += copyFields(head, drop, names, edits);
+    // An untouched start line is taken with the fields, in one piece.
+    const { upstreamTarget } = this;
+    const untouched = lines === '' && stream.minor === 1 && upstreamTarget === this.target;
+    lines += copyFields(head, drop, names, edits, untouched ? 0 : head.fieldsStart);
     let own = forwardedLines(stream, this.memo as ConnectionMemo);
     own += `X-Request-ID: ${this.requestId}\r\ntraceparent: ${this.traceparent}\r\n`;
     lines += edits === null ? own : edits.filter(own) + edits.lines();
     if (stream.bodyLength === CHUNKED) lines += 'Transfer-Encoding: chunked\r\n';
     if (this.takesTrailers()) lines += 'TE: trailers\r\nConnection: TE\r\n';
-    return `${this.method} ${this.upstreamTarget} HTTP/1.1\r\n${lines}\r\n`;
+    return untouched ? `${lines}\r\n` : `${this.method} ${upstreamTarget} HTTP/1.1\r\n${lines}\r\n`;
   }
 
   private plainTarget(): string {
@@ -359,7 +357,10 @@ export class Exchange
 
   private awaitHead(): void {
     const { responseTimeout } = this.compiled as CompiledRoute;
-    if (responseTimeout !== 0) this.responseDeadline = this.context.now() + responseTimeout;
+    if (responseTimeout !== 0) {
+      const { bodyLength } = this.stream;
+      this.responseDeadline = (bodyLength === 0 ? this.sentAt : this.context.now()) + responseTimeout;
+    }
     this.continueDeadline = 0;
     this.reschedule();
   }
@@ -393,7 +394,7 @@ export class Exchange
     this.continueDeadline = 0;
     this.state = ANSWERED;
     this.status = status;
-    if (this.routeDeadline === 0) this.context.wheel.cancel(this);
+    if (this.routeDeadline === 0) this.context.wheel.cancel(this.stream.alarm);
     if (route.chain.onResponse.length > 0) for (const hooks of route.chain.onResponse) hooks.onResponse?.(this);
     const drop = status === 204 ? RESPONSE_DROP | CONTENT_LENGTH : RESPONSE_DROP;
     const names = (parser.seen & CONNECTION) === 0 ? null : connectionNamed(parser);
@@ -423,9 +424,12 @@ export class Exchange
   onResponseEnd(trailers: string): void {
     this.connection = null;
     if (this.state !== ANSWERED) return;
-    this.stream.end(trailers !== '' && this.takesTrailers() ? trailers : '');
-    this.endTry();
-    this.finish();
+    const now = this.context.now();
+    this.endTry(now);
+    // The account comes first: after `end` the stream may at once tell of the next request.
+    const last = trailers !== '' && this.takesTrailers() ? trailers : '';
+    this.finish(now);
+    this.stream.end(last);
   }
 
   // What goes wrong.
@@ -474,11 +478,11 @@ export class Exchange
     else this.refuse(code, detail);
   }
 
-  private endTry(): void {
+  private endTry(now = this.context.now()): void {
     const endpoint = this.endpointChosen;
     if (endpoint === null) return;
     this.compiled?.service?.onEnd(endpoint);
-    if (this.sentAt !== 0) this.upstreamMs = Math.max(0, this.upstreamMs) + this.context.now() - this.sentAt;
+    if (this.sentAt !== 0) this.upstreamMs = Math.max(0, this.upstreamMs) + now - this.sentAt;
     this.sentAt = 0;
     this.connection = null;
     this.endpointChosen = null;
@@ -549,8 +553,10 @@ export class Exchange
     if (this.responseDeadline !== 0 && (next === 0 || this.responseDeadline < next)) next = this.responseDeadline;
     if (this.continueDeadline !== 0 && (next === 0 || this.continueDeadline < next)) next = this.continueDeadline;
     if (this.retryAt !== 0 && (next === 0 || this.retryAt < next)) next = this.retryAt;
-    if (next === 0) this.context.wheel.cancel(this);
-    else this.context.wheel.schedule(this, next);
+    const { alarm } = this.stream;
+    alarm.owner = this;
+    if (next === 0) this.context.wheel.cancel(alarm);
+    else this.context.wheel.schedule(alarm, next);
   }
 
   onRequestFault(code: ErrorCode, detail: string): void {
@@ -606,25 +612,29 @@ export class Exchange
     this.stream.writeHead(status, edits === null ? own : edits.filter(own) + edits.lines(), body.length);
     if (this.method !== 'HEAD') this.bytesOut = body.length;
     this.stream.writeBody(body, 0, body.length);
-    this.stream.end('');
     this.finish();
+    this.stream.end('');
   }
 
   // 8. Account.
 
-  private finish(): void {
+  private finish(now = this.context.now()): void {
     if (this.state === OVER) return;
     this.state = OVER;
     const { context, compiled } = this;
-    context.wheel.cancel(this);
+    const { alarm } = this.stream;
+    if (alarm.owner === this) {
+      context.wheel.cancel(alarm);
+      alarm.owner = null;
+    }
     this.body = null;
-    this.durationMs = context.now() - this.begun;
+    this.durationMs = now - this.begun;
     if (compiled !== null) {
       compiled.metrics.record(this.method, this.status, this.durationMs, this.upstreamMs);
       if (compiled.chain.onEnd.length > 0) for (const hooks of compiled.chain.onEnd) hooks.onEnd?.(this);
     } else context.unrouted.record(this.method, this.status, this.durationMs, -1);
     if (this.errorCode !== '') context.onError(this, this.errorCode, this.detail);
-    context.account(this);
+    context.account(this, now);
     context.active--;
     this.snapshot.release();
   }

@@ -81,7 +81,6 @@ export function explainRequest(
       },
     },
     wheel: context.wheel,
-    now: clock.now,
     limits: {
       requestHead: listener.limits.requestHead,
       requestBody: listener.limits.requestBody,

@@ -81,11 +81,26 @@ export function forwardedLines(stream: ClientStream, memo: ConnectionMemo): stri
   if (!received && stream.target.authority === null) {
     if (memo.lines === '' || memo.authority !== stream.authority) {
       memo.authority = stream.authority;
-      memo.lines = buildLines(stream, stream.authority, false);
+      memo.lines = sharedLines(stream);
     }
     return memo.lines;
   }
   return buildLines(stream, fieldById(stream.head, FIELD.host) ?? stream.authority, received);
+}
+
+/** The lines made last: connections of one client, or of one proxy before us, mostly have the same. */
+const last = { remoteAddress: '', authority: '', listener: null as ClientStream['listener'] | null, lines: '' };
+
+function sharedLines(stream: ClientStream): string {
+  const { remoteAddress, authority, listener } = stream;
+  if (last.listener !== listener || last.remoteAddress !== remoteAddress || last.authority !== authority) {
+    last.remoteAddress = remoteAddress;
+    last.authority = authority;
+    last.listener = listener;
+    // Made flat: it is copied into every request, and as it comes it is a tree of a dozen pieces.
+    last.lines = Buffer.from(buildLines(stream, authority, false), 'latin1').toString('latin1');
+  }
+  return last.lines;
 }
 
 function buildLines(stream: ClientStream, host: string, received: boolean): string {

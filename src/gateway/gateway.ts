@@ -200,7 +200,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
       for (const config of configs) {
         if (this.listeners.some((listener) => isSame(config, listener))) continue;
         const info = { name: config.name, scheme: 'http' as const, port: config.address.port };
-        const deps = { handler: this, wheel: this.wheel, now: this.now };
+        const deps = { handler: this, wheel: this.wheel };
         const listener = new Listener(info, config.address.host, limitsOf(config), config.limits.connections, deps);
         await listener.listen(config.address.port);
         opened.push(listener);
@@ -249,8 +249,8 @@ export class Gateway implements RequestHandler, ExchangeContext {
     }
   }
 
-  account(entry: AccessEntry): void {
-    this.window.record(entry.status >= 500);
+  account(entry: AccessEntry, now: number): void {
+    this.window.record(entry.status >= 500, now);
     if (this.accessLog !== null) this.accessLog.record(entry);
   }
 

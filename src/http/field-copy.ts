@@ -52,27 +52,30 @@ export function connectionNamed(parser: HeadParser): Set<string> | null {
   return names;
 }
 
-/** The field lines without those in the mask of known ids, those in `names`, and those that `edits` removes. */
+/**
+ * The field lines without those in the mask of known ids, those in `names`, and those that `edits` removes; after the
+ * start line when `begin` is 0.
+ */
 export function copyFields(
   parser: HeadParser,
   dropMask: number,
   names: ReadonlySet<string> | null,
   edits: HeaderEdits | null,
+  begin = parser.fieldsStart,
 ): string {
   const { head, offsets, count } = parser;
   const fieldsEnd = head.length - 2;
-  if ((parser.seen & dropMask) === 0 && names === null && edits === null)
-    return head.slice(parser.fieldsStart, fieldsEnd);
+  if ((parser.seen & dropMask) === 0 && names === null && edits === null) return head.slice(begin, fieldsEnd);
   const removed = edits === null ? null : edits.removed;
   let text = '';
-  let from = parser.fieldsStart;
+  let from = begin;
   for (let i = 0, at = 0; i < count; i++, at += FIELD_STRIDE) {
     const id = offsets[at + 4];
     const start = offsets[at];
     const length = offsets[at + 1] - start;
     const drop =
       (id !== 0 && (dropMask & (1 << id)) !== 0) ||
-      (names !== null && names.has(head.slice(start, offsets[at + 1]).toLowerCase())) ||
+      names?.has(head.slice(start, offsets[at + 1]).toLowerCase()) ||
       (removed !== null && isNamed(head, start, length, removed));
     if (!drop) continue;
     if (start > from) text += head.slice(from, start);

@@ -5,7 +5,7 @@
  */
 import type { Socket } from 'node:net';
 import type { ErrorCode } from '../base/errors.ts';
-import { Timed, type TimerWheel } from '../base/timer-wheel.ts';
+import { Alarm, Timed, type TimerWheel } from '../base/timer-wheel.ts';
 import {
   type BodySink,
   CHUNKED_DONE,
@@ -38,7 +38,6 @@ export interface ConnectionContext {
   readonly listener: ListenerInfo;
   readonly handler: RequestHandler;
   readonly wheel: TimerWheel;
-  readonly now: () => number;
   readonly limits: ConnectionLimits;
   readonly onClosed: (connection: ClientConnection) => void;
   /** False where the sockets cannot be made anew: they then read by themselves. */
@@ -71,6 +70,7 @@ const STALL = 120_000;
 export class ClientConnection extends Timed implements ClientStream, BodySink {
   sink: RequestSink | null = null;
   memo: unknown = null;
+  readonly alarm = new Alarm();
   readonly listener: ListenerInfo;
   readonly remoteAddress: string;
   method = '';
@@ -357,11 +357,12 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
 
   private onClose(): void {
     this.phase = CLOSED;
-    this.clearDeadline();
     this.stash = null;
     const sink = this.sink;
     this.sink = null;
     if (sink !== null) sink.onClientGone();
+    this.context.wheel.remove(this);
+    this.context.wheel.remove(this.alarm);
     this.context.onClosed(this);
   }
 
@@ -528,7 +529,7 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
   }
 
   private setDeadline(milliseconds: number): void {
-    this.context.wheel.schedule(this, this.context.now() + milliseconds);
+    this.context.wheel.scheduleIn(this, milliseconds);
   }
 
   private clearDeadline(): void {

@@ -7,7 +7,6 @@ import type { ListenerInfo, RequestHandler } from './stream.ts';
 export interface ListenerDeps {
   readonly handler: RequestHandler;
   readonly wheel: TimerWheel;
-  readonly now: () => number;
   /** For tests: false reads each socket by itself. */
   readonly sharedReads?: boolean;
 }
@@ -33,7 +32,6 @@ export class Listener {
       listener: info,
       handler: deps.handler,
       wheel: deps.wheel,
-      now: deps.now,
       limits,
       onClosed: (connection) => this.connections.delete(connection),
       sharedReads: deps.sharedReads ?? true,

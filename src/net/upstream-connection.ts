@@ -15,7 +15,6 @@ export interface UpstreamOwner {
   readonly host: string;
   readonly port: number;
   readonly wheel: TimerWheel;
-  readonly now: () => number;
   /** Milliseconds. */
   readonly connectTimeout: number;
   readonly idleTimeout: number;
@@ -78,7 +77,7 @@ export class UpstreamConnection extends Timed implements BodySink {
       this.fault = error.code ?? error.message;
     });
     this.socket.on('close', () => this.onClose());
-    owner.wheel.schedule(this, owner.now() + owner.connectTimeout);
+    owner.wheel.scheduleIn(this, owner.connectTimeout);
   }
 
   private onConnect(): void {
@@ -157,7 +156,7 @@ export class UpstreamConnection extends Timed implements BodySink {
 
   /** Called by the pool when it puts the connection aside. */
   rest(): void {
-    this.owner.wheel.schedule(this, this.owner.now() + this.owner.idleTimeout);
+    this.owner.wheel.scheduleIn(this, this.owner.idleTimeout);
   }
 
   // The answer.
@@ -294,7 +293,7 @@ export class UpstreamConnection extends Timed implements BodySink {
   private onClose(): void {
     const phase = this.phase;
     this.phase = CLOSED;
-    this.owner.wheel.cancel(this);
+    this.owner.wheel.remove(this);
     if (phase === CONNECTING) this.owner.onConnectFailed(this, this.fault || 'closed');
     else {
       this.owner.onClosed(this);

@@ -1,12 +1,16 @@
 /** Request identifiers: UUIDs of version 7 (RFC 9562 section 5.7), and the test for those that others made. */
 import type { Clock } from '../base/clock.ts';
-import { HEX3, random16, randomHex3 } from './random-hex.ts';
+import { createHexSource, HEX3 } from './random-hex.ts';
 
 /** Makes an identifier of 36 characters; each sorts after the one before it. */
 export type RequestIdSource = () => string;
 
-/** `-` and the digit that carries the variant 10 with two random bits (RFC 9562 section 4.1). */
-const VARIANT = ['-8', '-9', '-a', '-b'];
+/** Where a millisecond's counter begins: eleven random bits. */
+const newStartText = createHexSource('xxx');
+const newStart = (): number => Number.parseInt(newStartText(), 16) & 0x7ff;
+
+/** All after the counter: the variant and 74 random bits. */
+const newTail = createHexSource('-vxxx-xxxxxxxxxxxx');
 
 /**
  * A source of version 7 UUIDs. The twelve bits after the version are a counter that begins at random in each
@@ -22,18 +26,12 @@ export function createRequestIdSource(clock: Clock): RequestIdSource {
       millisecond = now;
       prefix = prefixOf(now);
       // The top bit begins at 0, so that at least 2048 identifiers fit into the millisecond.
-      counter = random16() & 0x7ff;
+      counter = newStart();
     } else if (++counter > 0xfff) {
       prefix = prefixOf(++millisecond);
-      counter = random16() & 0x7ff;
+      counter = newStart();
     }
-    const bits = random16();
-    return (
-      prefix +
-      (HEX3[counter] + VARIANT[bits >>> 14] + HEX3[bits & 0xfff]) +
-      ('-' + randomHex3() + randomHex3()) +
-      (randomHex3() + randomHex3())
-    );
+    return prefix + HEX3[counter] + newTail();
   };
 }
 

@@ -1,5 +1,5 @@
 /** W3C Trace Context (level 1, section 3.2): the `traceparent` of a request, continued or begun. */
-import { hex4, random16, randomHex3, randomHex4 } from './random-hex.ts';
+import { createHexSource } from './random-hex.ts';
 
 /** `00-` trace id `-` parent id `-` flags. */
 const LENGTH = 55;
@@ -42,9 +42,9 @@ export function continueTrace(header: string | undefined): string {
  * A `traceparent` of a new trace. It is marked sampled: services that follow the flag would else record nothing that
  * comes through the gateway.
  */
-export function beginTrace(): string {
-  return `00-${newTraceId()}-${newParentId()}-01`;
-}
+export const beginTrace: () => string = createHexSource(`00-n${'x'.repeat(31)}-n${'x'.repeat(15)}-01`);
+
+const newParentId = createHexSource(`n${'x'.repeat(15)}`);
 
 /** The trace id of a value that `continueTrace` or `beginTrace` made. */
 export function traceIdOf(traceparent: string): string {
@@ -68,18 +68,4 @@ function hexKind(text: string, from: number, to: number): number {
     kind = NON_ZERO;
   }
   return kind;
-}
-
-function newTraceId(): string {
-  const half = nonZeroHex4() + randomHex3() + randomHex3();
-  return half + (randomHex4() + randomHex4() + randomHex3()) + (randomHex4() + randomHex4() + randomHex3());
-}
-
-function newParentId(): string {
-  return nonZeroHex4() + randomHex4() + (randomHex4() + randomHex4());
-}
-
-/** All zero is forbidden for both ids (sections 3.2.2.3 and 3.2.2.4). */
-function nonZeroHex4(): string {
-  return hex4(random16() | 1);
 }
