@@ -14,10 +14,14 @@ export interface Entry {
   readonly methods: readonly string[] | null;
   /** Without host, path and methods. */
   readonly predicates: readonly Predicate[];
+  /** True when a place in the index and a method are all that it asks. */
+  readonly plain: boolean;
   /** `predicates`, and `methods` as one more. */
   readonly weight: number;
   /** Place in the order: lower wins. */
   rank: number;
+  /** The next one at the same place of the index. */
+  next: Entry | null;
 }
 
 /** The entries of all routes, in the order of precedence, `rank` being the place. */
@@ -38,8 +42,10 @@ export function compileEntries(routes: readonly RouteConfig[]): Entry[] {
         path,
         methods,
         predicates,
+        plain: predicates.length === 0 && path.kind !== PATH_KIND.regex,
         weight,
         rank: 0,
+        next: null,
       });
     }
   });

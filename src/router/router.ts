@@ -6,6 +6,7 @@ import { PathIndex, type PathNode } from './path-index.ts';
 import { matchesPath, PATH_KIND, paramsOf } from './path-matcher.ts';
 import { servesMethod } from './predicate.ts';
 import type { RouteQuery } from './route-query.ts';
+import { hasEdge } from './segment-table.ts';
 
 /** The account of one route for one request. */
 export interface Candidate {
@@ -25,7 +26,8 @@ export class Router {
   /** By the route's place in the config. */
   private readonly byRoute: Entry[] = [];
   // The search under way: fields instead of arguments and closures, since a search never waits.
-  private best = NONE;
+  private best: Entry | null = null;
+  private bestRank = NONE;
   private query: RouteQuery | null = null;
   private allowedMethods: Set<string> | null = null;
 
@@ -35,6 +37,7 @@ export class Router {
       this.indexFor(entry).add(entry);
       this.byRoute[entry.index] ??= entry;
     }
+    for (const index of [...this.exactHosts.values(), ...this.wildcardHosts.values(), this.everyHost]) index.seal();
   }
 
   private indexFor({ host }: Entry): PathIndex {
@@ -50,18 +53,18 @@ export class Router {
 
   /** The place in the config of the route that serves the request; -1 when none does. */
   match(query: RouteQuery): number {
-    this.best = NONE;
+    this.best = null;
+    this.bestRank = NONE;
     this.query = query;
     this.search(query);
     this.query = null;
-    return this.best === NONE ? -1 : this.entries[this.best].index;
+    return this.best === null ? -1 : (this.best as Entry).index;
   }
 
   /** The methods under which the request would be served, sorted, for `Allow`; none when it is not a matter of method. */
   allowed(query: RouteQuery): string[] {
     const methods = new Set<string>();
     this.allowedMethods = methods;
-    this.best = NONE;
     this.query = query;
     this.search(query);
     this.query = null;
@@ -74,55 +77,51 @@ export class Router {
     const { host, path } = query;
     if (this.exactHosts.size > 0) {
       const index = this.exactHosts.get(host);
-      if (index !== undefined) this.searchIndex(index, path);
+      if (index !== undefined) this.descend(index.root, path, 0);
     }
     if (this.wildcardHosts.size > 0) {
       for (let dot = host.indexOf('.'); dot >= 0; dot = host.indexOf('.', dot + 1)) {
         const index = dot === 0 ? undefined : this.wildcardHosts.get(host.slice(dot + 1));
-        if (index !== undefined) this.searchIndex(index, path);
+        if (index !== undefined) this.descend(index.root, path, 0);
       }
     }
-    this.searchIndex(this.everyHost, path);
-  }
-
-  private searchIndex(index: PathIndex, path: string): void {
-    if (index.exact.size > 0) {
-      const list = index.exact.get(path);
-      if (list !== undefined) this.consider(list);
-    }
-    this.descend(index.root, path, 0);
+    this.descend(this.everyHost.root, path, 0);
   }
 
   /** `at` is where the path goes on after the segments of `node`: at a slash or at its end. */
   private descend(node: PathNode, path: string, at: number): void {
-    if (node.covers.length > 0) this.consider(node.covers);
+    if (node.covers !== null) this.consider(node.covers);
     if (at >= path.length) {
-      if (node.ends.length > 0) this.consider(node.ends);
+      if (node.ends !== null) this.consider(node.ends);
       return;
     }
-    const { literals, parameter } = node;
-    if ((literals === null && parameter === null) || path.charCodeAt(at) !== 47) return;
+    const { only, table, parameter } = node;
+    if (path.charCodeAt(at) !== 47) return;
+    if (only !== null) {
+      if (hasEdge(path, at, only.edge)) this.descend(only, path, at + only.edge.length);
+    } else if (table !== null) {
+      const child = table.find(path, at);
+      if (child !== null) this.descend(child, path, at + child.edge.length);
+    }
+    if (parameter === null) return;
     let next = path.indexOf('/', at + 1);
     if (next < 0) next = path.length;
-    if (literals !== null) {
-      const child = literals.get(path.slice(at + 1, next));
-      if (child !== undefined) this.descend(child, path, next);
-    }
-    if (parameter !== null && next > at + 1) this.descend(parameter, path, next);
+    if (next > at + 1) this.descend(parameter, path, next);
   }
 
-  private consider(list: readonly Entry[]): void {
+  private consider(first: Entry): void {
     const query = this.query as RouteQuery;
-    for (let i = 0; i < list.length; i++) {
-      const entry = list[i];
+    for (let entry: Entry | null = first; entry !== null; entry = entry.next) {
       if (this.allowedMethods !== null) {
         if (entry.methods !== null && fits(entry, query))
           for (const method of entry.methods) this.allowedMethods.add(method);
         continue;
       }
-      if (entry.rank >= this.best) return;
-      if (!servesMethod(entry.methods, query.method) || !fits(entry, query)) continue;
-      this.best = entry.rank;
+      if (entry.rank >= this.bestRank) return;
+      if (entry.methods !== null && !servesMethod(entry.methods, query.method)) continue;
+      if ((!entry.plain || query.path.charCodeAt(0) !== 47) && !fits(entry, query)) continue;
+      this.best = entry;
+      this.bestRank = entry.rank;
       return;
     }
   }
