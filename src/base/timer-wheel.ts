@@ -15,15 +15,6 @@ export abstract class Timed {
   abstract onDeadline(now: number): void;
 }
 
-/** A deadline that outlives those who set it: one after another they own it, and it stays on the wheel. */
-export class Alarm extends Timed {
-  owner: { onDeadline(now: number): void } | null = null;
-
-  onDeadline(now: number): void {
-    this.owner?.onDeadline(now);
-  }
-}
-
 /** Width of a slot in milliseconds. */
 export const TICK = 10;
 const SLOTS = 1024;

@@ -2,11 +2,10 @@
  * One request and its answer, from the parsed head to the account: the straight line of `docs/life-of-a-request.md`,
  * top to bottom. It is one file because it is one path; what can be told apart stands beside it.
  */
+import { type DeadlineOwner, Deadlines } from '../base/deadlines.ts';
 import { ERRORS, type ErrorCode } from '../base/errors.ts';
-import { connectionNamed, copyFields, HOP_BY_HOP } from '../http/field-copy.ts';
-import { FIELD, maskOf } from '../http/field-name.ts';
-import { fieldById, fieldByName, hasListMember } from '../http/fields.ts';
-import { CHUNKED } from '../http/framing.ts';
+import { FIELD } from '../http/field-name.ts';
+import { fieldById, fieldByName } from '../http/fields.ts';
 import { HeaderEdits } from '../http/header-edits.ts';
 import type { ResponseParser } from '../http/response-parser.ts';
 import type { ClientStream, RequestSink, ResponseSink, UpstreamFailure } from '../net/stream.ts';
@@ -15,32 +14,43 @@ import type { PoolWaiter, UpstreamPool } from '../net/upstream-pool.ts';
 import type { AccessEntry } from '../observability/access-log.ts';
 import { isRequestId } from '../observability/request-id.ts';
 import { continueTrace, traceIdOf } from '../observability/trace-context.ts';
-import { runRequest } from '../pipeline/chain.ts';
+import { runEnd, runRequest, runResponse } from '../pipeline/chain.ts';
 import type { PolicyExchange, Reply } from '../pipeline/policy.ts';
 import { normalizePath } from '../router/path.ts';
 import type { RouteQuery } from '../router/route-query.ts';
 import type { Endpoint, FailureKind } from '../upstream/endpoint.ts';
-import { isIdempotent, mayRetry, type TryFailure } from '../upstream/retry.ts';
+import { isIdempotent, mayRetry, type RetryPlan, type TryFailure } from '../upstream/retry.ts';
 import type { ExchangeContext } from './exchange-context.ts';
-import { type ConnectionMemo, clientAddressOf, FORWARDED_FIELDS, forwardedLines, memoOf } from './forwarded.ts';
+import { type ConnectionMemo, clientAddressOf, forwardedLines, memoOf } from './forwarded.ts';
+import {
+  informationalLines,
+  type OutgoingRequest,
+  ownLines,
+  requestHead,
+  responseLines,
+  takesTrailers,
+} from './heads.ts';
 import { problemBody, problemLines } from './problem.ts';
+import { ReplayBody } from './replay-body.ts';
 import type { CompiledRoute, Snapshot } from './snapshot.ts';
 
-/** Fields of a request that are written anew or not passed on. */
-const REQUEST_DROP = HOP_BY_HOP | FORWARDED_FIELDS | maskOf(FIELD.xRequestId, FIELD.traceparent);
-const RESPONSE_DROP = HOP_BY_HOP | maskOf(FIELD.xRequestId);
-const HOST = maskOf(FIELD.host);
-const CONNECTION = maskOf(FIELD.connection);
-const CONTENT_LENGTH = maskOf(FIELD.contentLength);
-const TRACESTATE = maskOf(FIELD.tracestate);
-
-/** Bodies up to this size are kept for another try, in bytes. */
-const REPLAY = 64 * 1024;
 /** How long an upstream may think about `Expect: 100-continue` before the body is asked for in its name, in ms. */
 const CONTINUE_WAIT = 500;
 
 /** Stale connections replaced for one request, before it is an error: several may have been closed together. */
 const MAX_STALE = 3;
+
+// Deadlines.
+/** The route's `timeout`, for everything. */
+const WHOLE = 0;
+/** `perTryTimeout`. */
+const ONE_TRY = 1;
+/** The service's `timeouts.response`. */
+const RESPONSE_HEAD = 2;
+const CONTINUE = 3;
+/** The end of the pause before the next try. */
+const BACKOFF = 4;
+const DEADLINES = 5;
 
 /** Nothing of the answer is on its way. */
 const OPEN = 0;
@@ -48,7 +58,17 @@ const OPEN = 0;
 const ANSWERED = 1;
 const OVER = 2;
 
-export class Exchange implements RequestSink, ResponseSink, PoolWaiter, RouteQuery, PolicyExchange, AccessEntry {
+export class Exchange
+  implements
+    RequestSink,
+    ResponseSink,
+    PoolWaiter,
+    RouteQuery,
+    PolicyExchange,
+    AccessEntry,
+    OutgoingRequest,
+    DeadlineOwner
+{
   // The request.
   readonly stream: ClientStream;
   readonly snapshot: Snapshot;
@@ -60,10 +80,11 @@ export class Exchange implements RequestSink, ResponseSink, PoolWaiter, RouteQue
   readonly target: string;
   readonly protocol: string;
   clientAddress: string;
-  requestId = '';
-  traceparent = '';
-  private received: string | undefined = undefined;
-  private memo: ConnectionMemo | null = null;
+  readonly requestId: string;
+  readonly traceparent: string;
+  readonly received: string | undefined;
+  private readonly memo: ConnectionMemo;
+  private readonly deadlines: Deadlines;
   // Where it goes.
   private compiled: CompiledRoute | null = null;
   private endpointChosen: Endpoint<UpstreamPool> | null = null;
@@ -72,17 +93,16 @@ export class Exchange implements RequestSink, ResponseSink, PoolWaiter, RouteQue
   private waitingFor: UpstreamPool | null = null;
   private lastTried: Endpoint<UpstreamPool> | null = null;
   retries = 0;
+  /** Tries that sent something, and those that found no connection. */
   private sends = 0;
-  private connects = 0;
+  private refusals = 0;
   private staleReplaced = 0;
-  private upstreamTarget = '';
+  upstreamTarget = '';
   private editsOfRequest: HeaderEdits | null = null;
   private editsOfResponse: HeaderEdits | null = null;
   // The body on its way up.
-  private body: Buffer[] | null = null;
-  private bodyKept = 0;
+  private body: ReplayBody | null = null;
   private bodyComplete: boolean;
-  private bodyDropped = false;
   private requestTrailers = '';
   private upstreamPaused = false;
   // The answer.
@@ -98,11 +118,6 @@ export class Exchange implements RequestSink, ResponseSink, PoolWaiter, RouteQue
   upstreamMs = -1;
   private sentAt = 0;
   queuedAt = 0;
-  private routeDeadline = 0;
-  private tryDeadline = 0;
-  private responseDeadline = 0;
-  private continueDeadline = 0;
-  private retryAt = 0;
 
   constructor(stream: ClientStream, snapshot: Snapshot, context: ExchangeContext) {
     this.stream = stream;
@@ -117,6 +132,16 @@ export class Exchange implements RequestSink, ResponseSink, PoolWaiter, RouteQue
     this.clientAddress = stream.remoteAddress;
     this.bodyComplete = stream.bodyLength === 0;
     this.begun = context.now();
+    const trusted = snapshot.trustedProxies(stream.listener.name);
+    this.memo = memoOf(stream, trusted);
+    this.memo.deadlines ??= new Deadlines(context.wheel, DEADLINES);
+    this.deadlines = this.memo.deadlines;
+    this.deadlines.owner = this;
+    this.received = fieldById(stream.head, FIELD.traceparent);
+    this.traceparent = continueTrace(this.received);
+    const requestId = this.memo.trusted ? fieldById(stream.head, FIELD.xRequestId) : undefined;
+    this.requestId = requestId !== undefined && isRequestId(requestId) ? requestId : context.newRequestId();
+    if (this.memo.trusted) this.clientAddress = clientAddressOf(stream, this.memo, trusted);
     snapshot.active++;
     context.active++;
   }
@@ -126,7 +151,6 @@ export class Exchange implements RequestSink, ResponseSink, PoolWaiter, RouteQue
   /** Carries the request through to its upstream, or answers it. */
   begin(): void {
     const { stream, context } = this;
-    this.identify();
     stream.sink = this;
     if (context.active > context.concurrentRequests) return this.refuse('overloaded', 'too many requests at once');
     if (this.path !== '*') {
@@ -139,31 +163,12 @@ export class Exchange implements RequestSink, ResponseSink, PoolWaiter, RouteQue
 
   /** Answers a request whose head was refused. */
   refuseHead(code: ErrorCode, detail: string): void {
-    this.identify();
     this.bodyComplete = true;
     this.refuse(
       code,
       detail,
       code === 'method_not_allowed' ? 'Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n' : '',
     );
-  }
-
-  private identify(): void {
-    const { stream, context } = this;
-    const trusted = this.snapshot.trustedProxies(stream.listener.name);
-    const memo = memoOf(stream, trusted);
-    this.memo = memo;
-    this.received = fieldById(stream.head, FIELD.traceparent);
-    this.traceparent = continueTrace(this.received);
-    if (memo.trusted) {
-      this.clientAddress = clientAddressOf(stream, memo, trusted);
-      const received = fieldById(stream.head, FIELD.xRequestId);
-      if (received !== undefined && isRequestId(received)) {
-        this.requestId = received;
-        return;
-      }
-    }
-    this.requestId = context.newRequestId();
   }
 
   // 2. Route.
@@ -179,13 +184,15 @@ export class Exchange implements RequestSink, ResponseSink, PoolWaiter, RouteQue
     }
     const route = routes[index];
     this.compiled = route;
-    if (route.timeout !== 0) {
-      this.routeDeadline = this.begun + route.timeout;
-      this.reschedule();
-    }
+    if (route.timeout !== 0) this.deadlines.set(WHOLE, this.begun + route.timeout);
     // 3. Policies: guard, meter, shape, recall.
     if (route.chain.onRequest.length === 0) return this.answerOrForward();
-    const reply = runRequest(route.chain.onRequest, this);
+    let reply: ReturnType<typeof runRequest>;
+    try {
+      reply = runRequest(route.chain.onRequest, this);
+    } catch (error) {
+      return this.policyFailed(error);
+    }
     if (reply === undefined) this.answerOrForward();
     else if (reply instanceof Promise) this.awaitPolicies(reply);
     else this.replyOf(reply);
@@ -200,11 +207,14 @@ export class Exchange implements RequestSink, ResponseSink, PoolWaiter, RouteQue
         if (reply === undefined) this.answerOrForward();
         else this.replyOf(reply);
       },
-      (error: unknown) => {
-        this.context.logger.error('a policy failed', { route: this.route, error });
-        if (this.state === OPEN) this.refuse('internal_error', 'a policy failed');
-      },
+      (error: unknown) => this.policyFailed(error),
     );
+  }
+
+  /** What a policy was to see to did not happen: the request does not go on without it. */
+  private policyFailed(error: unknown): void {
+    this.context.logger.error('a policy failed', { route: this.route, request_id: this.requestId, error });
+    if (this.state === OPEN) this.refuse('internal_error', 'a policy failed');
   }
 
   private answerOrForward(): void {
@@ -244,65 +254,32 @@ export class Exchange implements RequestSink, ResponseSink, PoolWaiter, RouteQue
   /** No connection could be had; nothing of the request was sent. */
   onConnectionRefused(code: ErrorCode, detail: string): void {
     this.waitingFor = null;
-    if (code !== 'upstream_connect_failed') return this.failTry(null, code, detail, true);
+    this.refusals++;
+    if (code !== 'upstream_connect_failed') return this.failTry(null, code, detail);
     this.markFailure('connect-failure');
-    this.failTry('connect-failure', code, detail, true);
+    this.failTry('connect-failure', code, detail);
   }
 
   // 5. Send.
 
   onConnection(connection: UpstreamConnection): void {
-    const { stream, context } = this;
-    const route = this.compiled as CompiledRoute;
+    const { stream } = this;
+    const { retry } = this.compiled as CompiledRoute;
     this.waitingFor = null;
     this.connection = connection;
     this.sends++;
-    this.sentAt = context.now();
-    if (route.retry !== null && route.retry.perTryTimeout !== null) {
-      this.tryDeadline = this.sentAt + route.retry.perTryTimeout;
-    }
-    connection.send(this, this.method, this.writeRequestHead(route), stream.bodyLength);
-    if (stream.bodyLength === 0) {
-      this.awaitHead();
-      return;
-    }
-    if (this.body !== null) for (const chunk of this.body) connection.sendBody(chunk);
-    if (this.bodyKept > REPLAY) this.dropBody();
+    this.sentAt = this.context.now();
+    if (retry !== null && retry.perTryTimeout !== null) this.deadlines.set(ONE_TRY, this.sentAt + retry.perTryTimeout);
+    connection.send(this, this.method, requestHead(this), stream.bodyLength);
+    if (stream.bodyLength === 0) return this.awaitHead(this.sentAt);
+    this.body?.sendTo(connection);
+    this.body?.passedOn();
     if (this.bodyComplete) {
       connection.endBody(this.requestTrailers);
-      this.awaitHead();
-      return;
+      return this.awaitHead(this.sentAt);
     }
-    if (stream.expectsContinue) this.continueDeadline = this.sentAt + CONTINUE_WAIT;
+    if (stream.expectsContinue) this.deadlines.set(CONTINUE, this.sentAt + CONTINUE_WAIT);
     stream.resumeBody();
-    this.reschedule();
-  }
-
-  private writeRequestHead(route: CompiledRoute): string {
-    const { stream } = this;
-    const { head } = stream;
-    let drop = REQUEST_DROP;
-    let lines = '';
-    if (route.host !== null || stream.target.authority !== null || (head.seen & HOST) === 0) {
-      const fallback = stream.authority === '' ? this.endpointChosen?.id : stream.authority;
-      lines = `Host: ${route.host ?? fallback}\r\n`;
-      drop |= HOST;
-    }
-    const { received } = this;
-    // A state without the trace that it belongs to is noise (W3C Trace Context section 3.3).
-    if (received === undefined || traceIdOf(this.traceparent) !== received.slice(3, 35)) drop |= TRACESTATE;
-    const names = (head.seen & CONNECTION) === 0 ? null : connectionNamed(head);
-    const edits = this.editsOfRequest;
-    // An untouched start line is taken with the fields, in one piece.
-    const { upstreamTarget } = this;
-    const untouched = lines === '' && stream.minor === 1 && upstreamTarget === this.target;
-    lines += copyFields(head, drop, names, edits, untouched ? 0 : head.fieldsStart);
-    let own = forwardedLines(stream, this.memo as ConnectionMemo);
-    own += `X-Request-ID: ${this.requestId}\r\ntraceparent: ${this.traceparent}\r\n`;
-    lines += edits === null ? own : edits.filter(own) + edits.lines();
-    if (stream.bodyLength === CHUNKED) lines += 'Transfer-Encoding: chunked\r\n';
-    if (this.takesTrailers()) lines += 'TE: trailers\r\nConnection: TE\r\n';
-    return untouched ? `${lines}\r\n` : `${this.method} ${upstreamTarget} HTTP/1.1\r\n${lines}\r\n`;
   }
 
   private plainTarget(): string {
@@ -310,35 +287,21 @@ export class Exchange implements RequestSink, ResponseSink, PoolWaiter, RouteQue
     return this.stream.target.hasQuery ? `${path}?${query}` : path;
   }
 
-  private takesTrailers(): boolean {
-    const te = fieldById(this.stream.head, FIELD.te);
-    return te !== undefined && this.stream.minor === 1 && hasListMember(te, 'trailers');
-  }
-
   onRequestBody(bytes: Buffer, start: number, end: number): void {
     // The bytes stand in a buffer that the next read of any client fills again.
     const chunk = Buffer.from(bytes.subarray(start, end));
     const { connection } = this;
-    if (!this.bodyDropped) {
-      this.body ??= [];
-      this.body.push(chunk);
-      this.bodyKept += chunk.length;
-    }
+    this.body ??= new ReplayBody();
+    this.body.add(chunk);
     if (connection === null) {
       this.stream.pauseBody();
       return;
     }
-    if (this.bodyKept > REPLAY) this.dropBody();
+    this.body.passedOn();
     if (!connection.sendBody(chunk)) {
       this.upstreamPaused = true;
       this.stream.pauseBody();
     }
-  }
-
-  private dropBody(): void {
-    this.body = null;
-    this.bodyKept = 0;
-    this.bodyDropped = true;
   }
 
   onRequestEnd(trailers: string): void {
@@ -346,7 +309,7 @@ export class Exchange implements RequestSink, ResponseSink, PoolWaiter, RouteQue
     this.requestTrailers = trailers;
     if (this.connection === null) return;
     this.connection.endBody(trailers);
-    if (this.state === OPEN) this.awaitHead();
+    if (this.state === OPEN) this.awaitHead(this.context.now());
   }
 
   onUpstreamDrain(): void {
@@ -355,26 +318,21 @@ export class Exchange implements RequestSink, ResponseSink, PoolWaiter, RouteQue
     this.stream.resumeBody();
   }
 
-  private awaitHead(): void {
+  /** The request's last byte was sent at `now`. */
+  private awaitHead(now: number): void {
     const { responseTimeout } = this.compiled as CompiledRoute;
-    if (responseTimeout !== 0) {
-      const { bodyLength } = this.stream;
-      this.responseDeadline = (bodyLength === 0 ? this.sentAt : this.context.now()) + responseTimeout;
-    }
-    this.continueDeadline = 0;
-    this.reschedule();
+    if (responseTimeout !== 0) this.deadlines.set(RESPONSE_HEAD, now + responseTimeout);
+    this.deadlines.clear(CONTINUE);
   }
 
   // 6. The head of the answer.
 
   onInformational(parser: ResponseParser): void {
     if (parser.status === 100) {
-      this.continueDeadline = 0;
-      this.reschedule();
+      this.deadlines.clear(CONTINUE);
       if (!this.stream.expectsContinue) return;
     }
-    const names = (parser.seen & CONNECTION) === 0 ? null : connectionNamed(parser);
-    this.stream.writeInformational(parser.status, copyFields(parser, RESPONSE_DROP | CONTENT_LENGTH, names, null));
+    this.stream.writeInformational(parser.status, informationalLines(parser));
   }
 
   onResponseHead(parser: ResponseParser, length: number): void {
@@ -383,26 +341,32 @@ export class Exchange implements RequestSink, ResponseSink, PoolWaiter, RouteQue
     const { status } = parser;
     route.service?.onSuccess(endpoint);
     this.upstreamStatus = status;
-    if (route.retry?.covers(status) && this.mayTryAgain(status, false)) {
+    if (route.retry?.covers(status) && this.mayTryAgain(status)) {
       this.connection?.abort();
       this.endTry();
       this.scheduleRetry();
       return;
     }
-    this.tryDeadline = 0;
-    this.responseDeadline = 0;
-    this.continueDeadline = 0;
-    this.state = ANSWERED;
+    this.clearTryDeadlines();
     this.status = status;
-    if (this.routeDeadline === 0) this.context.wheel.cancel(this.stream.alarm);
-    if (route.chain.onResponse.length > 0) for (const hooks of route.chain.onResponse) hooks.onResponse?.(this);
-    const drop = status === 204 ? RESPONSE_DROP | CONTENT_LENGTH : RESPONSE_DROP;
-    const names = (parser.seen & CONNECTION) === 0 ? null : connectionNamed(parser);
-    const edits = this.editsOfResponse;
-    let lines = copyFields(parser, drop, names, edits);
-    const own = `X-Request-ID: ${this.requestId}\r\n`;
-    lines += edits === null ? own : edits.filter(own) + edits.lines();
-    this.stream.writeHead(status, lines, length);
+    const { onResponse } = route.chain;
+    if (onResponse.length > 0 && !this.runResponsePolicies(onResponse)) {
+      this.editsOfResponse = null;
+      this.leaveUpstream();
+      this.endTry();
+      this.refuse('internal_error', 'a policy failed');
+      return;
+    }
+    this.state = ANSWERED;
+    this.stream.writeHead(status, responseLines(parser, this.requestId, this.editsOfResponse), length);
+  }
+
+  /** False when one of them failed; the others have run. */
+  private runResponsePolicies(hooks: CompiledRoute['chain']['onResponse']): boolean {
+    const faults = runResponse(hooks, this);
+    for (const error of faults)
+      this.context.logger.error('a policy failed', { route: this.route, request_id: this.requestId, error });
+    return faults.length === 0;
   }
 
   // 7. The body of the answer.
@@ -427,7 +391,7 @@ export class Exchange implements RequestSink, ResponseSink, PoolWaiter, RouteQue
     const now = this.context.now();
     this.endTry(now);
     // The account comes first: after `end` the stream may at once tell of the next request.
-    const last = trailers !== '' && this.takesTrailers() ? trailers : '';
+    const last = trailers !== '' && takesTrailers(this.stream) ? trailers : '';
     this.finish(now);
     this.stream.end(last);
   }
@@ -447,7 +411,7 @@ export class Exchange implements RequestSink, ResponseSink, PoolWaiter, RouteQue
       return;
     }
     // It was closed while it rested: nobody read the request, and the client need not know (RFC 9112 section 9.3.1).
-    if (failure.stale && this.staleReplaced < MAX_STALE && isIdempotent(this.method) && !this.bodyDropped) {
+    if (failure.stale && this.staleReplaced < MAX_STALE && isIdempotent(this.method) && !this.body?.lost) {
       this.staleReplaced++;
       this.sends--;
       this.connect(this.endpointChosen as Endpoint<UpstreamPool>, true);
@@ -455,7 +419,7 @@ export class Exchange implements RequestSink, ResponseSink, PoolWaiter, RouteQue
     }
     const invalid = failure.code === 'upstream_invalid_response';
     this.markFailure(invalid ? 'invalid-response' : 'reset');
-    this.failTry(invalid ? null : 'reset', failure.code, failure.detail, failure.unsent);
+    this.failTry(invalid ? null : 'reset', failure.code, failure.detail);
   }
 
   private markFailure(kind: FailureKind): void {
@@ -463,16 +427,15 @@ export class Exchange implements RequestSink, ResponseSink, PoolWaiter, RouteQue
     if (service && this.endpointChosen !== null) service.onFailure(this.endpointChosen, kind);
   }
 
-  private mayTryAgain(failure: TryFailure, unsent: boolean): boolean {
-    const retry = (this.compiled as CompiledRoute).retry;
-    if (retry === null || this.bodyDropped) return false;
-    return mayRetry(retry, failure, this.sends + this.connects, this.method, unsent);
+  private mayTryAgain(failure: TryFailure): boolean {
+    const { retry } = this.compiled as CompiledRoute;
+    if (retry === null || this.body?.lost) return false;
+    return mayRetry(retry, failure, this.sends + this.refusals, this.method, this.sends === 0);
   }
 
   /** A try is over without an answer: another one where the route's plan and the request allow it, else the error. */
-  private failTry(failure: TryFailure | null, code: ErrorCode, detail: string, unsent: boolean): void {
-    if (unsent) this.connects++;
-    const again = failure !== null && this.mayTryAgain(failure, unsent && this.sends === 0);
+  private failTry(failure: TryFailure | null, code: ErrorCode, detail: string): void {
+    const again = failure !== null && this.mayTryAgain(failure);
     this.endTry();
     if (again) this.scheduleRetry();
     else this.refuse(code, detail);
@@ -486,43 +449,34 @@ export class Exchange implements RequestSink, ResponseSink, PoolWaiter, RouteQue
     this.sentAt = 0;
     this.connection = null;
     this.endpointChosen = null;
-    this.tryDeadline = 0;
-    this.responseDeadline = 0;
-    this.continueDeadline = 0;
+    this.clearTryDeadlines();
     this.lastTried = endpoint;
+  }
+
+  private clearTryDeadlines(): void {
+    this.deadlines.clear(ONE_TRY);
+    this.deadlines.clear(RESPONSE_HEAD);
+    this.deadlines.clear(CONTINUE);
   }
 
   private scheduleRetry(): void {
     const { context } = this;
-    const retry = (this.compiled as CompiledRoute).retry as NonNullable<CompiledRoute['retry']>;
+    const retry = (this.compiled as CompiledRoute).retry as RetryPlan;
     if (this.lastTried !== null) {
       this.tried ??= [];
       this.tried.push(this.lastTried);
     }
     this.retries++;
     this.stream.pauseBody();
-    this.retryAt = context.now() + retry.backoff(this.retries, context.random);
-    this.reschedule();
+    this.deadlines.set(BACKOFF, context.now() + retry.backoff(this.retries, context.random));
   }
 
-  onDeadline(now: number): void {
-    if (this.routeDeadline !== 0 && now >= this.routeDeadline)
-      return this.timeOut("the route's time is used up", null, false);
-    if (this.retryAt !== 0 && now >= this.retryAt) {
-      this.retryAt = 0;
-      this.reschedule();
-      return this.choose();
-    }
-    if (this.tryDeadline !== 0 && now >= this.tryDeadline)
-      return this.timeOut('the time for one try is used up', 'reset', true);
-    if (this.responseDeadline !== 0 && now >= this.responseDeadline) {
-      return this.timeOut('the upstream did not answer in time', null, true);
-    }
-    if (this.continueDeadline !== 0 && now >= this.continueDeadline) {
-      this.continueDeadline = 0;
-      this.stream.writeInformational(100, '');
-    }
-    this.reschedule();
+  onDeadline(slot: number): void {
+    if (slot === WHOLE) this.timeOut("the route's time is used up", null, false);
+    else if (slot === BACKOFF) this.choose();
+    else if (slot === ONE_TRY) this.timeOut('the time for one try is used up', 'reset', true);
+    else if (slot === RESPONSE_HEAD) this.timeOut('the upstream did not answer in time', null, true);
+    else this.stream.writeInformational(100, '');
   }
 
   /** `blamed`: the endpoint was too slow, not the route's own time too short. */
@@ -537,7 +491,7 @@ export class Exchange implements RequestSink, ResponseSink, PoolWaiter, RouteQue
       return;
     }
     if (blamed) this.markFailure('timeout');
-    this.failTry(failure, 'upstream_timeout', detail, false);
+    this.failTry(failure, 'upstream_timeout', detail);
   }
 
   private leaveUpstream(): void {
@@ -545,18 +499,6 @@ export class Exchange implements RequestSink, ResponseSink, PoolWaiter, RouteQue
     this.waitingFor = null;
     if (this.connection !== null) this.connection.abort();
     this.connection = null;
-  }
-
-  private reschedule(): void {
-    let next = this.routeDeadline;
-    if (this.tryDeadline !== 0 && (next === 0 || this.tryDeadline < next)) next = this.tryDeadline;
-    if (this.responseDeadline !== 0 && (next === 0 || this.responseDeadline < next)) next = this.responseDeadline;
-    if (this.continueDeadline !== 0 && (next === 0 || this.continueDeadline < next)) next = this.continueDeadline;
-    if (this.retryAt !== 0 && (next === 0 || this.retryAt < next)) next = this.retryAt;
-    const { alarm } = this.stream;
-    alarm.owner = this;
-    if (next === 0) this.context.wheel.cancel(alarm);
-    else this.context.wheel.schedule(alarm, next);
   }
 
   onRequestFault(code: ErrorCode, detail: string): void {
@@ -594,8 +536,8 @@ export class Exchange implements RequestSink, ResponseSink, PoolWaiter, RouteQue
     this.errorCode = code;
     this.detail = detail;
     const body = Buffer.from(problemBody(code, detail, this.requestId));
-    const { status } = ERRORS[code];
-    if (status === 400 || status === 408 || status === 413) this.stream.closeAfter();
+    const { status, closes } = ERRORS[code];
+    if (closes) this.stream.closeAfter();
     const all = `${this.context.dateLine()}${problemLines(code, retryAfter)}${lines}Content-Length: ${body.length}\r\n`;
     this.answer(status, all, body);
   }
@@ -605,11 +547,10 @@ export class Exchange implements RequestSink, ResponseSink, PoolWaiter, RouteQue
     this.leaveUpstream();
     this.state = ANSWERED;
     this.status = status;
-    const chain = this.compiled === null ? this.snapshot.globalChain : this.compiled.chain;
-    for (const hooks of chain.onResponse) hooks.onResponse?.(this);
-    const edits = this.editsOfResponse;
-    const own = `${lines}X-Request-ID: ${this.requestId}\r\n`;
-    this.stream.writeHead(status, edits === null ? own : edits.filter(own) + edits.lines(), body.length);
+    const { onResponse } = this.compiled === null ? this.snapshot.globalChain : this.compiled.chain;
+    // An answer of the gateway's own goes out whatever becomes of its policies: there is no other one to give.
+    if (onResponse.length > 0) this.runResponsePolicies(onResponse);
+    this.stream.writeHead(status, ownLines(lines, this.requestId, this.editsOfResponse), body.length);
     if (this.method !== 'HEAD') this.bytesOut = body.length;
     this.stream.writeBody(body, 0, body.length);
     this.finish();
@@ -622,16 +563,12 @@ export class Exchange implements RequestSink, ResponseSink, PoolWaiter, RouteQue
     if (this.state === OVER) return;
     this.state = OVER;
     const { context, compiled } = this;
-    const { alarm } = this.stream;
-    if (alarm.owner === this) {
-      context.wheel.cancel(alarm);
-      alarm.owner = null;
-    }
+    this.deadlines.release();
     this.body = null;
     this.durationMs = now - this.begun;
     if (compiled !== null) {
       compiled.metrics.record(this.method, this.status, this.durationMs, this.upstreamMs);
-      if (compiled.chain.onEnd.length > 0) for (const hooks of compiled.chain.onEnd) hooks.onEnd?.(this);
+      if (compiled.chain.onEnd.length > 0) runEnd(compiled.chain.onEnd, this, context.logger);
     } else context.unrouted.record(this.method, this.status, this.durationMs, -1);
     if (this.errorCode !== '') context.onError(this, this.errorCode, this.detail);
     context.account(this, now);
@@ -665,6 +602,18 @@ export class Exchange implements RequestSink, ResponseSink, PoolWaiter, RouteQue
 
   get service(): string {
     return this.compiled === null ? '' : this.compiled.serviceName;
+  }
+
+  get upstreamHost(): string | null {
+    return this.compiled === null ? null : this.compiled.host;
+  }
+
+  get forwarded(): string {
+    return forwardedLines(this.stream, this.memo);
+  }
+
+  get edits(): HeaderEdits | null {
+    return this.editsOfRequest;
   }
 
   get endpoint(): string {

@@ -1,4 +1,5 @@
 /** Who the client is and what the upstream is told of it: trusted proxies, X-Forwarded-*, Forwarded (RFC 7239), Via. */
+import type { Deadlines } from '../base/deadlines.ts';
 import { type CidrSet, normalizeIp } from '../base/ip.ts';
 import { FIELD, maskOf } from '../http/field-name.ts';
 import { fieldById } from '../http/fields.ts';
@@ -21,6 +22,8 @@ export interface ConnectionMemo {
   /** Whose word it was; a reload may change that under a standing connection. */
   readonly proxies: CidrSet;
   readonly trusted: boolean;
+  /** Of its requests, one after another. */
+  deadlines: Deadlines | null;
   authority: string;
   lines: string;
 }
@@ -32,6 +35,7 @@ export function memoOf(stream: ClientStream, trustedProxies: CidrSet): Connectio
     memo = {
       proxies: trustedProxies,
       trusted: trustedProxies.contains(stream.remoteAddress),
+      deadlines: memo === null ? null : memo.deadlines,
       authority: '',
       lines: '',
     };

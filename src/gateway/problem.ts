@@ -12,6 +12,6 @@ export function problemBody(code: ErrorCode, detail: string, requestId: string):
 
 /** Header lines that belong to the code. */
 export function problemLines(code: ErrorCode, retryAfter = RETRY_AFTER): string {
-  const wait = ERRORS[code].status === 503 ? `Retry-After: ${retryAfter}\r\n` : '';
+  const wait = ERRORS[code].retryAfter ? `Retry-After: ${retryAfter}\r\n` : '';
   return `Content-Type: application/problem+json\r\nCache-Control: no-store\r\n${wait}`;
 }

@@ -5,7 +5,7 @@
  */
 import type { Socket } from 'node:net';
 import type { ErrorCode } from '../base/errors.ts';
-import { Alarm, Timed, type TimerWheel } from '../base/timer-wheel.ts';
+import { Timed, type TimerWheel } from '../base/timer-wheel.ts';
 import {
   type BodySink,
   CHUNKED_DONE,
@@ -70,7 +70,6 @@ const STALL = 120_000;
 export class ClientConnection extends Timed implements ClientStream, BodySink {
   sink: RequestSink | null = null;
   memo: unknown = null;
-  readonly alarm = new Alarm();
   readonly listener: ListenerInfo;
   readonly remoteAddress: string;
   method = '';
@@ -362,7 +361,6 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
     this.sink = null;
     if (sink !== null) sink.onClientGone();
     this.context.wheel.remove(this);
-    this.context.wheel.remove(this.alarm);
     this.context.onClosed(this);
   }
 

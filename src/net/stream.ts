@@ -1,6 +1,5 @@
 /** The contracts between a connection and whoever handles its requests and answers; HTTP/1 is one implementation. */
 import type { ErrorCode } from '../base/errors.ts';
-import type { Alarm } from '../base/timer-wheel.ts';
 import type { HeadParser } from '../http/head-parser.ts';
 import type { ResponseParser } from '../http/response-parser.ts';
 import type { Target } from '../http/target.ts';
@@ -44,8 +43,6 @@ export interface ClientStream {
   readonly listener: ListenerInfo;
   /** What the handler knows of the connection, kept between its requests. */
   memo: unknown;
-  /** For the deadlines of whoever handles the request. */
-  readonly alarm: Alarm;
   /** Address of the peer of the connection, IPv4-mapped addresses as IPv4. */
   readonly remoteAddress: string;
   readonly head: HeadParser;
@@ -89,8 +86,6 @@ export interface ClientStream {
 export interface UpstreamFailure {
   readonly code: ErrorCode;
   readonly detail: string;
-  /** True when the upstream cannot have read any of the request. */
-  readonly unsent: boolean;
   /** True when the connection had served before and closed without a byte of answer: it was stale. */
   readonly stale: boolean;
 }

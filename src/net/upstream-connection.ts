@@ -264,7 +264,7 @@ export class UpstreamConnection extends Timed implements BodySink {
   }
 
   private invalid(detail: string, end: number): number {
-    this.fail({ code: 'upstream_invalid_response', detail, unsent: false, stale: false });
+    this.fail({ code: 'upstream_invalid_response', detail, stale: false });
     return end;
   }
 
@@ -287,7 +287,7 @@ export class UpstreamConnection extends Timed implements BodySink {
 
   private failReset(detail: string): void {
     const stale = this.served > 0 && !this.answerBegun;
-    this.fail({ code: 'upstream_reset', detail, unsent: false, stale });
+    this.fail({ code: 'upstream_reset', detail, stale });
   }
 
   private onClose(): void {

@@ -1,4 +1,5 @@
 /** The policies of one route, compiled once per generation into flat lists, and the loops that run them. */
+import type { Logger } from '../base/logger.ts';
 import { PHASES, type Phase } from './phases.ts';
 import type { Policy, PolicyExchange, PolicyHooks, PolicyServices, Reply } from './policy.ts';
 
@@ -50,6 +51,8 @@ export function compileChain(
   };
 }
 
+const NO_FAULTS: readonly unknown[] = [];
+
 /** Runs the request's side from link `from` on; synchronous until a policy answers with a promise. */
 export function runRequest(
   hooks: readonly PolicyHooks[],
@@ -63,6 +66,31 @@ export function runRequest(
     return result;
   }
   return undefined;
+}
+
+/** Runs the answer's side, all of it even when some fail; returns what was thrown. */
+export function runResponse(hooks: readonly PolicyHooks[], exchange: PolicyExchange): readonly unknown[] {
+  let faults: unknown[] | null = null;
+  for (let i = 0; i < hooks.length; i++) {
+    try {
+      hooks[i].onResponse?.(exchange);
+    } catch (error) {
+      faults ??= [];
+      faults.push(error);
+    }
+  }
+  return faults ?? NO_FAULTS;
+}
+
+/** Tells the policies that the request is over; what one throws is logged and keeps nobody from hearing it. */
+export function runEnd(hooks: readonly PolicyHooks[], exchange: PolicyExchange, logger: Logger): void {
+  for (let i = 0; i < hooks.length; i++) {
+    try {
+      hooks[i].onEnd?.(exchange);
+    } catch (error) {
+      logger.error('a policy failed', { route: exchange.routeName, request_id: exchange.requestId, error });
+    }
+  }
 }
 
 /** Tells every link of a chain that its generation is over. */

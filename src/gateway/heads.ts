@@ -1,0 +1,89 @@
+/** The heads that the gateway passes on: of the request to the upstream, of the answer to the client. */
+import { connectionNamed, copyFields, HOP_BY_HOP } from '../http/field-copy.ts';
+import { FIELD, maskOf } from '../http/field-name.ts';
+import { fieldById, hasListMember } from '../http/fields.ts';
+import { CHUNKED } from '../http/framing.ts';
+import type { HeadParser } from '../http/head-parser.ts';
+import type { HeaderEdits } from '../http/header-edits.ts';
+import type { ClientStream } from '../net/stream.ts';
+import { traceIdOf } from '../observability/trace-context.ts';
+import { FORWARDED_FIELDS } from './forwarded.ts';
+
+/** Fields of a request that are written anew or not passed on. */
+const REQUEST_DROP = HOP_BY_HOP | FORWARDED_FIELDS | maskOf(FIELD.xRequestId, FIELD.traceparent);
+const RESPONSE_DROP = HOP_BY_HOP | maskOf(FIELD.xRequestId);
+const HOST = maskOf(FIELD.host);
+const CONNECTION = maskOf(FIELD.connection);
+const CONTENT_LENGTH = maskOf(FIELD.contentLength);
+const TRACESTATE = maskOf(FIELD.tracestate);
+
+/** What the upstream is to be told, beside what the client's head says. */
+export interface OutgoingRequest {
+  readonly stream: ClientStream;
+  /** Path and query for the upstream. */
+  readonly upstreamTarget: string;
+  /** The value for `Host`, or null to hand the client's on. */
+  readonly upstreamHost: string | null;
+  /** The endpoint's host and port, for a request that names no host at all. */
+  readonly endpoint: string;
+  /** The lines of `forwardedLines`. */
+  readonly forwarded: string;
+  readonly requestId: string;
+  readonly traceparent: string;
+  /** `traceparent` as it was received. */
+  readonly received: string | undefined;
+  readonly edits: HeaderEdits | null;
+}
+
+/** The whole head of the request to the upstream. */
+export function requestHead(request: OutgoingRequest): string {
+  const { stream, upstreamTarget, received, edits } = request;
+  const { head } = stream;
+  let drop = REQUEST_DROP;
+  let lines = '';
+  if (request.upstreamHost !== null || stream.target.authority !== null || (head.seen & HOST) === 0) {
+    lines = `Host: ${request.upstreamHost ?? (stream.authority === '' ? request.endpoint : stream.authority)}\r\n`;
+    drop |= HOST;
+  }
+  // A state without the trace that it belongs to is noise (W3C Trace Context section 3.3).
+  if (received === undefined || traceIdOf(request.traceparent) !== received.slice(3, 35)) drop |= TRACESTATE;
+  // An untouched start line is taken with the fields, in one piece.
+  const untouched = lines === '' && stream.minor === 1 && upstreamTarget === stream.rawTarget;
+  lines += copyFields(head, drop, namedBy(head), edits, untouched ? 0 : head.fieldsStart);
+  const own = `${request.forwarded}X-Request-ID: ${request.requestId}\r\ntraceparent: ${request.traceparent}\r\n`;
+  lines += edits === null ? own : edits.filter(own) + edits.lines();
+  if (stream.bodyLength === CHUNKED) lines += 'Transfer-Encoding: chunked\r\n';
+  if (takesTrailers(stream)) lines += 'TE: trailers\r\nConnection: TE\r\n';
+  return untouched ? `${lines}\r\n` : `${stream.method} ${upstreamTarget} HTTP/1.1\r\n${lines}\r\n`;
+}
+
+/** The field lines of the answer to the client; status line and framing are the stream's. */
+export function responseLines(
+  parser: HeadParser & { readonly status: number },
+  requestId: string,
+  edits: HeaderEdits | null,
+): string {
+  const drop = parser.status === 204 ? RESPONSE_DROP | CONTENT_LENGTH : RESPONSE_DROP;
+  return copyFields(parser, drop, namedBy(parser), edits) + ownLines('', requestId, edits);
+}
+
+/** The field lines of an interim answer. */
+export function informationalLines(parser: HeadParser): string {
+  return copyFields(parser, RESPONSE_DROP | CONTENT_LENGTH, namedBy(parser), null);
+}
+
+/** Lines that the gateway gives an answer itself, and the request's id, edited as a policy wants. */
+export function ownLines(lines: string, requestId: string, edits: HeaderEdits | null): string {
+  const own = `${lines}X-Request-ID: ${requestId}\r\n`;
+  return edits === null ? own : edits.filter(own) + edits.lines();
+}
+
+/** True when the client said that it can be sent trailers (RFC 9110 section 6.5.1). */
+export function takesTrailers(stream: ClientStream): boolean {
+  const te = fieldById(stream.head, FIELD.te);
+  return te !== undefined && stream.minor === 1 && hasListMember(te, 'trailers');
+}
+
+function namedBy(head: HeadParser): ReadonlySet<string> | null {
+  return (head.seen & CONNECTION) === 0 ? null : connectionNamed(head);
+}
