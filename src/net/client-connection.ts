@@ -470,6 +470,11 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
     this.sink = null;
     this.out = '';
     if (this.phase === CLOSED) return;
+    if (this.chunkedAnswer) {
+      // The missing last chunk tells the client; a reset would take back what it has not read yet.
+      this.linger();
+      return;
+    }
     this.phase = LINGERING;
     this.clearDeadline();
     this.socket.resetAndDestroy();
