@@ -34,6 +34,14 @@ export interface GatewayDeps {
   readonly version: string;
 }
 
+/** A generation that is built and not live. One of the two is called, once. */
+export interface Prepared {
+  /** Makes it the running one. Cannot fail. */
+  commit(): void;
+  /** Gives it up: nothing has changed. */
+  discard(): void;
+}
+
 export class Gateway implements RequestHandler, ExchangeContext {
   readonly now: () => number;
   readonly wheel: TimerWheel;
@@ -118,9 +126,18 @@ export class Gateway implements RequestHandler, ExchangeContext {
   }
 
   private async applyNow(config: GatewayConfig): Promise<boolean> {
-    const previous = this.snapshot;
     this.refuseWhenStopping();
-    if (previous !== null && isDeepStrictEqual(previous.config, config)) return false;
+    if (this.snapshot !== null && isDeepStrictEqual(this.snapshot.config, config)) return false;
+    (await this.prepare(config)).commit();
+    return true;
+  }
+
+  /**
+   * Builds `config` beside what runs, and opens its listeners and logs. Rejects with the reason, with nothing left open,
+   * when that cannot be done. Whoever calls it sees to it that one is prepared at a time; `apply` does all that.
+   */
+  async prepare(config: GatewayConfig): Promise<Prepared> {
+    const previous = this.snapshot;
     const services = createServices<UpstreamPool>(config.services, previous?.services ?? null, {
       clock: this.deps.clock,
       timers: this.deps.timers,
@@ -134,6 +151,11 @@ export class Gateway implements RequestHandler, ExchangeContext {
     let snapshot: Snapshot;
     let opened: Listener[] = [];
     let accessLog = this.accessLog;
+    const discard = (): void => {
+      for (const service of services.values()) service.close();
+      for (const listener of opened) listener.destroy();
+      if (accessLog !== this.accessLog) void accessLog?.close();
+    };
     try {
       snapshot = new Snapshot(this.generation + 1, config, services, {
         policies: this.deps.policies,
@@ -145,13 +167,16 @@ export class Gateway implements RequestHandler, ExchangeContext {
       if (!isDeepStrictEqual(previous?.config.logging.access, config.logging.access))
         accessLog = this.openAccessLog(config);
     } catch (error) {
-      for (const service of services.values()) service.close();
-      for (const listener of opened) listener.destroy();
+      discard();
       throw error;
     }
-    this.swap(snapshot, services, opened, accessLog);
-    previous?.retire();
-    return true;
+    return {
+      discard,
+      commit: () => {
+        this.swap(snapshot, services, opened, accessLog);
+        previous?.retire();
+      },
+    };
   }
 
   private refuseWhenStopping(): void {
