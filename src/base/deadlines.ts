@@ -28,6 +28,10 @@ export class Deadlines extends Timed {
     if (this.deadline === 0 || deadline < this.deadline) this.wheel.schedule(this, deadline);
   }
 
+  isSet(slot: number): boolean {
+    return this.times[slot] !== 0;
+  }
+
   /** Harmless when it is not set. */
   clear(slot: number): void {
     this.times[slot] = 0;

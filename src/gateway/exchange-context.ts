@@ -1,4 +1,5 @@
 /** What an exchange uses of the gateway that serves it. */
+import type { Allowance } from '../base/allowance.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { TimerWheel } from '../base/timer-wheel.ts';
@@ -15,7 +16,7 @@ export interface ExchangeContext {
   /** Requests under way. */
   active: number;
   /** How many of them there may be. */
-  concurrentRequests: number;
+  readonly requests: Allowance;
   /** Metrics of requests that no route took. */
   readonly unrouted: RouteMetrics;
   newRequestId(): string;

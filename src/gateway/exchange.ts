@@ -152,7 +152,19 @@ export class Exchange
   begin(): void {
     const { stream, context } = this;
     stream.sink = this;
-    if (context.active > context.concurrentRequests) return this.refuse('overloaded', 'too many requests at once');
+    if (context.active > context.requests.granted) {
+      // Another process may have some to spare.
+      stream.pauseBody();
+      context.requests.ask((grown) => {
+        if (this.state !== OPEN) return;
+        stream.resumeBody();
+        if (grown) this.admitted();
+        else this.refuse('overloaded', 'too many requests at once');
+      });
+    } else this.admitted();
+  }
+
+  private admitted(): void {
     if (this.path !== '*') {
       const path = normalizePath(this.path);
       if (path === null) return this.refuse('bad_request', 'the path climbs above the root or has a malformed escape');

@@ -4,6 +4,7 @@
  */
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
+import { OwnAllowance } from '../base/allowance.ts';
 import { silentLogger } from '../base/logger.ts';
 import { TimerWheel } from '../base/timer-wheel.ts';
 import type { GatewayConfig } from '../config/model.ts';
@@ -105,7 +106,7 @@ function explainContext(now: () => number, metrics: RouteMetrics): ExchangeConte
     logger: silentLogger,
     random: () => 0,
     active: 0,
-    concurrentRequests: Number.POSITIVE_INFINITY,
+    requests: new OwnAllowance(Number.POSITIVE_INFINITY),
     unrouted: metrics,
     newRequestId: () => '00000000-0000-7000-8000-000000000000',
     dateLine: () => '',

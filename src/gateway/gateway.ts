@@ -1,5 +1,8 @@
 /** The composition root: one running gateway, its generations, its listeners, and the way it starts, changes and stops. */
+
+import type { Socket } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
+import { type Allowance, OwnAllowance } from '../base/allowance.ts';
 import type { Clock, Timers } from '../base/clock.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
@@ -17,6 +20,7 @@ import type { RouteMetrics } from '../observability/metrics/route-metrics.ts';
 import { createRequestIdSource } from '../observability/request-id.ts';
 import type { Policy } from '../pipeline/policy.ts';
 import { createServices } from '../upstream/create-services.ts';
+import type { Endpoint } from '../upstream/endpoint.ts';
 import { probeHttp } from '../upstream/health/http-probe.ts';
 import type { Service } from '../upstream/service.ts';
 import { DateHeader } from './date-header.ts';
@@ -32,6 +36,26 @@ export interface GatewayDeps {
   /** From 0 up to 1. */
   readonly random: () => number;
   readonly version: string;
+  /** What differs in a process that is one of several; without it the gateway is alone. */
+  readonly team?: Team;
+}
+
+/** What a gateway leaves to, or has from, the process that leads several. */
+export interface Team {
+  /** Where connections come from: an address shared by port, or handed over one by one. */
+  readonly sockets: 'reuse-port' | 'handed-over';
+  /** The part of a shared limit that is this process's. `inUse` counts what it uses; `yieldIdle` frees what it can. */
+  allowance(key: string, inUse: () => number, yieldIdle: (count: number) => void): Allowance;
+  /** An endpoint changed by what this process saw of it. Checks are made elsewhere. */
+  onHealthChange(service: string, url: string, healthy: boolean, reason: string): void;
+}
+
+/** The name of the limit `concurrentRequests` among allowances. */
+export const REQUESTS_KEY = 'requests';
+
+/** The name of the limit of connections to an endpoint. */
+export function connectionsKey(service: string, url: string): string {
+  return `connections ${service} ${url}`;
 }
 
 /** A generation that is built and not live. One of the two is called, once. */
@@ -51,7 +75,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
   readonly newRequestId: () => string;
   readonly metrics: GatewayMetrics;
   active = 0;
-  concurrentRequests = 0;
+  requests: Allowance = new OwnAllowance(0);
   /** `starting`, `running`, `draining` (still serving), `stopped`. */
   state: 'starting' | 'running' | 'draining' | 'stopped' = 'starting';
   private readonly deps: GatewayDeps;
@@ -89,6 +113,12 @@ export class Gateway implements RequestHandler, ExchangeContext {
       wall: deps.clock.wall,
     });
     this.unrouted = this.metrics.unrouted;
+    if (deps.team !== undefined)
+      this.requests = deps.team.allowance(
+        REQUESTS_KEY,
+        () => this.active,
+        () => {},
+      );
   }
 
   /** The generation that serves new requests; 0 before the first. */
@@ -136,17 +166,17 @@ export class Gateway implements RequestHandler, ExchangeContext {
    * Builds `config` beside what runs, and opens its listeners and logs. Rejects with the reason, with nothing left open,
    * when that cannot be done. Whoever calls it sees to it that one is prepared at a time; `apply` does all that.
    */
-  async prepare(config: GatewayConfig): Promise<Prepared> {
+  async prepare(config: GatewayConfig, generation = this.generation + 1): Promise<Prepared> {
     const previous = this.snapshot;
     const services = createServices<UpstreamPool>(config.services, previous?.services ?? null, {
       clock: this.deps.clock,
       timers: this.deps.timers,
       logger: this.logger,
       random: this.random,
-      createPool: (endpoint, service) =>
-        new UpstreamPool(endpoint.host, endpoint.port, poolOptions(service), this.wheel, this.now),
-      check: probeHttp,
-      onHealthChange: () => {},
+      createPool: (endpoint, service) => this.createPool(endpoint, service),
+      check: this.deps.team === undefined ? probeHttp : null,
+      onHealthChange: (service, { url, healthy }, reason) =>
+        this.deps.team?.onHealthChange(service.name, url, healthy, reason),
     });
     let snapshot: Snapshot;
     let opened: Listener[] = [];
@@ -157,7 +187,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
       if (accessLog !== this.accessLog) void accessLog?.close();
     };
     try {
-      snapshot = new Snapshot(this.generation + 1, config, services, {
+      snapshot = new Snapshot(generation, config, services, {
         policies: this.deps.policies,
         metrics: this.metrics,
         logger: this.logger,
@@ -198,7 +228,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
       if (oldLog !== null) void oldLog.close().then(() => (this.droppedLines += oldLog.dropped));
     }
     this.logger.level = config.logging.level;
-    this.concurrentRequests = config.limits.concurrentRequests;
+    if (this.deps.team === undefined) this.requests = new OwnAllowance(config.limits.concurrentRequests);
     this.snapshot = snapshot;
     const kept: Listener[] = [];
     for (const listener of this.listeners) {
@@ -227,7 +257,8 @@ export class Gateway implements RequestHandler, ExchangeContext {
         const info = { name: config.name, scheme: 'http' as const, port: config.address.port };
         const deps = { handler: this, wheel: this.wheel };
         const listener = new Listener(info, config.address.host, limitsOf(config), config.limits.connections, deps);
-        await listener.listen(config.address.port);
+        if (this.deps.team?.sockets === 'handed-over') info.port = config.address.port;
+        else await listener.listen(config.address.port, { reusePort: this.deps.team !== undefined });
         opened.push(listener);
       }
     } catch (error) {
@@ -235,6 +266,27 @@ export class Gateway implements RequestHandler, ExchangeContext {
       throw error;
     }
     return opened;
+  }
+
+  private createPool(endpoint: Endpoint<UpstreamPool>, service: ServiceConfig): UpstreamPool {
+    const { team } = this.deps;
+    const shared =
+      team === undefined
+        ? null
+        : (pool: UpstreamPool): Allowance =>
+            team.allowance(
+              connectionsKey(service.name, endpoint.url),
+              () => pool.open,
+              (count) => pool.yieldIdle(count),
+            );
+    return new UpstreamPool(endpoint.host, endpoint.port, poolOptions(service), this.wheel, this.now, shared);
+  }
+
+  /** Takes a client's connection that another process accepted for the listener of this name. */
+  adopt(listenerName: string, socket: Socket): void {
+    const listener = this.listeners.find(({ info }) => info.name === listenerName);
+    if (listener === undefined) socket.destroy();
+    else listener.adopt(socket);
   }
 
   /** Throws the system's error when the file cannot be opened. */

@@ -11,6 +11,12 @@ export interface ListenerDeps {
   readonly sharedReads?: boolean;
 }
 
+export interface ListenOptions {
+  /** The address is shared with other processes, between which the kernel spreads connections. */
+  readonly reusePort?: boolean;
+  readonly source?: Server;
+}
+
 /** Clients that may wait for `accept`. */
 const BACKLOG = 4096;
 
@@ -60,18 +66,28 @@ export class Listener {
     this.server.maxConnections = maxConnections;
   }
 
-  /** Starts to listen; rejects with the system's error when the address cannot be had. */
-  listen(port: number): Promise<void> {
+  /**
+   * Starts to listen; rejects with the system's error when the address cannot be had. `source` is another socket that
+   * listens already, of this process or handed over by one that ends.
+   */
+  listen(port: number, { reusePort = false, source }: ListenOptions = {}): Promise<void> {
     this.anyPort = port === 0;
     return new Promise((resolve, reject) => {
       this.server.once('error', reject);
-      this.server.listen({ host: this.host, port, backlog: BACKLOG }, () => {
+      const where = source ?? { host: this.host, port, backlog: BACKLOG, ...(reusePort ? { reusePort } : {}) };
+      this.server.listen(where, () => {
         this.server.removeListener('error', reject);
         const address = this.server.address();
         if (address !== null && typeof address === 'object') this.info.port = address.port;
         resolve();
       });
     });
+  }
+
+  /** Takes a connection that another process accepted. */
+  adopt(socket: Socket): void {
+    if (this.closing) socket.destroy();
+    else this.server.emit('connection', socket);
   }
 
   /** Refuses new connections, ends idle ones, and lets busy ones end with their answer. */

@@ -1,6 +1,8 @@
 /** The connections to one endpoint: the warmest is used first, and those who must wait do so in a bounded line. */
+import type { Allowance } from '../base/allowance.ts';
+import { Deadlines } from '../base/deadlines.ts';
 import type { ErrorCode } from '../base/errors.ts';
-import { Timed, type TimerWheel } from '../base/timer-wheel.ts';
+import type { TimerWheel } from '../base/timer-wheel.ts';
 import { UpstreamConnection, type UpstreamOwner } from './upstream-connection.ts';
 
 /** Times in milliseconds. `max` connections, `queue` requests waiting beyond those that have a connect under way. */
@@ -19,25 +21,43 @@ export interface PoolWaiter {
   onConnectionRefused(code: ErrorCode, detail: string): void;
 }
 
-export class UpstreamPool extends Timed implements UpstreamOwner {
+/** Deadlines: of the first in the line, and until the allowance is asked for more again, in milliseconds. */
+const QUEUE = 0;
+const ASK = 1;
+const ASK_AGAIN = 50;
+
+export class UpstreamPool implements UpstreamOwner {
   readonly host: string;
   readonly port: number;
   readonly wheel: TimerWheel;
   readonly now: () => number;
   private options: PoolOptions;
+  private readonly allowance: Allowance | null;
+  private readonly deadlines: Deadlines;
+  private asking = false;
   private readonly resting: UpstreamConnection[] = [];
   private readonly waiters = new Set<PoolWaiter>();
   private connecting = 0;
   private total = 0;
   private closed = false;
 
-  constructor(host: string, port: number, options: PoolOptions, wheel: TimerWheel, now: () => number) {
-    super();
+  /** `allowance` says how many of the connections may stand here when the limit is shared with other processes. */
+  constructor(
+    host: string,
+    port: number,
+    options: PoolOptions,
+    wheel: TimerWheel,
+    now: () => number,
+    createAllowance: ((pool: UpstreamPool) => Allowance) | null = null,
+  ) {
     this.host = host;
     this.port = port;
     this.options = options;
     this.wheel = wheel;
     this.now = now;
+    this.deadlines = new Deadlines(wheel, 2);
+    this.deadlines.owner = this;
+    this.allowance = createAllowance === null ? null : createAllowance(this);
   }
 
   get connectTimeout(): number {
@@ -82,13 +102,13 @@ export class UpstreamPool extends Timed implements UpstreamOwner {
   /** A connection that has never served, for a request that must not meet a stale one twice. */
   acquireFresh(waiter: PoolWaiter): null {
     // The oldest resting connection is as likely stale as the one that just failed: make room for a new one.
-    if (this.total >= this.options.max && this.resting.length > 0) this.resting.shift()?.close();
+    if (this.total >= this.most && this.resting.length > 0) this.resting.shift()?.close();
     this.enqueue(waiter);
     return null;
   }
 
   private enqueue(waiter: PoolWaiter): void {
-    const canConnect = this.total < this.options.max;
+    const canConnect = this.total < this.most;
     if (!canConnect && this.waiters.size - this.connecting >= this.options.queue) {
       waiter.onConnectionRefused('overloaded', 'the queue for a connection to the endpoint is full');
       return;
@@ -96,7 +116,32 @@ export class UpstreamPool extends Timed implements UpstreamOwner {
     waiter.queuedAt = this.now();
     this.waiters.add(waiter);
     if (canConnect && this.waiters.size > this.connecting) this.connect();
-    else if (this.deadline === 0) this.wheel.schedule(this, waiter.queuedAt + this.options.queueTimeout);
+    else {
+      if (!this.deadlines.isSet(QUEUE)) this.deadlines.set(QUEUE, waiter.queuedAt + this.options.queueTimeout);
+      this.askForMore();
+    }
+  }
+
+  /** How many connections there may be. */
+  private get most(): number {
+    return this.allowance === null ? this.options.max : Math.min(this.options.max, this.allowance.granted);
+  }
+
+  /** Somebody waits: are there connections that other processes do not use? */
+  private askForMore(): void {
+    if (this.allowance === null || this.asking || this.closed) return;
+    if (this.total < this.most || this.total >= this.options.max) return;
+    this.asking = true;
+    this.allowance.ask((grown) => {
+      this.asking = false;
+      if (grown) this.connectForWaiters();
+      else if (this.waiters.size > 0) this.deadlines.set(ASK, this.now() + ASK_AGAIN);
+    });
+  }
+
+  /** Closes up to `count` idle connections, those that rest longest first, for other processes to have. */
+  yieldIdle(count: number): void {
+    for (const connection of this.resting.splice(0, count)) connection.close();
   }
 
   /** The waiter no longer wants a connection. */
@@ -148,20 +193,26 @@ export class UpstreamPool extends Timed implements UpstreamOwner {
   }
 
   private connectForWaiters(): void {
-    while (this.waiters.size > this.connecting && this.total < this.options.max) this.connect();
+    while (this.waiters.size > this.connecting && this.total < this.most) this.connect();
+    if (this.waiters.size > this.connecting) this.askForMore();
+  }
+
+  onDeadline(slot: number, now: number): void {
+    if (slot === QUEUE) this.onQueueTime(now);
+    else if (this.waiters.size > this.connecting) this.askForMore();
   }
 
   /** Some waiter has stood in the line for the queue's time. */
-  onDeadline(now: number): void {
+  private onQueueTime(now: number): void {
     for (const waiter of this.waiters) {
       const left = waiter.queuedAt + this.options.queueTimeout - now;
       if (left > 0) {
-        this.wheel.schedule(this, now + left);
+        this.deadlines.set(QUEUE, now + left);
         return;
       }
       // Those with a connect under way have the connect timeout instead.
       if (this.waiters.size <= this.connecting) {
-        this.wheel.schedule(this, now + this.options.queueTimeout);
+        this.deadlines.set(QUEUE, now + this.options.queueTimeout);
         return;
       }
       this.waiters.delete(waiter);

@@ -15,9 +15,10 @@ export interface ServiceDeps<Pool extends EndpointPool = EndpointPool> {
   readonly random: () => number;
   /** Must open nothing before the first request: a build that never goes live is dropped. */
   readonly createPool: (endpoint: Endpoint<Pool>, config: ServiceConfig) => Pool;
-  readonly check: HealthProbe;
+  /** Null where another process makes the checks, and tells the verdicts by `applyVerdict`. */
+  readonly check: HealthProbe | null;
   /** Told once per change of an endpoint, with the service of the newest generation. */
-  readonly onHealthChange: (service: Service<Pool>, endpoint: Endpoint<Pool>) => void;
+  readonly onHealthChange: (service: Service<Pool>, endpoint: Endpoint<Pool>, reason: string) => void;
 }
 
 /** What counts towards marking an endpoint down: not an invalid answer, which shows the endpoint to be there. */
@@ -122,11 +123,16 @@ export class Service<Pool extends EndpointPool = EndpointPool> implements Endpoi
     endpoint.consecutiveFailures++;
     if (passive.failures === 0 || endpoint.consecutiveFailures < passive.failures || !endpoint.healthy) return;
     let reason = `${endpoint.consecutiveFailures} failures in a row, the last by ${kind}`;
-    if (healthCheck === undefined) {
-      endpoint.restUntil = this.#deps.clock.now() + passive.coolDown;
-      reason += `; it rests for ${passive.coolDown} ms`;
-    }
-    endpoint.setHealthy(false, reason);
+    if (healthCheck === undefined) reason += `; it rests for ${passive.coolDown} ms`;
+    this.applyVerdict(endpoint, false, reason);
+  }
+
+  /** Marks an endpoint up or down, as traffic or another process found it. Down, without checks, is a rest. */
+  applyVerdict(endpoint: Endpoint, healthy: boolean, reason: string): void {
+    if (healthy) endpoint.consecutiveFailures = 0;
+    const rests = !healthy && this.config.healthCheck === undefined;
+    endpoint.restUntil = rests ? this.#deps.clock.now() + this.config.passive.coolDown : 0;
+    endpoint.setHealthy(healthy, reason);
   }
 
   onEndpointHealth(endpoint: Endpoint, reason: string, newest: boolean): void {
@@ -135,7 +141,7 @@ export class Service<Pool extends EndpointPool = EndpointPool> implements Endpoi
     const fields = { service: this.name, endpoint: endpoint.id, reason, available: this.available.length };
     if (endpoint.healthy) this.#deps.logger.info('endpoint is up', fields);
     else this.#deps.logger.warn('endpoint is down', fields);
-    this.#deps.onHealthChange(this, endpoint as Endpoint<Pool>);
+    this.#deps.onHealthChange(this, endpoint as Endpoint<Pool>, reason);
   }
 
   /** Goes live: definitions are applied to the endpoints, checks begin or go on. Once, and only then is anything changed. */
@@ -205,7 +211,9 @@ export class Service<Pool extends EndpointPool = EndpointPool> implements Endpoi
       return;
     }
     inherited?.stop();
-    const check = new ActiveCheck(endpoint, config, this.#deps);
+    const probe = this.#deps.check;
+    if (probe === null) return;
+    const check = new ActiveCheck(endpoint, config, { ...this.#deps, check: probe });
     this.#checks.set(endpoint, check);
     check.start();
   }

@@ -4,7 +4,7 @@ import type { EventLoopLag } from '../event-loop-lag.ts';
 import { HistogramLayout } from './histogram.ts';
 import { createProcessFamilies } from './process-metrics.ts';
 import { type Cell, CellFamily, createNumberFamily, MetricRegistry, type Sample, SampledFamily } from './registry.ts';
-import { REQUEST_LABELS, ROUTE_LABELS, RouteMetrics } from './route-metrics.ts';
+import { REQUEST_LABELS, ROUTE_LABELS, type RouteDelta, RouteMetrics } from './route-metrics.ts';
 import { type MetricDefinition, sampleLine } from './text-format.ts';
 
 /** Upper limits in seconds: from a proxied answer out of a neighbour's memory to the default time limit of a service. */
@@ -37,6 +37,12 @@ export interface GatewayMetricsDeps {
   readonly wall: () => number;
 }
 
+/** What a process counted in a while, for the process that tells of all. */
+export interface MetricsDelta {
+  readonly routes: readonly RouteDelta[];
+  readonly errors: Readonly<Partial<Record<ErrorCode, number>>>;
+}
+
 export interface GatewayMetrics {
   /** Where a route counts. The same object for the same names, so that counters outlive reloads. */
   routeMetrics(route: string, service: string): RouteMetrics;
@@ -46,6 +52,10 @@ export interface GatewayMetrics {
   retainRoutes(keeps: (route: string, service: string) => boolean): void;
   readonly errors: { count(code: ErrorCode): void };
   readonly reloads: { count(result: 'success' | 'failure'): void };
+  /** What was counted since the last call. */
+  takeDelta(): MetricsDelta;
+  /** Adds what another process counted. */
+  addDelta(delta: MetricsDelta): void;
   /** The page of /metrics, in pieces. */
   pieces(): Iterable<string>;
   /** The page of /metrics. */
@@ -67,6 +77,11 @@ export function createGatewayMetrics(deps: GatewayMetricsDeps): GatewayMetrics {
     unrouted,
     retainRoutes: (keeps) => routes.retain((metrics) => metrics === unrouted || keeps(metrics.route, metrics.service)),
     errors: { count: (code) => void (errors[code] ?? errors.internal_error).value++ },
+    takeDelta: () => ({ routes: routes.takeDelta(), errors: takeErrors(errors) }),
+    addDelta(delta) {
+      for (const route of delta.routes) routes.get(route.route, route.service).addDelta(route);
+      for (const [code, count] of Object.entries(delta.errors)) errors[code].value += count;
+    },
     reloads: { count: (result) => void reloads[result].value++ },
     pieces: () => registry.pieces(),
     render: () => registry.render(),
@@ -97,10 +112,28 @@ class RouteTable {
     this.ordered = null;
   }
 
+  takeDelta(): RouteDelta[] {
+    const deltas: RouteDelta[] = [];
+    for (const metrics of this.byName.values()) {
+      const delta = metrics.takeDelta();
+      if (delta !== null) deltas.push(delta);
+    }
+    return deltas;
+  }
+
   sorted(): readonly RouteMetrics[] {
     if (this.ordered === null) this.ordered = [...this.byName.values()].sort((a, b) => (a.labels < b.labels ? -1 : 1));
     return this.ordered;
   }
+}
+
+function takeErrors(cells: Record<string, Cell>): Partial<Record<ErrorCode, number>> {
+  const delta: Partial<Record<ErrorCode, number>> = {};
+  for (const [code, cell] of Object.entries(cells)) {
+    const count = cell.takeDelta();
+    if (count !== 0) delta[code as ErrorCode] = count;
+  }
+  return delta;
 }
 
 function addRequestFamilies(registry: MetricRegistry, routes: RouteTable): void {

@@ -9,6 +9,8 @@ export class HistogramCell {
   private readonly bounds: Float64Array;
   private readonly page: Float64Array;
   private readonly offset: number;
+  /** What `takeDelta` has told so far. */
+  private told: Float64Array | null = null;
 
   constructor(bounds: Float64Array, page: Float64Array, offset: number) {
     this.bounds = bounds;
@@ -39,6 +41,27 @@ export class HistogramCell {
   /** Their sum, in the unit of the bounds. */
   get sum(): number {
     return this.page[this.offset + this.bounds.length + 1];
+  }
+
+  /** What was counted since the last call, buckets and then the sum; null when nothing was. */
+  takeDelta(): number[] | null {
+    const size = this.bounds.length + 2;
+    this.told ??= new Float64Array(size);
+    const { told, page, offset } = this;
+    let changed = false;
+    for (let i = 0; i < size; i++) if (page[offset + i] !== told[i]) changed = true;
+    if (!changed) return null;
+    const delta: number[] = [];
+    for (let i = 0; i < size; i++) {
+      delta.push(page[offset + i] - told[i]);
+      told[i] = page[offset + i];
+    }
+    return delta;
+  }
+
+  /** Adds what `takeDelta` of another cell of the same bounds told. */
+  addDelta(delta: readonly number[]): void {
+    for (let i = 0; i < this.bounds.length + 2; i++) this.page[this.offset + i] += delta[i];
   }
 
   /** How many values fell into bucket `index` alone; the last bucket is the one without a bound. */

@@ -16,6 +16,14 @@ export interface Sample {
 /** A number of one series that the code at hand changes. Counters only ever grow. */
 export class Cell {
   value = 0;
+  private told = 0;
+
+  /** What was added since the last call. */
+  takeDelta(): number {
+    const delta = this.value - this.told;
+    this.told = this.value;
+    return delta;
+  }
 }
 
 /** Length of a piece of a page, in characters, beyond which the next piece begins. */

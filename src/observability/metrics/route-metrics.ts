@@ -33,6 +33,14 @@ interface Series {
   readonly durations: HistogramCell;
 }
 
+/** What a route counted in a while: by series, and with its upstream. */
+export interface RouteDelta {
+  readonly route: string;
+  readonly service: string;
+  readonly series: readonly (readonly [key: number, delta: readonly number[]])[];
+  readonly upstream: readonly number[] | null;
+}
+
 export class RouteMetrics {
   readonly route: string;
   readonly service: string;
@@ -71,6 +79,29 @@ export class RouteMetrics {
   /** All series, in the order of their labels. */
   sorted(): Series[] {
     return [...this.series.values()].sort((a, b) => (a.labels < b.labels ? -1 : 1));
+  }
+
+  /** What was counted since the last call; null when nothing was. */
+  takeDelta(): RouteDelta | null {
+    const series: [number, readonly number[]][] = [];
+    for (const [key, { durations }] of this.series) {
+      const delta = durations.takeDelta();
+      if (delta !== null) series.push([key, delta]);
+    }
+    const upstream = this.upstream === null ? null : this.upstream.takeDelta();
+    if (series.length === 0 && upstream === null) return null;
+    return { route: this.route, service: this.service, series, upstream };
+  }
+
+  /** Adds what the route's metrics of another process told. */
+  addDelta({ series, upstream }: RouteDelta): void {
+    for (const [key, delta] of series) {
+      const own = this.series.get(key) ?? this.create(Math.floor(key / STATUS_SPAN), key % STATUS_SPAN);
+      own.durations.addDelta(delta);
+    }
+    if (upstream === null) return;
+    if (this.upstream === null) this.upstream = this.layout.createCell();
+    this.upstream.addDelta(upstream);
   }
 
   private find(method: string, status: number): HistogramCell {
