@@ -1,6 +1,5 @@
 /** `portico check`: everything that `start` would check, and what it would accept but nobody would want. */
 import { resolve } from 'node:path';
-import { OperatorError } from '../base/errors.ts';
 import type { Finding } from '../config/finding.ts';
 import { lintRoutes } from '../router/lint.ts';
 import { type Command, parseCommandArgs } from './command.ts';
@@ -11,10 +10,10 @@ export const checkCommand: Command = {
   summary: 'Checks configuration files without running them. Exit status 1 when there are errors.',
   usage: 'FILE... [--json]',
   options: [{ name: 'json', help: 'findings as one JSON object' }],
+  positionals: Number.POSITIVE_INFINITY,
   async run(args, io) {
     const parsed = parseCommandArgs(checkCommand, args);
     const files = parsed.positionals.length > 0 ? parsed.positionals : [await configFile(parsed, io)];
-    if (files.length === 0) throw new OperatorError('no file to check');
     const findings: Finding[] = [];
     for (const file of files) {
       const loaded = await readConfig(resolve(io.cwd, file), io);

@@ -2,7 +2,7 @@
 import { OperatorError } from '../base/errors.ts';
 import { builtInPolicies } from '../gateway/built-in-policies.ts';
 import { type Explanation, explainRequest } from '../gateway/explain.ts';
-import { type Command, parseCommandArgs } from './command.ts';
+import { type Command, parseCommandArgs, UsageError } from './command.ts';
 import { CONFIG_OPTION, configFile, readConfig, textOfFindings } from './config-file.ts';
 
 export const explainCommand: Command = {
@@ -16,14 +16,15 @@ export const explainCommand: Command = {
     { name: 'client', value: 'ADDRESS', help: "the peer's address; default 127.0.0.1" },
     { name: 'json', help: 'the explanation as one JSON object' },
   ],
+  positionals: 2,
   async run(args, io) {
     const parsed = parseCommandArgs(explainCommand, args);
-    const [method, url, ...more] = parsed.positionals;
-    if (method === undefined || url === undefined || more.length > 0) {
-      throw new OperatorError(`usage: portico explain ${explainCommand.usage}`);
+    const [method, url] = parsed.positionals;
+    if (method === undefined || url === undefined) {
+      throw new UsageError(`usage: portico explain ${explainCommand.usage}`, explainCommand);
     }
     if (!url.startsWith('/') && !/^https?:\/\//i.test(url))
-      throw new OperatorError(`"${url}" is neither a URL nor a path`);
+      throw new UsageError(`"${url}" is neither a URL nor a path`, explainCommand);
     const { config, findings } = await readConfig(await configFile(parsed, io), io);
     if (config === null) throw new OperatorError(`the file has errors\n${textOfFindings(findings)}`);
     const request = { method, url, headers: parsed.list('header'), clientAddress: parsed.text('client') };

@@ -9,6 +9,7 @@ export const initCommand: Command = {
   summary: 'Writes a commented portico.yaml to start from; never overwrites one.',
   usage: '[DIR]',
   options: [],
+  positionals: 1,
   run(args, io) {
     const { positionals } = parseCommandArgs(initCommand, args);
     const directory = resolve(io.cwd, positionals[0] ?? '.');

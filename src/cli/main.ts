@@ -3,7 +3,7 @@
 import { OperatorError } from '../base/errors.ts';
 import { nearest } from '../base/nearest.ts';
 import { checkCommand } from './check.ts';
-import { type Command, type CommandIo, helpOf } from './command.ts';
+import { type Command, type CommandIo, helpOf, UsageError } from './command.ts';
 import { demoCommand } from './demo.ts';
 import { explainCommand } from './explain.ts';
 import { initCommand } from './init.ts';
@@ -63,6 +63,6 @@ export async function main(args: readonly string[], io: CommandIo = processIo): 
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
     io.error(`portico: ${error.message}\n`);
-    return 1;
+    return error instanceof UsageError ? 2 : 1;
   }
 }
