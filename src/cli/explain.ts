@@ -25,7 +25,7 @@ export const explainCommand: Command = {
     }
     if (!url.startsWith('/') && !/^https?:\/\//i.test(url))
       throw new UsageError(`"${url}" is neither a URL nor a path`, explainCommand);
-    const { config, findings } = await readConfig(await configFile(parsed, io), io);
+    const { config, findings } = await readConfig(configFile(parsed, io), io);
     if (config === null) throw new OperatorError(`the file has errors\n${textOfFindings(findings)}`);
     const request = { method, url, headers: parsed.list('header'), clientAddress: parsed.text('client') };
     const explanation = explainRequest(config, request, builtInPolicies);

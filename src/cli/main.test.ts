@@ -1,8 +1,14 @@
-import { describe, expect, test } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
 import { main } from './main.ts';
 
-/** Runs one command line in this process, in an empty place. */
-async function run(line: string): Promise<{ status: number; out: string; error: string }> {
+const directory = mkdtempSync(join(tmpdir(), 'portico-main-'));
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+/** Runs one command line in this process, by default in a place that does not exist. */
+async function run(line: string, cwd = '/nowhere'): Promise<{ status: number; out: string; error: string }> {
   let out = '';
   let error = '';
   const status = await main(line.split(' '), {
@@ -13,7 +19,7 @@ async function run(line: string): Promise<{ status: number; out: string; error: 
       error += text;
     },
     env: {},
-    cwd: '/nowhere',
+    cwd,
   });
   return { status, out, error };
 }
@@ -49,4 +55,27 @@ test.each(['start', 'routes', 'check', 'explain GET /'])('portico %s without a f
   const { status, error } = await run(line);
   expect(error).toContain('no configuration');
   expect(status).toBe(1);
+});
+
+describe('every command names the file of a finding as it was given', () => {
+  writeFileSync(join(directory, 'portico.yaml'), 'version: 1\nlistners: []\n');
+  const absolute = join(directory, 'portico.yaml');
+  test.each([
+    ['start', 'portico.yaml'],
+    ['start -c portico.yaml', 'portico.yaml'],
+    ['start -c ./portico.yaml', './portico.yaml'],
+    [`start -c ${absolute}`, absolute],
+    ['check', 'portico.yaml'],
+    ['check portico.yaml', 'portico.yaml'],
+    ['check ./portico.yaml', './portico.yaml'],
+    [`check ${absolute}`, absolute],
+    ['routes -c ./portico.yaml', './portico.yaml'],
+    ['explain GET / -c ./portico.yaml', './portico.yaml'],
+  ])('portico %s', async (line, name) => {
+    const { status, out, error } = await run(line, directory);
+    const lines = `${out}${error}`.split('\n').filter((text) => text.includes(': error '));
+    expect(lines.map((text) => text.slice(0, text.indexOf(': ')))).toContain(`${name}:2:1`);
+    for (const text of lines) expect(text.startsWith(`${name}:`)).toBe(true);
+    expect(status).toBe(1);
+  });
 });

@@ -12,7 +12,7 @@ export const routesCommand: Command = {
   options: [CONFIG_OPTION, { name: 'json', help: 'the table as one JSON object' }],
   async run(args, io) {
     const parsed = parseCommandArgs(routesCommand, args);
-    const { config, findings } = await readConfig(await configFile(parsed, io), io);
+    const { config, findings } = await readConfig(configFile(parsed, io), io);
     if (config === null) throw new OperatorError(`the file has errors\n${textOfFindings(findings)}`);
     const ordered = createRouter(config.routes)
       .table()

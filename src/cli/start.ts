@@ -1,5 +1,4 @@
 /** `portico start`: runs the gateway until it is told to stop, and changes it when its file does. */
-import { resolve } from 'node:path';
 import { systemTimers } from '../base/clock.ts';
 import { OperatorError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
@@ -18,7 +17,7 @@ export const startCommand: Command = {
   options: [CONFIG_OPTION, { name: 'watch', help: 'reload when the file changes' }],
   async run(args, io) {
     const parsed = parseCommandArgs(startCommand, args);
-    const file = resolve(io.cwd, await configFile(parsed, io));
+    const file = configFile(parsed, io);
     const loaded = await readConfig(file, io);
     if (loaded.config === null) {
       io.error(textOfFindings(loaded.findings));
