@@ -1,10 +1,10 @@
 /** `portico start`: runs the gateway until it is told to stop, and changes it when its file does. */
+import { formatAddress } from '../base/address.ts';
 import { systemTimers } from '../base/clock.ts';
 import { OperatorError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { GatewayConfig } from '../config/model.ts';
 import { watchFiles } from '../config/watch.ts';
-import { formatAddress } from '../gateway/picture.ts';
 import { createLogger } from '../observability/logger.ts';
 import { type Command, type CommandIo, parseCommandArgs } from './command.ts';
 import { CONFIG_OPTION, configFile, readConfig, textOfFindings } from './config-file.ts';
@@ -52,12 +52,8 @@ export async function startServing(config: GatewayConfig, logger: Logger, io: Co
   } catch (error) {
     throw new OperatorError(`could not start: ${(error as Error).message}`);
   }
-  for (const { name, host, port } of server.addresses) {
-    announce(io, name, formatAddress(host, port));
-  }
-  if (server.admin !== null) {
-    announce(io, 'admin', formatAddress(server.admin.host, server.admin.port));
-  }
+  for (const address of server.addresses) announce(io, address.name, formatAddress(address));
+  if (server.admin !== null) announce(io, 'admin', formatAddress(server.admin));
   return server;
 }
 
