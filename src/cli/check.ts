@@ -1,8 +1,8 @@
 /** `portico check`: everything that `start` would check, and what it would accept but nobody would want. */
-import type { Finding } from '../config/finding.ts';
+import { type Finding, textOfFindings } from '../config/finding.ts';
 import { lintRoutes } from '../router/lint.ts';
 import { type Command, parseCommandArgs } from './command.ts';
-import { configFile, readConfig, textOfFindings } from './config-file.ts';
+import { configFile, readConfig } from './config-file.ts';
 
 export const checkCommand: Command = {
   name: 'check',

@@ -1,7 +1,7 @@
 /** What every command is made of, and the way each reads its arguments. */
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { OperatorError } from '../base/errors.ts';
-import { nearest } from '../base/nearest.ts';
+import { didYouMean, nearest } from '../base/nearest.ts';
 
 export interface CommandIo {
   out(text: string): void;
@@ -92,7 +92,7 @@ function unknownOption(
   const word = typed.replace(/^-+/, '');
   // One letter is near to every other one.
   const near = word.length > 1 ? nearest(word, [...Object.keys(options), 'help']) : undefined;
-  return `${command.name} has no option "${typed}"${near === undefined ? '' : `; did you mean "--${near}"?`}`;
+  return `${command.name} has no option "${typed}"${didYouMean(near && `--${near}`)}`;
 }
 
 /** The page of `portico COMMAND --help`. */

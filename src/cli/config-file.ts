@@ -1,8 +1,7 @@
-/** How commands find and read the config file, and show what is wrong with it. */
+/** How commands find and read the config file. */
 import { basename, resolve } from 'node:path';
 import { OperatorError } from '../base/errors.ts';
 import { findConfigFile } from '../config/find-file.ts';
-import type { Finding } from '../config/finding.ts';
 import { type LoadResult, loadConfig } from '../config/load.ts';
 import type { PolicySchemas } from '../config/policy-schemas.ts';
 import { builtInPolicies } from '../gateway/built-in-policies.ts';
@@ -38,14 +37,4 @@ export function configFile(args: ParsedArgs, io: CommandIo): string {
 export async function readConfig(file: string, io: CommandIo): Promise<LoadResult> {
   const loaded = await loadConfig(resolve(io.cwd, file), { policies: policySchemas, env: io.env });
   return { ...loaded, findings: loaded.findings.map((finding) => ({ ...finding, file })) };
-}
-
-/** `FILE:LINE:COLUMN: error CODE: message`, one finding a line. */
-export function textOfFindings(findings: readonly Finding[]): string {
-  return findings
-    .map(({ file, line, column, severity, code, message, suggestion }) => {
-      const hint = suggestion === undefined ? '' : `; did you mean "${suggestion}"?`;
-      return `${file}:${line}:${column}: ${severity} ${code}: ${message}${hint}\n`;
-    })
-    .join('');
 }

@@ -1,10 +1,11 @@
 /** `portico demo`: the gateway in front of three built-in services, with lines to try. */
 import { formatAddress } from '../base/address.ts';
 import { OperatorError } from '../base/errors.ts';
+import { textOfFindings } from '../config/finding.ts';
 import { parseConfigText } from '../config/load.ts';
 import { createLogger } from '../observability/logger.ts';
 import { type Command, parseCommandArgs } from './command.ts';
-import { policySchemas, textOfFindings } from './config-file.ts';
+import { policySchemas } from './config-file.ts';
 import { startDemoServices } from './demo-services.ts';
 import { serve } from './serve.ts';
 import { untilStopped } from './start.ts';

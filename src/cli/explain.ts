@@ -1,9 +1,10 @@
 /** `portico explain`: for one request, which route, policies and endpoint decide, and why the others did not. */
 import { OperatorError } from '../base/errors.ts';
+import { textOfFindings } from '../config/finding.ts';
 import { builtInPolicies } from '../gateway/built-in-policies.ts';
 import { type Explanation, explainRequest } from '../gateway/explain.ts';
 import { type Command, parseCommandArgs, UsageError } from './command.ts';
-import { CONFIG_OPTION, configFile, readConfig, textOfFindings } from './config-file.ts';
+import { CONFIG_OPTION, configFile, readConfig } from './config-file.ts';
 
 export const explainCommand: Command = {
   name: 'explain',

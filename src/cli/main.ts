@@ -1,7 +1,7 @@
 /** The command line: finds the command, runs it, and turns what goes wrong into a line and an exit status. */
 
 import { OperatorError } from '../base/errors.ts';
-import { nearest } from '../base/nearest.ts';
+import { didYouMean, nearest } from '../base/nearest.ts';
 import { checkCommand } from './check.ts';
 import { type Command, type CommandIo, helpOf, UsageError } from './command.ts';
 import { demoCommand } from './demo.ts';
@@ -49,9 +49,7 @@ export async function main(args: readonly string[], io: CommandIo = processIo): 
       name,
       commands.map((candidate) => candidate.name),
     );
-    io.error(
-      `portico: there is no command "${name}"${near === undefined ? '' : `; did you mean "${near}"?`}\n${overview()}`,
-    );
+    io.error(`portico: there is no command "${name}"${didYouMean(near)}\n${overview()}`);
     return 2;
   }
   if (rest.includes('--help') || rest.includes('-h')) {

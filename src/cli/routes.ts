@@ -1,11 +1,12 @@
 /** `portico routes`: the table of routes in the order in which they are considered. */
 import { OperatorError } from '../base/errors.ts';
+import { textOfFindings } from '../config/finding.ts';
 import type { RouteConfig } from '../config/model.ts';
 import { effectivePath } from '../router/compiled-route.ts';
 import { PATH_KIND } from '../router/path-matcher.ts';
 import { createRouter } from '../router/router.ts';
 import { type Command, parseCommandArgs } from './command.ts';
-import { CONFIG_OPTION, configFile, readConfig, textOfFindings } from './config-file.ts';
+import { CONFIG_OPTION, configFile, readConfig } from './config-file.ts';
 
 export const routesCommand: Command = {
   name: 'routes',

@@ -3,11 +3,12 @@ import { formatAddress } from '../base/address.ts';
 import { systemTimers } from '../base/clock.ts';
 import { OperatorError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import { textOfFindings } from '../config/finding.ts';
 import type { GatewayConfig } from '../config/model.ts';
 import { watchFiles } from '../config/watch.ts';
 import { createLogger } from '../observability/logger.ts';
 import { type Command, type CommandIo, parseCommandArgs } from './command.ts';
-import { CONFIG_OPTION, configFile, readConfig, textOfFindings } from './config-file.ts';
+import { CONFIG_OPTION, configFile, readConfig } from './config-file.ts';
 import { type Server, serve } from './serve.ts';
 
 export const startCommand: Command = {
