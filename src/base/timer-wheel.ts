@@ -25,7 +25,7 @@ export class Alarm extends Timed {
 }
 
 /** Width of a slot in milliseconds. */
-export const TICK = 10;
+const TICK = 10;
 const SLOTS = 1024;
 
 export class TimerWheel {

@@ -27,7 +27,7 @@ export const initCommand: Command = {
 };
 
 /** Passes `portico check` as it stands. */
-export const STARTING_FILE = `# Portico. Every key: docs/reference/config.md. Check with: portico check portico.yaml
+const STARTING_FILE = `# Portico. Every key: docs/reference/config.md. Check with: portico check portico.yaml
 version: 1
 
 listeners:

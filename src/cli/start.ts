@@ -46,7 +46,7 @@ export const startCommand: Command = {
 };
 
 /** Starts a gateway and says where it listens, one line per listener. */
-export async function startServing(config: GatewayConfig, logger: Logger, io: CommandIo): Promise<Server> {
+async function startServing(config: GatewayConfig, logger: Logger, io: CommandIo): Promise<Server> {
   let server: Server;
   try {
     server = await serve(config, logger);
