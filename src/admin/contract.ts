@@ -2,8 +2,6 @@
 import type { HealthPicture, StatusPicture } from '../gateway/picture.ts';
 import { METRICS_MEDIA_TYPE } from '../observability/metrics/text-format.ts';
 
-export type { HealthPicture, StatusPicture } from '../gateway/picture.ts';
-
 /** The gateway as admin sees it. Nothing here changes anything, and every answer is a copy. */
 export interface AdminSource {
   /** False before the listeners are open and while draining. */

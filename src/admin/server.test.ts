@@ -4,7 +4,8 @@ import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from 'vitest';
 import { silentLogger } from '../base/logger.ts';
-import { ADMIN_ROUTES, type AdminSource, type HealthPicture, type StatusPicture } from './contract.ts';
+import type { HealthPicture, StatusPicture } from '../gateway/picture.ts';
+import { ADMIN_ROUTES, type AdminSource } from './contract.ts';
 import { type Admin, type AdminOptions, createAdmin } from './server.ts';
 
 const STATUS: StatusPicture = {

@@ -3,13 +3,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { type Address, formatAddress, isLoopback } from '../base/address.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
-import { OperatorError } from '../base/errors.ts';
+import { ERRORS, type ErrorCode, OperatorError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import { PROBLEM_MEDIA_TYPE, problemBody } from '../gateway/problem.ts';
 import { createRequestIdSource, type RequestIdSource } from '../observability/request-id.ts';
 import { createTokenGuard, type TokenGuard } from './auth.ts';
 import { ADMIN_ROUTES, type AdminReply, type AdminRoute, type AdminSource } from './contract.ts';
 import { isOwnAuthority, isOwnOrigin } from './host-guard.ts';
-import { type AdminProblem, problemReply } from './problem.ts';
 
 export interface AdminOptions {
   readonly address: Address;
@@ -122,7 +122,7 @@ class AdminMachine {
   }
 
   private decide(request: IncomingMessage, response: ServerResponse, id: string): AdminReply {
-    const refuse = (code: AdminProblem, detail: string): AdminReply => problemReply(code, detail, id);
+    const refuse = (code: ErrorCode, detail: string): AdminReply => problemReply(code, detail, id);
     const { path, authority } = targetOf(request);
     if (authority === null) return refuse('bad_request', 'A request carries exactly one Host, and a path.');
     if (!isOwnAuthority(authority, this.ownHosts, request.socket.localAddress ?? '')) {
@@ -151,7 +151,7 @@ class AdminMachine {
     guard: TokenGuard,
     request: IncomingMessage,
     response: ServerResponse,
-    refuse: (code: AdminProblem, detail: string) => AdminReply,
+    refuse: (code: ErrorCode, detail: string) => AdminReply,
   ): AdminReply | null {
     const verdict = guard.check(request.headers.authorization, request.socket.remoteAddress ?? '');
     if (verdict === 'accepted') return null;
@@ -164,6 +164,15 @@ class AdminMachine {
     response.setHeader('WWW-Authenticate', `Bearer realm="portico admin"${challenge}`);
     return refuse('unauthenticated', 'This admin route needs the bearer token of admin.token.');
   }
+}
+
+/** `id` is the one that the answer's `X-Request-ID` carries. */
+function problemReply(code: ErrorCode, detail: string, id: string): AdminReply {
+  return {
+    status: ERRORS[code].status,
+    mediaType: PROBLEM_MEDIA_TYPE,
+    body: `${problemBody(code, detail, id)}\n`,
+  };
 }
 
 /** Path and authority of a request; the absolute form wins over Host (RFC 9112 section 3.2.2). */

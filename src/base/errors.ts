@@ -29,6 +29,7 @@ const table = {
   payload_too_large: { status: 413, source: 'client', retryable: false, closes: true, title: 'Payload too large' },
   uri_too_long: { status: 414, source: 'client', retryable: false, title: 'URI too long' },
   expectation_failed: { status: 417, source: 'client', retryable: false, title: 'Expectation failed' },
+  misdirected_request: { status: 421, source: 'client', retryable: false, title: 'Misdirected request' },
   rate_limited: { status: 429, source: 'client', retryable: true, retryAfter: true, title: 'Too many requests' },
   request_head_too_large: { status: 431, source: 'client', retryable: false, title: 'Request head too large' },
   client_closed: { status: 499, source: 'client', retryable: false, title: 'Client closed the connection' },

@@ -1,7 +1,7 @@
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createCidrSet, isIp, normalizeIp, parseCidr, parseIpv4 } from './ip.ts';
+import { createCidrSet, normalizeIp, parseCidr, parseIpv4 } from './ip.ts';
 
 describe('parsing', () => {
   test.each([
@@ -55,7 +55,6 @@ describe('parsing', () => {
     '1'.repeat(10_000),
     ':'.repeat(10_000),
   ])('%j is no address', (text) => {
-    expect(isIp(text)).toBe(false);
     expect(normalizeIp(text)).toBe(null);
   });
 
@@ -71,7 +70,7 @@ describe('parsing', () => {
   test('it takes what the system takes', () => {
     fc.assert(
       fc.property(nearAddress, (text) => {
-        expect(isIp(text)).toBe(isIPv4(text) || isIPv6(text));
+        expect(normalizeIp(text) !== null).toBe(isIPv4(text) || isIPv6(text));
       }),
       { numRuns: 3000 },
     );

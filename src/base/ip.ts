@@ -93,11 +93,6 @@ function hexDigit(code: number): number {
 
 const scratch = new Uint16Array(8);
 
-/** True for an IPv4 or IPv6 address in text form. */
-export function isIp(text: string): boolean {
-  return parseIpv4(text) !== -1 || parseIpv6(text, scratch);
-}
-
 /** The one canonical text of an address (RFC 5952), IPv4-mapped IPv6 as IPv4; null when it is not an address. */
 export function normalizeIp(text: string): string | null {
   if (parseIpv4(text) !== -1) return text;

@@ -24,6 +24,11 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   return best;
 }
 
+/** The end of a sentence that refuses a word: what was likely meant, or nothing where nothing is near. */
+export function didYouMean(suggestion: string | undefined): string {
+  return suggestion === undefined ? '' : `; did you mean "${suggestion}"?`;
+}
+
 /** `warning` for `warn`, `conn` for `connections`; two letters begin too much. */
 function isBeginning(one: string, other: string): boolean {
   return Math.min(one.length, other.length) > 2 && (one.startsWith(other) || other.startsWith(one));

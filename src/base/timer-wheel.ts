@@ -16,7 +16,7 @@ export abstract class Timed {
 }
 
 /** Width of a slot in milliseconds. */
-export const TICK = 10;
+const TICK = 10;
 const SLOTS = 1024;
 
 export class TimerWheel {

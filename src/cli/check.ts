@@ -1,25 +1,22 @@
 /** `portico check`: everything that `start` would check, and what it would accept but nobody would want. */
-import { resolve } from 'node:path';
-import { OperatorError } from '../base/errors.ts';
-import type { Finding } from '../config/finding.ts';
+import { type Finding, textOfFindings } from '../config/finding.ts';
 import { lintRoutes } from '../router/lint.ts';
 import { type Command, parseCommandArgs } from './command.ts';
-import { configFile, readConfig, textOfFindings } from './config-file.ts';
+import { configFile, readConfig } from './config-file.ts';
 
 export const checkCommand: Command = {
   name: 'check',
   summary: 'Checks configuration files without running them. Exit status 1 when there are errors.',
   usage: 'FILE... [--json]',
   options: [{ name: 'json', help: 'findings as one JSON object' }],
+  positionals: Number.POSITIVE_INFINITY,
   async run(args, io) {
     const parsed = parseCommandArgs(checkCommand, args);
-    const files = parsed.positionals.length > 0 ? parsed.positionals : [await configFile(parsed, io)];
-    if (files.length === 0) throw new OperatorError('no file to check');
+    const files = parsed.positionals.length > 0 ? parsed.positionals : [configFile(parsed, io)];
     const findings: Finding[] = [];
     for (const file of files) {
-      const loaded = await readConfig(resolve(io.cwd, file), io);
-      // People get the name that they gave.
-      for (const finding of loaded.findings) findings.push({ ...finding, file });
+      const loaded = await readConfig(file, io);
+      findings.push(...loaded.findings);
       if (loaded.config === null) continue;
       for (const fault of lintRoutes(loaded.config.routes)) {
         const index = loaded.config.routes.findIndex((route) => route.name === fault.route);

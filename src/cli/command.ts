@@ -1,12 +1,20 @@
 /** What every command is made of, and the way each reads its arguments. */
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { OperatorError } from '../base/errors.ts';
+import { didYouMean, nearest } from '../base/nearest.ts';
 
 export interface CommandIo {
   out(text: string): void;
   error(text: string): void;
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
+}
+
+/** A command line that was not understood: exit status 2, where other errors are 1. */
+export class UsageError extends OperatorError {
+  constructor(message: string, command: Command) {
+    super(`${message}\nSee: portico ${command.name} --help`);
+  }
 }
 
 export interface Command {
@@ -17,6 +25,8 @@ export interface Command {
   readonly usage: string;
   /** Every option, with a line for people. */
   readonly options: readonly CommandOption[];
+  /** Most arguments that are no options; none when absent. */
+  readonly positionals?: number;
   /** Answers the exit status. */
   run(args: readonly string[], io: CommandIo): Promise<number>;
 }
@@ -40,7 +50,7 @@ export interface ParsedArgs {
   readonly positionals: readonly string[];
 }
 
-/** Reads the arguments of a command; throws OperatorError, naming what is wrong, on one that it does not know. */
+/** Reads the arguments of a command; throws UsageError, naming what is wrong, on a line that it does not understand. */
 export function parseCommandArgs(command: Command, args: readonly string[]): ParsedArgs {
   const options: NonNullable<ParseArgsConfig['options']> = {};
   for (const option of command.options) {
@@ -54,8 +64,12 @@ export function parseCommandArgs(command: Command, args: readonly string[]): Par
   try {
     parsed = parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
   } catch (error) {
-    throw new OperatorError(`${(error as Error).message}\nSee: portico ${command.name} --help`);
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code !== 'ERR_PARSE_ARGS_UNKNOWN_OPTION') throw new UsageError(message, command);
+    throw new UsageError(unknownOption(command, options, args), command);
   }
+  const extra = parsed.positionals[command.positionals ?? 0];
+  if (extra !== undefined) throw new UsageError(`${command.name} does not know what to do with "${extra}"`, command);
   const { values } = parsed;
   return {
     text: (name) => values[name] as string | undefined,
@@ -63,6 +77,22 @@ export function parseCommandArgs(command: Command, args: readonly string[]): Par
     list: (name) => (values[name] as string[] | undefined) ?? [],
     positionals: parsed.positionals,
   };
+}
+
+/** The first option that the command does not have, and the one that was most likely meant. */
+function unknownOption(
+  command: Command,
+  options: NonNullable<ParseArgsConfig['options']>,
+  args: readonly string[],
+): string {
+  const { tokens } = parseArgs({ args: [...args], options, allowPositionals: true, strict: false, tokens: true });
+  const unknown = tokens.find((token) => token.kind === 'option' && !Object.hasOwn(options, token.name));
+  // As it was typed: `-json` is four short options to the parser, and one with a dash too few to people.
+  const typed = args[unknown?.index ?? 0].replace(/=.*/s, '');
+  const word = typed.replace(/^-+/, '');
+  // One letter is near to every other one.
+  const near = word.length > 1 ? nearest(word, [...Object.keys(options), 'help']) : undefined;
+  return `${command.name} has no option "${typed}"${didYouMean(near && `--${near}`)}`;
 }
 
 /** The page of `portico COMMAND --help`. */

@@ -1,7 +1,7 @@
-/** How commands find and read the config file, and show what is wrong with it. */
+/** How commands find and read the config file. */
+import { basename, resolve } from 'node:path';
 import { OperatorError } from '../base/errors.ts';
 import { findConfigFile } from '../config/find-file.ts';
-import type { Finding } from '../config/finding.ts';
 import { type LoadResult, loadConfig } from '../config/load.ts';
 import type { PolicySchemas } from '../config/policy-schemas.ts';
 import { builtInPolicies } from '../gateway/built-in-policies.ts';
@@ -21,28 +21,20 @@ export const policySchemas: PolicySchemas = {
 };
 
 /** The file that `-c` names or that stands in the working directory; throws OperatorError when there is none. */
-export async function configFile(args: ParsedArgs, io: CommandIo): Promise<string> {
+export function configFile(args: ParsedArgs, io: CommandIo): string {
   const named = args.text('config');
   if (named !== undefined) return named;
-  const found = await findConfigFile(io.cwd);
+  const found = findConfigFile(io.cwd);
   if (found === null) {
     throw new OperatorError(
       'no configuration: give one with -c FILE, or put portico.yaml here ("portico init" writes one to start from)',
     );
   }
-  return found;
+  return basename(found);
 }
 
-export function readConfig(file: string, io: CommandIo): Promise<LoadResult> {
-  return loadConfig(file, { policies: policySchemas, env: io.env });
-}
-
-/** `FILE:LINE:COLUMN: error CODE: message`, one finding a line. */
-export function textOfFindings(findings: readonly Finding[]): string {
-  return findings
-    .map(({ file, line, column, severity, code, message, suggestion }) => {
-      const hint = suggestion === undefined ? '' : `; did you mean "${suggestion}"?`;
-      return `${file}:${line}:${column}: ${severity} ${code}: ${message}${hint}\n`;
-    })
-    .join('');
+/** Loads the file, which may be relative to the working directory; findings carry the name that was given. */
+export async function readConfig(file: string, io: CommandIo): Promise<LoadResult> {
+  const loaded = await loadConfig(resolve(io.cwd, file), { policies: policySchemas, env: io.env });
+  return { ...loaded, findings: loaded.findings.map((finding) => ({ ...finding, file })) };
 }

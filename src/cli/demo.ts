@@ -1,10 +1,11 @@
 /** `portico demo`: the gateway in front of three built-in services, with lines to try. */
+import { formatAddress } from '../base/address.ts';
 import { OperatorError } from '../base/errors.ts';
+import { textOfFindings } from '../config/finding.ts';
 import { parseConfigText } from '../config/load.ts';
-import { formatAddress } from '../gateway/picture.ts';
 import { createLogger } from '../observability/logger.ts';
 import { type Command, parseCommandArgs } from './command.ts';
-import { policySchemas, textOfFindings } from './config-file.ts';
+import { policySchemas } from './config-file.ts';
 import { startDemoServices } from './demo-services.ts';
 import { serve } from './serve.ts';
 import { untilStopped } from './start.ts';
@@ -31,9 +32,8 @@ export const demoCommand: Command = {
           `could not start: ${error.message} (another address: portico demo --address 127.0.0.1:0)`,
         );
       });
-      const { host, port } = server.addresses[0];
-      const admin = server.admin === null ? '' : formatAddress(server.admin.host, server.admin.port);
-      io.out(linesToTry(formatAddress(host, port), admin));
+      const admin = server.admin === null ? '' : formatAddress(server.admin);
+      io.out(linesToTry(formatAddress(server.addresses[0]), admin));
       await untilStopped(server, logger);
     } finally {
       await services.close();

@@ -1,9 +1,10 @@
 /** `portico explain`: for one request, which route, policies and endpoint decide, and why the others did not. */
 import { OperatorError } from '../base/errors.ts';
+import { textOfFindings } from '../config/finding.ts';
 import { builtInPolicies } from '../gateway/built-in-policies.ts';
 import { type Explanation, explainRequest } from '../gateway/explain.ts';
-import { type Command, parseCommandArgs } from './command.ts';
-import { CONFIG_OPTION, configFile, readConfig, textOfFindings } from './config-file.ts';
+import { type Command, parseCommandArgs, UsageError } from './command.ts';
+import { CONFIG_OPTION, configFile, readConfig } from './config-file.ts';
 
 export const explainCommand: Command = {
   name: 'explain',
@@ -16,15 +17,16 @@ export const explainCommand: Command = {
     { name: 'client', value: 'ADDRESS', help: "the peer's address; default 127.0.0.1" },
     { name: 'json', help: 'the explanation as one JSON object' },
   ],
+  positionals: 2,
   async run(args, io) {
     const parsed = parseCommandArgs(explainCommand, args);
-    const [method, url, ...more] = parsed.positionals;
-    if (method === undefined || url === undefined || more.length > 0) {
-      throw new OperatorError(`usage: portico explain ${explainCommand.usage}`);
+    const [method, url] = parsed.positionals;
+    if (method === undefined || url === undefined) {
+      throw new UsageError(`usage: portico explain ${explainCommand.usage}`, explainCommand);
     }
     if (!url.startsWith('/') && !/^https?:\/\//i.test(url))
-      throw new OperatorError(`"${url}" is neither a URL nor a path`);
-    const { config, findings } = await readConfig(await configFile(parsed, io), io);
+      throw new UsageError(`"${url}" is neither a URL nor a path`, explainCommand);
+    const { config, findings } = await readConfig(configFile(parsed, io), io);
     if (config === null) throw new OperatorError(`the file has errors\n${textOfFindings(findings)}`);
     const request = { method, url, headers: parsed.list('header'), clientAddress: parsed.text('client') };
     const explanation = explainRequest(config, request, builtInPolicies);

@@ -9,6 +9,7 @@ export const initCommand: Command = {
   summary: 'Writes a commented portico.yaml to start from; never overwrites one.',
   usage: '[DIR]',
   options: [],
+  positionals: 1,
   run(args, io) {
     const { positionals } = parseCommandArgs(initCommand, args);
     const directory = resolve(io.cwd, positionals[0] ?? '.');
@@ -26,7 +27,7 @@ export const initCommand: Command = {
 };
 
 /** Passes `portico check` as it stands. */
-export const STARTING_FILE = `# Portico. Every key: docs/reference/config.md. Check with: portico check portico.yaml
+const STARTING_FILE = `# Portico. Every key: docs/reference/config.md. Check with: portico check portico.yaml
 version: 1
 
 listeners:

@@ -1,9 +1,9 @@
 /** The command line: finds the command, runs it, and turns what goes wrong into a line and an exit status. */
 
 import { OperatorError } from '../base/errors.ts';
-import { nearest } from '../base/nearest.ts';
+import { didYouMean, nearest } from '../base/nearest.ts';
 import { checkCommand } from './check.ts';
-import { type Command, type CommandIo, helpOf } from './command.ts';
+import { type Command, type CommandIo, helpOf, UsageError } from './command.ts';
 import { demoCommand } from './demo.ts';
 import { explainCommand } from './explain.ts';
 import { initCommand } from './init.ts';
@@ -49,9 +49,7 @@ export async function main(args: readonly string[], io: CommandIo = processIo): 
       name,
       commands.map((candidate) => candidate.name),
     );
-    io.error(
-      `portico: there is no command "${name}"${near === undefined ? '' : `; did you mean "${near}"?`}\n${overview()}`,
-    );
+    io.error(`portico: there is no command "${name}"${didYouMean(near)}\n${overview()}`);
     return 2;
   }
   if (rest.includes('--help') || rest.includes('-h')) {
@@ -63,6 +61,6 @@ export async function main(args: readonly string[], io: CommandIo = processIo): 
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
     io.error(`portico: ${error.message}\n`);
-    return 1;
+    return error instanceof UsageError ? 2 : 1;
   }
 }

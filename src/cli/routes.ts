@@ -1,9 +1,12 @@
 /** `portico routes`: the table of routes in the order in which they are considered. */
 import { OperatorError } from '../base/errors.ts';
+import { textOfFindings } from '../config/finding.ts';
 import type { RouteConfig } from '../config/model.ts';
+import { effectivePath } from '../router/compiled-route.ts';
+import { PATH_KIND } from '../router/path-matcher.ts';
 import { createRouter } from '../router/router.ts';
 import { type Command, parseCommandArgs } from './command.ts';
-import { CONFIG_OPTION, configFile, readConfig, textOfFindings } from './config-file.ts';
+import { CONFIG_OPTION, configFile, readConfig } from './config-file.ts';
 
 export const routesCommand: Command = {
   name: 'routes',
@@ -12,7 +15,7 @@ export const routesCommand: Command = {
   options: [CONFIG_OPTION, { name: 'json', help: 'the table as one JSON object' }],
   async run(args, io) {
     const parsed = parseCommandArgs(routesCommand, args);
-    const { config, findings } = await readConfig(await configFile(parsed, io), io);
+    const { config, findings } = await readConfig(configFile(parsed, io), io);
     if (config === null) throw new OperatorError(`the file has errors\n${textOfFindings(findings)}`);
     const ordered = createRouter(config.routes)
       .table()
@@ -31,10 +34,12 @@ export const routesCommand: Command = {
   },
 };
 
+/** The path by which the router finds the route, which may stand in a map of `all`. */
 function pathOf({ match }: RouteConfig): string {
-  if (match.path !== undefined) return match.path;
-  if (match.pathPrefix !== undefined) return match.pathPrefix === '/' ? '/*' : `${match.pathPrefix}/*`;
-  return match.pathRegex === undefined ? '-' : `~ ${match.pathRegex}`;
+  const { kind, text } = effectivePath(match);
+  if (kind === PATH_KIND.none) return '-';
+  if (kind === PATH_KIND.prefix) return `${text.replace(/\/+$/, '')}/*`;
+  return kind === PATH_KIND.regex ? `~ ${text}` : text;
 }
 
 type Row = { route: string; priority: number; methods: string[]; hosts: string[]; path: string; target: string };

@@ -1,14 +1,14 @@
 /** `portico start`: runs the gateway until it is told to stop, and changes it when its file does. */
-import { resolve } from 'node:path';
+import { formatAddress } from '../base/address.ts';
 import { systemTimers } from '../base/clock.ts';
 import { OperatorError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import { textOfFindings } from '../config/finding.ts';
 import type { GatewayConfig } from '../config/model.ts';
 import { watchFiles } from '../config/watch.ts';
-import { formatAddress } from '../gateway/picture.ts';
 import { createLogger } from '../observability/logger.ts';
 import { type Command, type CommandIo, parseCommandArgs } from './command.ts';
-import { CONFIG_OPTION, configFile, readConfig, textOfFindings } from './config-file.ts';
+import { CONFIG_OPTION, configFile, readConfig } from './config-file.ts';
 import { type Server, serve } from './serve.ts';
 
 export const startCommand: Command = {
@@ -18,7 +18,7 @@ export const startCommand: Command = {
   options: [CONFIG_OPTION, { name: 'watch', help: 'reload when the file changes' }],
   async run(args, io) {
     const parsed = parseCommandArgs(startCommand, args);
-    const file = resolve(io.cwd, await configFile(parsed, io));
+    const file = configFile(parsed, io);
     const loaded = await readConfig(file, io);
     if (loaded.config === null) {
       io.error(textOfFindings(loaded.findings));
@@ -46,19 +46,15 @@ export const startCommand: Command = {
 };
 
 /** Starts a gateway and says where it listens, one line per listener. */
-export async function startServing(config: GatewayConfig, logger: Logger, io: CommandIo): Promise<Server> {
+async function startServing(config: GatewayConfig, logger: Logger, io: CommandIo): Promise<Server> {
   let server: Server;
   try {
     server = await serve(config, logger);
   } catch (error) {
     throw new OperatorError(`could not start: ${(error as Error).message}`);
   }
-  for (const { name, host, port } of server.addresses) {
-    announce(io, name, formatAddress(host, port));
-  }
-  if (server.admin !== null) {
-    announce(io, 'admin', formatAddress(server.admin.host, server.admin.port));
-  }
+  for (const address of server.addresses) announce(io, address.name, formatAddress(address));
+  if (server.admin !== null) announce(io, 'admin', formatAddress(server.admin));
   return server;
 }
 

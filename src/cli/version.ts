@@ -1,6 +1,6 @@
 /** The version of this package, read from its own manifest. */
 import { readFileSync } from 'node:fs';
-import type { Command } from './command.ts';
+import { type Command, parseCommandArgs } from './command.ts';
 
 /** As in package.json; the file stands two levels above both `src/cli` and `dist/cli`. */
 export function packageVersion(): string {
@@ -15,7 +15,8 @@ export const versionCommand: Command = {
   summary: 'Prints the version of Portico and of Node.js.',
   usage: '',
   options: [],
-  run(_args, io) {
+  run(args, io) {
+    parseCommandArgs(versionCommand, args);
     io.out(`portico ${packageVersion()}\nnode ${process.versions.node}\n`);
     return Promise.resolve(0);
   },

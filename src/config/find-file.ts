@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Names that are looked for, the first one found wins. */
-export const configFileNames: readonly string[] = ['portico.yaml', 'portico.yml', 'portico.json', 'portico.config.ts'];
+const configFileNames: readonly string[] = ['portico.yaml', 'portico.yml', 'portico.json', 'portico.config.ts'];
 
 /** The path of the configuration file in `directory`, or null when it has none. */
 export function findConfigFile(directory: string): string | null {

@@ -1,4 +1,5 @@
 /** What is wrong, or odd, in a configuration, and where. */
+import { didYouMean } from '../base/nearest.ts';
 
 export type Severity = 'error' | 'warning';
 
@@ -57,9 +58,11 @@ export interface Finding {
   suggestion?: string;
 }
 
-/** One line for people: `FILE:LINE:COLUMN: error CODE: message`, and the suggestion. */
-export function formatFinding(finding: Finding): string {
-  const place = `${finding.file}:${finding.line}:${finding.column}`;
-  const hint = finding.suggestion === undefined ? '' : ` (did you mean \`${finding.suggestion}\`?)`;
-  return `${place}: ${finding.severity} ${finding.code}: ${finding.message}${hint}`;
+/** For people, one finding a line: `FILE:LINE:COLUMN: error CODE: message`, and what was likely meant. */
+export function textOfFindings(findings: readonly Finding[]): string {
+  return findings
+    .map(({ file, line, column, severity, code, message, suggestion }) => {
+      return `${file}:${line}:${column}: ${severity} ${code}: ${message}${didYouMean(suggestion)}\n`;
+    })
+    .join('');
 }

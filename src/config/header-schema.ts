@@ -12,7 +12,7 @@ export function isToken(text: string): boolean {
  * Fields that only the gateway itself may write: those of one connection (RFC 9110, 7.6.1) and those that say where a
  * message ends (RFC 9112, 6). Lower case.
  */
-export const reservedHeaders: ReadonlySet<string> = new Set([
+const reservedHeaders: ReadonlySet<string> = new Set([
   'connection',
   'content-length',
   'expect',
@@ -39,7 +39,7 @@ export const editableHeaderNameSchema = headerNameSchema
   .refine((name) => name.toLowerCase() !== 'host', { error: 'cannot be edited here: use `rewrite.host`' });
 
 /** The value of a header: no CR, LF, NUL or other control but the tab, no space around it, Latin-1 (RFC 9110, 5.5). */
-export const headerValueSchema = z
+const headerValueSchema = z
   .string({ error: 'expected a string: quote it' })
   .refine((value) => !/[^\t\x20-\x7e\xa0-\xff]/.test(value), {
     error: 'holds a line break, another control character or a letter beyond Latin-1, which no header can carry',

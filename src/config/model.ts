@@ -14,16 +14,9 @@ type ParsedAdmin = Exclude<ParsedGateway['admin'], false>;
 export type GatewayConfig = Omit<ParsedGateway, 'admin'> & { admin?: ParsedAdmin };
 
 export type ListenerConfig = ParsedGateway['listeners'][number];
-export type AdminConfig = ParsedAdmin;
-export type LoggingConfig = ParsedGateway['logging'];
 export type ServiceConfig = z.output<ReturnType<typeof createServiceSchema>>;
-export type EndpointConfig = ServiceConfig['endpoints'][number];
 export type HealthCheckConfig = NonNullable<ServiceConfig['healthCheck']>;
 export type BalancingAlgorithm = ServiceConfig['loadBalancing']['algorithm'];
 export type RouteConfig = z.output<ReturnType<typeof createRouteSchema>>;
 export type RetryConfig = NonNullable<RouteConfig['retry']>;
-export type RewriteConfig = NonNullable<RouteConfig['rewrite']>;
-export type RespondConfig = NonNullable<RouteConfig['respond']>;
 export type { MatchConfig, ValueMatch } from './match-schema.ts';
-export type { PolicyUse } from './policy-schemas.ts';
-export type { AccessLogConfig } from './schema.ts';

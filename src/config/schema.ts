@@ -1,7 +1,7 @@
 /** The schema of the whole file: it validates, gives defaults and types, and is what the reference is made from. */
 import { z } from 'zod';
 import { ACCESS_FIELD_NAMES, isAccessField } from '../base/access-field-names.ts';
-import { createPolicyListSchema, noPolicies, type PolicySchemas } from './policy-schemas.ts';
+import { createPolicyListSchema, type PolicySchemas } from './policy-schemas.ts';
 import { createRouteSchema } from './route-schema.ts';
 import { addressSchema, cidrSchema, duration, nameSchema, size, wholeNumber } from './scalar-schema.ts';
 import { createServiceSchema } from './service-schema.ts';
@@ -54,7 +54,7 @@ const adminSchema = z.union(
   { error: 'expected { address: ... }, or false for no admin listener' },
 );
 
-export const defaultRedaction = ['authorization', 'cookie', 'x-api-key'];
+const defaultRedaction = ['authorization', 'cookie', 'x-api-key'];
 
 const accessFieldSchema = z.string().check((context) => {
   if (isAccessField(context.value)) return;
@@ -80,7 +80,7 @@ const accessLogSchema = z.strictObject({
     .describe('Headers whose values are never written, without regard to case'),
 });
 
-export type AccessLogConfig = z.output<typeof accessLogSchema>;
+type AccessLogConfig = z.output<typeof accessLogSchema>;
 
 const accessSchema = z
   .union([z.boolean(), accessLogSchema], { error: 'expected { file: ... }, or false for no access log' })
@@ -134,8 +134,5 @@ export function createPartialSchema(policies: PolicySchemas): z.ZodType<z.output
   return partial as unknown as z.ZodType<z.output<GatewaySchema>>;
 }
 
-/** The schema without policies, from which the types are inferred. */
+/** The type of the schema, whatever the policies. */
 export type GatewaySchema = ReturnType<typeof createGatewaySchema>;
-
-/** The schema of a file that uses no policy. */
-export const createPlainGatewaySchema = (): GatewaySchema => createGatewaySchema(noPolicies);

@@ -4,13 +4,7 @@ import { endpointUrlSchema } from './endpoint-url.ts';
 import { createPolicyListSchema, type PolicySchemas } from './policy-schemas.ts';
 import { duration, nameSchema, refuse, wholeNumber } from './scalar-schema.ts';
 
-export const balancingAlgorithms = [
-  'round-robin',
-  'weighted-round-robin',
-  'least-connections',
-  'ip-hash',
-  'random',
-] as const;
+const balancingAlgorithms = ['round-robin', 'weighted-round-robin', 'least-connections', 'ip-hash', 'random'] as const;
 
 const weightSchema = wholeNumber(1, 10_000)
   .default(1)

@@ -43,6 +43,11 @@ export interface SourceTree {
 
 export const fileStart: Place = { line: 1, column: 1 };
 
+/** A tree to be filled. */
+export function emptyTree(): SourceTree {
+  return { root: undefined, entries: new WeakMap(), start: fileStart, problems: [], secrets: new Set() };
+}
+
 /** The value at a path, undefined when there is none. */
 export function valueAt(root: unknown, path: ValuePath): unknown {
   let value = root;

@@ -1,7 +1,7 @@
 /** Reads a configuration that is a TypeScript or JavaScript module, and plain values handed over by programs. */
 import { stripVTControlCharacters } from 'node:util';
 import { defineGateway } from './define.ts';
-import { type Entry, fileStart, type Place, type SourceTree, type ValuePath } from './source-tree.ts';
+import { type Entry, emptyTree, fileStart, type Place, type SourceTree, type ValuePath } from './source-tree.ts';
 import {
   hasReference,
   referencedFiles,
@@ -76,13 +76,7 @@ export function filesReferencedBy(value: unknown, directory: string): string[] {
 
 /** Builds the tree of plain values and fills in their references; every place is the file's beginning. */
 export function readValue(value: unknown, sources: SubstitutionSources): SourceTree {
-  const tree: SourceTree = {
-    root: undefined,
-    entries: new WeakMap(),
-    start: fileStart,
-    problems: [],
-    secrets: new Set(),
-  };
+  const tree = emptyTree();
   if (value === undefined) {
     tree.problems.push({ code: 'empty_file', message: 'there is no configuration', place: fileStart, path: [] });
   }

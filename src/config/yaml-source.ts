@@ -16,6 +16,7 @@ import {
 import type { FindingCode } from './finding.ts';
 import {
   type Entry,
+  emptyTree,
   fileStart,
   type Place,
   type SourceProblem,
@@ -105,13 +106,7 @@ export function referencesIn({ document }: ParsedYaml): string[] {
 
 /** Builds the tree of a parsed document and fills in its references. */
 export function readYaml(parsed: ParsedYaml, sources: SubstitutionSources): SourceTree {
-  const tree: SourceTree = {
-    root: undefined,
-    entries: new WeakMap(),
-    start: fileStart,
-    problems: [],
-    secrets: new Set(),
-  };
+  const tree = emptyTree();
   const { document, fault, lines } = parsed;
   if (document === null) {
     if (fault !== null) tree.problems.push(fault);

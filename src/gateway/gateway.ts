@@ -28,6 +28,9 @@ import { Exchange } from './exchange.ts';
 import type { ExchangeContext } from './exchange-context.ts';
 import { Snapshot } from './snapshot.ts';
 
+/** What the access log has to write its last lines when the shutdown's time is used up, in milliseconds. */
+const LAST_LINES = 1000;
+
 export interface GatewayDeps {
   readonly clock: Clock;
   readonly timers: Timers;
@@ -335,7 +338,8 @@ export class Gateway implements RequestHandler, ExchangeContext {
 
   /**
    * Stops: readiness is lost at once while requests are served for `drain`; then new connections are refused and idle
-   * ones closed; at `timeout`, counted from the call, the rest is cut. Answers how many requests were cut.
+   * ones closed; at `timeout`, counted from the call, the rest is cut, and the access log has a second more. Answers how
+   * many requests were cut.
    */
   async stop(): Promise<number> {
     if (this.state === 'draining' || this.state === 'stopped') return 0;
@@ -350,7 +354,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
     this.state = 'stopped';
     this.snapshot?.retire();
     this.lag.close();
-    await this.accessLog?.close();
+    await this.accessLog?.close(Math.max(LAST_LINES, shutdown.timeout - (this.now() - begun)));
     return cut;
   }
 

@@ -1,4 +1,5 @@
 /** Plain-data pictures of a running gateway for whoever shows them: nothing below knows that admin exists. */
+import { formatAddress } from '../base/address.ts';
 import type { HealthTotals } from '../observability/health-window.ts';
 import type { Gateway } from './gateway.ts';
 
@@ -24,7 +25,7 @@ export function statusPicture(gateway: Gateway): StatusPicture {
   return {
     generation: gateway.generation,
     state: gateway.state,
-    listeners: gateway.addresses.map(({ name, host, port }) => ({ name, address: formatAddress(host, port) })),
+    listeners: gateway.addresses.map((address) => ({ name: address.name, address: formatAddress(address) })),
     workers: [{ pid: process.pid, state: gateway.state }],
     routes: (snapshot?.routes ?? []).map(({ name }) => ({ name, state: 'active' })),
     services: [...(snapshot?.services.values() ?? [])].map((service) => ({
@@ -41,9 +42,4 @@ export function healthPicture(gateway: Gateway): HealthPicture {
   const totals = gateway.health.read();
   const rate = totals.total === 0 ? 1 : (totals.total - totals.failed) / totals.total;
   return { status: rate < 0.5 ? 'unhealthy' : rate < 0.9 ? 'degraded' : 'healthy', ...totals };
-}
-
-/** `host:port`, IPv6 in brackets. */
-export function formatAddress(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -1,5 +1,7 @@
-/** The answers that the gateway makes itself, as problem documents (RFC 9457). */
+/** The answers that the gateway and its admin listener make themselves, as problem documents (RFC 9457). */
 import { ERRORS, type ErrorCode } from '../base/errors.ts';
+
+export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
 
 /** Seconds that a client is asked to wait after a refusal that another try may outlive. */
 const RETRY_AFTER = 1;
@@ -13,5 +15,5 @@ export function problemBody(code: ErrorCode, detail: string, requestId: string):
 /** Header lines that belong to the code. */
 export function problemLines(code: ErrorCode, retryAfter = RETRY_AFTER): string {
   const wait = ERRORS[code].retryAfter ? `Retry-After: ${retryAfter}\r\n` : '';
-  return `Content-Type: application/problem+json\r\nCache-Control: no-store\r\n${wait}`;
+  return `Content-Type: ${PROBLEM_MEDIA_TYPE}\r\nCache-Control: no-store\r\n${wait}`;
 }

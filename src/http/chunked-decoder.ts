@@ -9,11 +9,11 @@ export interface BodySink {
 }
 
 /** Chunk extensions are legal but mean nothing to anybody: this bounds what they may cost, in bytes per chunk. */
-export const MAX_CHUNK_EXTENSION = 256;
+const MAX_CHUNK_EXTENSION = 256;
 /** Hexadecimal digits of a chunk size; 13 of them stay below 2^53, further ones are refused even when zero. */
 const MAX_SIZE_DIGITS = 13;
 /** Largest trailer section in bytes. */
-export const MAX_TRAILERS = 8192;
+const MAX_TRAILERS = 8192;
 
 const SIZE = 0;
 const EXTENSION = 1;

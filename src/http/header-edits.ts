@@ -2,7 +2,7 @@
 import { isFieldValue, isToken } from './byte-class.ts';
 
 /** Thrown for a name or value that could break the head; operators' values are checked before they get here. */
-export class UnsafeFieldError extends Error {
+class UnsafeFieldError extends Error {
   override readonly name = 'UnsafeFieldError';
 }
 

@@ -15,14 +15,14 @@ const SP = 32;
 const ZERO = 48;
 const NINE = 57;
 const VERSION = Buffer.from('HTTP/1.');
+/** Where the reason phrase starts in a response head. */
+const REASON_START = 13;
 
 export class ResponseParser extends HeadParser {
   /** 100 to 599. */
   status = 0;
   /** Minor version: 0, or 1 for every later 1.x. */
   minor = 1;
-  /** The reason phrase is `head[REASON_START, reasonEnd)`. */
-  reasonEnd = 0;
 
   protected scan(bytes: Buffer, base: number, end: number): number {
     const result = this.state < IN_FIELDS ? this.scanLine(bytes, base, end) : NEED_MORE;
@@ -63,13 +63,12 @@ export class ResponseParser extends HeadParser {
       }
       if (state === REASON) {
         // The space before an empty reason is required (RFC 9112 section 4); a second one is malformed.
-        if (i < end && i - base === 13 && (bytes[i] === SP || bytes[i] === 9)) {
+        if (i < end && i - base === REASON_START && (bytes[i] === SP || bytes[i] === 9)) {
           return this.refuse('more than one space after the status code');
         }
         while (i < end && FIELD_VALUE[bytes[i]] === 1) i++;
         if (i >= end) break;
         if (bytes[i] !== CR) return this.refuse('a control character or bare LF in the status line');
-        this.reasonEnd = i - base;
         i++;
         state = LINE_LF;
         if (i >= end) break;
@@ -86,9 +85,6 @@ export class ResponseParser extends HeadParser {
     return NEED_MORE;
   }
 }
-
-/** Where the reason phrase starts in a response head. */
-export const REASON_START = 13;
 
 function isPrefixByte(byte: number, index: number): boolean {
   if (index < 7) return byte === VERSION[index];

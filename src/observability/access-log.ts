@@ -26,8 +26,8 @@ export interface AccessLog {
   record(entry: AccessEntry): void;
   /** Opens the file anew, for log rotation. */
   reopen(): void;
-  /** Writes what waits, and closes; lines that come later are dropped. */
-  close(): Promise<void>;
+  /** Writes what waits, within as many milliseconds, and closes; lines that are left or come later are dropped. */
+  close(within?: number): Promise<void>;
   /** Lines lost since this log was opened. */
   readonly dropped: number;
 }
@@ -42,7 +42,7 @@ export function createAccessLog(options: AccessLogOptions, deps: { clock: Clock;
   return {
     record: (entry) => writer.write(line(entry, clock.wall())),
     reopen: () => writer.reopen(),
-    close: () => writer.close(),
+    close: (within) => writer.close(within),
     get dropped() {
       return writer.dropped - before;
     },

@@ -11,7 +11,7 @@ export interface HealthTotals {
 }
 
 /** Width of the window. */
-export const HEALTH_WINDOW_SECONDS = 60;
+const HEALTH_WINDOW_SECONDS = 60;
 
 export class HealthWindow {
   private readonly clock: Clock;

@@ -284,6 +284,38 @@ describe('closing', () => {
     expect(files.written).toBe('c\n');
   });
 
+  it('gives up at the end of the time it was given, even on a reader that takes something', async () => {
+    const writer = open();
+    writer.writeSoon('ab\n');
+    writer.write('c\nd\n');
+    const closing = writer.close(1000);
+    files.answer(1);
+    vi.advanceTimersByTime(1000);
+    await closing;
+    expect(writer.dropped).toBe(2);
+    files.answer(1);
+    // An end for the line that was begun, and no more: else a slow reader would keep the process alive. Until then the
+    // descriptor must not become another file's.
+    expect([files.pending.map(({ data }) => data.toString()), files.closed]).toEqual([['\n'], []]);
+    files.answer('EAGAIN');
+    vi.advanceTimersByTime(10_000);
+    expect([files.written, files.pending.length, writer.dropped]).toEqual(['ab', 0, 4]);
+    expect(files.closed).toEqual([101]);
+  });
+
+  it('gives a standard stream up only when its last user leaves', async () => {
+    const first = open('stdout');
+    const second = open('stdout');
+    first.writeSoon('ab\n');
+    const closing = first.close(1000);
+    vi.advanceTimersByTime(1000);
+    await closing;
+    files.answer(1);
+    files.answerAll();
+    await second.close();
+    expect([files.written, second.dropped]).toEqual(['ab\n', 0]);
+  });
+
   it('waits on while a slow reader still takes something', async () => {
     const writer = open();
     writer.write('abcdef\n');

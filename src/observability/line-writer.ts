@@ -13,6 +13,8 @@ const BACKLOG = 16 * 1024 * 1024;
 const FULL_PIPE = 20;
 /** How long `close` waits for a pipe that takes nothing, in milliseconds. */
 const PATIENCE = 2000;
+/** The longest time that a timer can take, in milliseconds. */
+const UNBOUNDED = 2 ** 31 - 1;
 /** The least time between two complaints about one file, in milliseconds. */
 const QUIET = 10_000;
 
@@ -61,7 +63,7 @@ export class LineWriter {
   /** Descriptors to close once the write under way is done. */
   private readonly retired: number[] = [];
   private timer: NodeJS.Timeout | null = null;
-  /** It was a pipe that took nothing when it was to be closed. */
+  /** It took nothing, or too little in the time it had, when it was to be closed. */
   private abandoned = false;
   private readonly idleWaiters: (() => void)[] = [];
   private triedSince = 0;
@@ -156,24 +158,32 @@ export class LineWriter {
       if (error === null && end > from) this.triedSince = performance.now();
       if (error?.code === 'EAGAIN') this.onFullPipe(bytes, from, error);
       else if (error !== null) this.fail(error, bytes, from);
-      else if (end < bytes.length) this.writeFrom(end);
-      else this.finish(bytes);
+      else if (end === bytes.length) this.finish(bytes);
+      else if (this.abandoned) this.fail(undefined, bytes, end);
+      else this.writeFrom(end);
     });
   }
 
   private onFullPipe(bytes: Buffer, from: number, error: Error): void {
-    if (this.users > 0 || performance.now() - this.triedSince < PATIENCE) {
+    if (!this.abandoned && (this.users > 0 || performance.now() - this.triedSince < PATIENCE)) {
       setTimeout(() => this.writeFrom(from), FULL_PIPE);
       return;
     }
-    // Nobody reads, and the process wants to end.
-    this.abandoned = true;
-    for (const lost of this.waiting.splice(0)) this.dropped += linesIn(lost, 0);
-    this.waitingLength = 0;
+    this.abandon();
     this.fail(error, bytes, from);
   }
 
-  private fail(error: Error, bytes: Buffer, from: number): void {
+  /** Nobody reads, or too slowly, and the process wants to end. */
+  private abandon(): void {
+    this.abandoned = true;
+    for (const lost of this.waiting.splice(0)) this.dropped += linesIn(lost, 0);
+    this.waitingLength = 0;
+    this.dropped += linesIn(this.batch.subarray(0, this.length), 0);
+    this.length = 0;
+    this.due = false;
+  }
+
+  private fail(error: Error | undefined, bytes: Buffer, from: number): void {
     this.dropped += linesIn(bytes, from);
     // The next line must not be glued to the half of one that was written.
     if (from > 0 && bytes[from - 1] !== NEWLINE) this.waiting.unshift(Buffer.from([NEWLINE]));
@@ -215,16 +225,36 @@ export class LineWriter {
     this.fd = fd;
   }
 
-  /** Writes what waits, and closes. Gives up after two seconds in which a pipe takes nothing. */
-  async close(): Promise<void> {
+  /**
+   * Writes what waits, and closes. Gives up after two seconds in which a pipe takes nothing, and after `within`
+   * milliseconds in all; what is not written then is dropped.
+   */
+  async close(within = UNBOUNDED): Promise<void> {
     if (this.users === 0) return;
     this.users--;
     this.flush();
-    if (this.current !== null) await new Promise<void>((resolve) => this.idleWaiters.push(resolve));
+    if (this.current !== null) await this.untilIdle(within);
     if (this.users > 0) return;
     // A stream that was given up stays known: one more line on it would keep the process alive for ever.
     if (shared.get(this.path) === this && !this.abandoned) shared.delete(this.path);
-    if (!this.standard) this.calls.close(this.fd);
+    if (this.standard) return;
+    // A write under way, and the end of a line that it leaves half, must not meet another file's descriptor.
+    if (this.current === null) this.calls.close(this.fd);
+    else this.idleWaiters.push(() => this.calls.close(this.fd));
+  }
+
+  private untilIdle(within: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        // Others of a standard stream may have more time.
+        if (this.users === 0) this.abandon();
+        resolve();
+      }, within);
+      this.idleWaiters.push(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
   }
 }
 

@@ -46,7 +46,7 @@ function escapeOf(code: number): string {
 }
 
 /** RFC 3986 section 5.2.4, but null where that silently stays at the root. */
-export function removeDotSegments(path: string): string | null {
+function removeDotSegments(path: string): string | null {
   const segments = path.split('/');
   const kept: string[] = [];
   for (let i = 1; i < segments.length; i++) {

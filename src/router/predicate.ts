@@ -87,7 +87,7 @@ function fitsAny(values: readonly string[], test: ValueTest): boolean {
 }
 
 /** Decoded values of one parameter (the form encoding of the URL standard); a malformed escape stays as it is. */
-export function queryValues(query: string, name: string): string[] {
+function queryValues(query: string, name: string): string[] {
   const values: string[] = [];
   if (query === '') return values;
   for (const pair of query.split('&')) {
@@ -109,7 +109,7 @@ function decode(text: string): string {
 }
 
 /** Values of one cookie (RFC 6265 section 5.4), without the quotes that may stand around them. */
-export function cookieValues(header: string, name: string): string[] {
+function cookieValues(header: string, name: string): string[] {
   const values: string[] = [];
   for (const pair of header.split(';')) {
     const equals = pair.indexOf('=');

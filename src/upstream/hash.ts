@@ -1,7 +1,7 @@
 /** Fast hashing that spreads clients over endpoints: 32 bits, the same in every process, never for secrets. */
 
 /** Scrambles 32 bits so that every input bit moves about half of the output bits (the finalizer of MurmurHash3). */
-export function mixBits(value: number): number {
+function mixBits(value: number): number {
   let hash = value;
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);

@@ -254,7 +254,7 @@ export class Service<Pool extends EndpointPool = EndpointPool> implements Endpoi
 }
 
 /** The pool's part of a service's definition. */
-export function createPoolOptions(config: ServiceConfig): PoolOptions {
+function createPoolOptions(config: ServiceConfig): PoolOptions {
   const { max, idleTimeout, queue, queueTimeout, pipelining } = config.connections;
   return { max, idleTimeout, queue, queueTimeout, pipelining, connectTimeout: config.timeouts.connect };
 }

@@ -15,7 +15,7 @@ const CODES: Record<number, string> = {
   431: 'request_head_too_large',
 };
 
-export interface Seen {
+interface Seen {
   outcome: Outcome;
   /** The request that reached the origin for it, if one did. */
   arrived: WireRequest | undefined;

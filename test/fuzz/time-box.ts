@@ -2,7 +2,7 @@
 import { createRandom, type Random } from '../support/seeded-random.ts';
 
 /** Seconds per suite; `FUZZ_SECONDS` changes it. */
-export const FUZZ_SECONDS = Number(process.env.FUZZ_SECONDS ?? 5);
+const FUZZ_SECONDS = Number(process.env.FUZZ_SECONDS ?? 5);
 
 /** Time limit for a test that runs a time box, in milliseconds. */
 export const FUZZ_TIMEOUT = FUZZ_SECONDS * 1000 + 30_000;
@@ -13,7 +13,7 @@ function seed(): number {
   return wanted === 'random' ? Math.floor(Math.random() * 2 ** 32) : Number(wanted);
 }
 
-export interface Fuzzed {
+interface Fuzzed {
   seed: number;
   iterations: number;
 }

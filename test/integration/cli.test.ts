@@ -243,8 +243,8 @@ routes:
     expect(await wrong.exit).toBe(2);
     expect(wrong.error()).toContain('did you mean "start"');
     const option = run(['start', '--wach']);
-    expect(await option.exit).toBe(1);
-    expect(option.error()).toContain('--wach');
+    expect(await option.exit).toBe(2);
+    expect(option.error()).toContain('start has no option "--wach"; did you mean "--watch"?');
   });
 
   test('demo answers the lines that it prints', async () => {

@@ -1,7 +1,11 @@
 /** Changing a running gateway: nothing in flight is lost, what stays keeps its connections, and what is wrong changes nothing. */
 
+import { execFileSync } from 'node:child_process';
+import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { configFor, configOf, configWith, startTestGateway } from '../support/gateway.ts';
 import { rawClient } from '../support/raw-client.ts';
@@ -134,6 +138,40 @@ describe('stopping', () => {
     await origin.request(0);
     expect(await gateway.stop()).toBe(1);
     expect(await client.untilClosed()).toBeDefined();
+  });
+
+  test('does not wait for a slow reader of the access log beyond its time', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'portico-stop-'));
+    const fifo = join(directory, 'access.log');
+    execFileSync('mkfifo', [fifo]);
+    const reader = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
+    opened.push({ close: () => rmSync(directory, { recursive: true }) }, { close: () => closeSync(reader) });
+    const { gateway, port, close } = await startTestGateway(
+      configWith({
+        routes: [{ name: 'all', match: { pathPrefix: '/' }, respond: { status: 200 } }],
+        shutdown: { drain: '0ms', timeout: '50ms' },
+        logging: { level: 'silent', access: { file: fifo } },
+      }),
+    );
+    const client = await rawClient(port);
+    opened.push({ close }, client);
+    const requests = 50;
+    const length = 16 * 1024;
+    for (let i = 0; i < requests; i++) {
+      await client.send(`GET /${'x'.repeat(length)} HTTP/1.1\r\nHost: a\r\n\r\n`);
+      await client.answer();
+    }
+    // It always takes something, so nobody could call it dead; all of it would take ten seconds.
+    let read = 0;
+    const page = Buffer.alloc(4096);
+    const slowly = setInterval(() => {
+      read += readSync(reader, page);
+    }, 50);
+    await gateway.stop();
+    clearInterval(slowly);
+    expect(gateway.state).toBe('stopped');
+    expect(read).toBeGreaterThan(0);
+    expect(read).toBeLessThan((requests * length) / 2);
   });
 });
 

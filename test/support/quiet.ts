@@ -3,7 +3,7 @@ import type { TestGateway } from './gateway.ts';
 import { PATIENCE, turn } from './waiting.ts';
 
 /** Upstream connections over all services. */
-export function upstreamConnections({ gateway }: TestGateway): { open: number; idle: number } {
+function upstreamConnections({ gateway }: TestGateway): { open: number; idle: number } {
   const count = { open: 0, idle: 0 };
   for (const service of gateway.current?.services.values() ?? []) {
     for (const { pool } of service.endpoints) {

@@ -6,7 +6,7 @@ export interface Split {
   pieces: Buffer[];
 }
 
-export function atCuts(bytes: Buffer, cuts: readonly number[]): Buffer[] {
+function atCuts(bytes: Buffer, cuts: readonly number[]): Buffer[] {
   const pieces: Buffer[] = [];
   let from = 0;
   for (const cut of [...new Set(cuts)].sort((a, b) => a - b)) {

@@ -16,18 +16,13 @@ export interface WireBody {
   end: number;
 }
 
-/** Data decoded before a body broke off or went wrong, for messages that are cut. */
-export interface Decoded {
-  body: Buffer;
-}
-
-export const TRAILER_LIMIT = 8192;
+const TRAILER_LIMIT = 8192;
 const EXTENSION_LIMIT = 256;
 const CHUNK_LINE = /^([0-9A-Fa-f]{1,13})(;(?:[^"]|"(?:[^"\\]|\\.)*")*)?$/;
 const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/;
 
 /** Names that change framing, routing, authentication or control, which a trailer may not have (RFC 9110 section 6.5.1). */
-export const FORBIDDEN_TRAILERS: ReadonlySet<string> = new Set(
+const FORBIDDEN_TRAILERS: ReadonlySet<string> = new Set(
   `content-length transfer-encoding host connection keep-alive proxy-connection upgrade te trailer expect max-forwards
   authorization proxy-authorization proxy-authenticate www-authenticate cookie set-cookie cache-control pragma range
   if-match if-none-match if-modified-since if-unmodified-since if-range age date expires location retry-after vary warning

@@ -28,7 +28,7 @@ export function malformed(reason: string, part: 'head' | 'body' = 'head', status
 const FIELD_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)$/;
 
 /** The lines before the empty line, or null while that has not come; `end` is the first byte after it. */
-export interface Lines {
+interface Lines {
   lines: string[];
   end: number;
 }

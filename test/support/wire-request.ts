@@ -37,14 +37,14 @@ export interface ReadLimits {
   requestBody: number;
 }
 
-export const NO_LIMITS: ReadLimits = { requestHead: 1 << 30, requestBody: Number.MAX_SAFE_INTEGER };
+const NO_LIMITS: ReadLimits = { requestHead: 1 << 30, requestBody: Number.MAX_SAFE_INTEGER };
 
 const REQUEST_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21\x22\x24-\x7e]+) HTTP\/([0-9])\.([0-9])$/;
 const PERCENT = '%[2-7][0-9A-Fa-f]';
 const NAME = `(?:[A-Za-z0-9._~-]|${PERCENT})+`;
 const AUTHORITY = new RegExp(`^(?:${NAME}|\\[([0-9A-Fa-f:.]+)\\])(?::([0-9]{0,5}))?$`);
 
-export function isHost(text: string): boolean {
+function isHost(text: string): boolean {
   const match = AUTHORITY.exec(text);
   if (match === null || Number(match[2] ?? 0) > 65535) return false;
   return match[1] === undefined || URL.canParse(`http://[${match[1]}]/`);

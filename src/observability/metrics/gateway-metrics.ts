@@ -13,7 +13,7 @@ export const DURATION_BOUNDS: readonly number[] = [
 ];
 
 /** The route of requests that no route took. */
-export const NO_ROUTE = 'none';
+const NO_ROUTE = 'none';
 
 /** Live numbers that are asked for on scrape. */
 export interface GatewayGauges {

@@ -2,7 +2,7 @@
 import type { EventLoopLag } from '../event-loop-lag.ts';
 import { createGatewayMetrics, type GatewayGauges, type GatewayMetrics } from './gateway-metrics.ts';
 
-export const FIXED_GAUGES: GatewayGauges = {
+const FIXED_GAUGES: GatewayGauges = {
   activeRequests: () => 2,
   configGeneration: () => 7,
   endpoints: () => [

@@ -1,0 +1,39 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { routesCommand } from './routes.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'portico-routes-'));
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+async function pathShownFor(match: object): Promise<string> {
+  const config = {
+    version: 1,
+    listeners: [{ name: 'l', address: '127.0.0.1:0' }],
+    routes: [{ name: 'r', match, respond: { status: 200 } }],
+  };
+  writeFileSync(join(directory, 'portico.json'), JSON.stringify(config));
+  let out = '';
+  const io = { out: (text: string) => void (out += text), error: () => {}, env: {}, cwd: directory };
+  expect(await routesCommand.run(['--json'], io)).toBe(0);
+  return (JSON.parse(out) as { routes: { path: string }[] }).routes[0].path;
+}
+
+describe('the path shown is the one by which the router finds the route', () => {
+  test.each([
+    [{ path: '/users/{id}' }, '/users/{id}'],
+    [{ path: '/users' }, '/users'],
+    [{ pathPrefix: '/' }, '/*'],
+    [{ pathPrefix: '/api' }, '/api/*'],
+    [{ pathPrefix: '/api/' }, '/api/*'],
+    [{ pathRegex: '^/u/[0-9]+$' }, '~ ^/u/[0-9]+$'],
+    [{ methods: ['GET'] }, '-'],
+    [{ all: [{ path: '/nested/{id}' }, { query: { a: '1' } }] }, '/nested/{id}'],
+    [{ all: [{ all: [{ pathPrefix: '/deep' }] }] }, '/deep/*'],
+    [{ any: [{ path: '/a' }, { path: '/b' }] }, '-'],
+    [{ all: [{ path: '/a' }, { pathPrefix: '/a' }] }, '-'],
+  ])('%j: %s', async (match, path) => {
+    expect(await pathShownFor(match)).toBe(path);
+  });
+});
