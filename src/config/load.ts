@@ -1,12 +1,12 @@
 /** Loads a configuration file: reads, fills in references, validates and checks, and reports all that is wrong at once. */
 import { dirname, extname, resolve } from 'node:path';
+import { schemasFor } from './built-schemas.ts';
 import { checkGateway } from './check-gateway.ts';
 import type { Finding } from './finding.ts';
 import { createFindings } from './findings.ts';
 import type { GatewayConfig } from './model.ts';
 import { parseTree } from './parse-tree.ts';
 import { noPolicies, type PolicySchemas } from './policy-schemas.ts';
-import { createGatewaySchema, createPartialSchema } from './schema.ts';
 import { type FileProblem, type FileReader, readReferenced, readText, readWhole } from './source-file.ts';
 import { fileStart, formatPath, type Place, parsePath, placeOf, type SourceTree, valueAt } from './source-tree.ts';
 import { referencedFiles, type SubstitutionSources } from './substitution.ts';
@@ -95,9 +95,9 @@ function finish(file: string, tree: SourceTree, options: { policies?: PolicySche
   const read = [...new Set(files)];
   const locate = (path: string): Place => placeOf(tree, parsePath(path), 'value');
   if (unreadable) return { config: null, findings: findings.all(), files: read, locate };
-  const policies = options.policies ?? noPolicies;
+  const schemas = schemasFor(options.policies ?? noPolicies);
   const reported = tree.problems.map((problem) => problem.path);
-  const parsed = parseTree(tree, createGatewaySchema(policies), () => createPartialSchema(policies), reported);
+  const parsed = parseTree(tree, schemas.whole, schemas.partial, reported);
   for (const problem of parsed.problems) findings.addValueProblem(problem);
   if (parsed.sound !== undefined) {
     const { sound, originOf } = parsed;

@@ -1,7 +1,10 @@
 /** How config learns of policies, which stand above it: a look-up handed in, and the list made from it. */
 import { z } from 'zod';
 
-/** The policies known to this process, by name. `gateway` hands in the real list, tests hand in small ones. */
+/**
+ * The policies known to this process, by name. `gateway` hands in the real list, tests hand in small ones. One object
+ * gives the same answers as long as it lives, since schemas made from it are kept: another set is another object.
+ */
 export interface PolicySchemas {
   /** Every policy name, in the order in which it should be shown to people. */
   names(): string[];

@@ -300,5 +300,7 @@ class YamlReader {
 
 /** Sets a key without ever touching a prototype: `__proto__` is a key like any other. */
 function define(target: Record<string, unknown>, key: string, value: unknown): void {
-  Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true });
+  // Every other key is assigned, which is much cheaper than a definition.
+  if (key !== '__proto__') target[key] = value;
+  else Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true });
 }
