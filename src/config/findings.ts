@@ -45,6 +45,7 @@ export function createFindings(file: string, tree: SourceTree): Findings {
 
   function add(finding: Omit<Finding, 'file' | 'line' | 'column'>, place: { line: number; column: number }): void {
     const complete: Finding = { file, ...place, ...finding };
+    if (tree.namesPaths && complete.path !== '') complete.message += ` (at ${complete.path})`;
     complete.message = hide(complete.message, longSecrets);
     if (complete.suggestion === undefined) delete complete.suggestion;
     found.push(complete);

@@ -201,6 +201,39 @@ export default defineGateway({
     expect((await loadConfig(path)).findings).toEqual([]);
   });
 
+  test('findings stand where the literal does, or the one around it, and name the path', async () => {
+    await file('routes-part.ts', `export const part = { name: 'p', match: { path: 'x' }, respond: {} };\n`);
+    const path = await file(
+      'located.ts',
+      `import { part } from './routes-part.ts';
+const teapot = { status: 1418 };
+export default {
+  version: 1,
+  ${listeners},
+  rotues: [],
+  routes: [
+    { name: 'a', match: { path: 'no-slash' }, respond: {} },
+    part,
+    { name: 'b', match: {}, respond: teapot },
+    ...['c'].map((name) => ({ name, match: 5, respond: {} })),
+    { name: 'e', match: {}, respond: { body: '\${env.NOPE}' } },
+  ],
+} satisfies object;
+`,
+    );
+    const { findings } = await loadConfig(path);
+    expect(findings.map(({ line, column, code, path }) => [line, column, code, path])).toEqual([
+      [6, 3, 'unknown_key', 'rotues'],
+      // Which item a spread gives is unknown, and what comes after it too: the list is shown.
+      [7, 11, 'unresolved_reference', 'routes[4].respond.body'],
+      [7, 11, 'invalid_type', 'routes[3].match'],
+      [8, 33, 'invalid_value', 'routes[0].match.path'],
+      [9, 5, 'invalid_value', 'routes[1].match.path'],
+      [10, 38, 'invalid_value', 'routes[2].respond.status'],
+    ]);
+    for (const { message, path } of findings) expect(message.endsWith(` (at ${path})`)).toBe(true);
+  });
+
   test.each([
     ['a fault of syntax', 'export default {\n  version: = 1,\n};\n', 'module_failed', 2],
     ['an exception', '\nconst a: number = 1;\nthrow new Error(`no ${a}`);\n', 'module_failed', 3],

@@ -82,7 +82,7 @@ async function loadModule(file: string, path: string, options: LoadOptions): Pro
   if (module.problem !== undefined) return failed(file, module.files, { code: 'module_failed', ...module.problem });
   const directory = dirname(path);
   const files = await readReferenced(filesReferencedBy(module.value, directory), read);
-  const tree = readValue(module.value, { env: options.env ?? {}, files, directory });
+  const tree = readValue(module.value, { env: options.env ?? {}, files, directory }, text);
   return finish(file, tree, options, [...module.files, ...files.keys()]);
 }
 

@@ -37,6 +37,8 @@ export interface SourceTree {
   /** Where the file's first value begins. */
   start: Place;
   problems: SourceProblem[];
+  /** True where the text tells not every place for certain, so that messages carry the path. */
+  namesPaths: boolean;
   /** Everything that came from outside, so that no message shows it. */
   secrets: Set<string>;
 }

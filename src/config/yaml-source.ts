@@ -110,6 +110,7 @@ export function readYaml(parsed: ParsedYaml, sources: SubstitutionSources): Sour
     entries: new WeakMap(),
     start: fileStart,
     problems: [],
+    namesPaths: false,
     secrets: new Set(),
   };
   const { document, fault, lines } = parsed;
