@@ -108,6 +108,8 @@ function finish(file: string, tree: SourceTree, options: { policies?: PolicySche
       raw: tree.root,
       written: (path) => valueAt(tree.root, originOf(path)),
       nameOf: (path) => formatPath(originOf(path)),
+      subject: (path) => findings.subject(originOf(path)),
+      shown: (path) => findings.shown(originOf(path)),
       report: (report) => findings.addReport({ ...report, path: originOf(report.path) }),
       reportWritten: (report) => findings.addReport(report),
     });

@@ -34,13 +34,15 @@ export function createPolicyListSchema(policies: PolicySchemas): z.ZodType<Polic
   const item = z
     .strictObject(shape)
     .check((context) => {
-      const count = Object.keys(context.value).length;
-      if (context.issues.length > 0 || count === 1) return;
+      const names = Object.keys(context.value);
+      if (context.issues.length > 0 || names.length === 1) return;
       context.issues.push({
         code: 'custom',
         input: context.value,
         message:
-          count === 0 ? 'expected one policy, found none' : 'one policy per list item: begin a new item for each',
+          names.length === 0
+            ? 'expected one policy, found none'
+            : `holds ${names.length} policies (${names.join(', ')}): begin a new item for each`,
       });
     })
     .transform((value): PolicyUse => {
