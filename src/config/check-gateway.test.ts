@@ -167,6 +167,11 @@ describe('one fault, one located finding', () => {
       ['5:57 error unknown_name routes[0].retry.on[0]'],
     ],
     [
+      'retry by a class of statuses',
+      withRoute('match: {}, service: users, retry: { on: [503, 5xx] }'),
+      ['5:62 error unknown_name routes[0].retry.on[1]'],
+    ],
+    [
       'one attempt',
       withRoute('match: {}, service: users, retry: { attempts: 1 }'),
       ['5:52 warning no_effect routes[0].retry.attempts'],
