@@ -1,4 +1,5 @@
 /** The names that `logging.access.fields` may hold: config checks them, and the access log knows how to write each. */
+import { isToken } from './token.ts';
 
 export const ACCESS_FIELD_NAMES: readonly string[] = [
   'time',
@@ -29,5 +30,5 @@ export const ACCESS_FIELD_NAMES: readonly string[] = [
 
 /** True for one of these, and for `header.NAME`, which is the request's header of that name. */
 export function isAccessField(name: string): boolean {
-  return ACCESS_FIELD_NAMES.includes(name) || /^header\.[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name);
+  return ACCESS_FIELD_NAMES.includes(name) || (name.startsWith('header.') && isToken(name.slice('header.'.length)));
 }

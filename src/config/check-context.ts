@@ -1,4 +1,5 @@
-/** What every check across values is given. */
+/** What every check across values is given, and how it speaks of values. */
+import { formatDuration } from '../base/duration.ts';
 import type { Report } from './findings.ts';
 import type { ValuePath } from './source-tree.ts';
 
@@ -10,7 +11,22 @@ export interface CheckContext {
   written(path: ValuePath): unknown;
   /** The path of a value under check as people know it: `services[2]`. */
   nameOf(path: ValuePath): string;
+  /** The key of a value under check and, where it can be shown, what the file says: `` `drain` `40s` ``. */
+  subject(path: ValuePath): string;
+  /** What the file says for a value under check, in quotes; empty when it is nothing to be shown. */
+  shown(path: ValuePath): string;
   report(report: Report): void;
   /** Reports on a path of `raw` rather than of the values under check. */
   reportWritten(report: Report): void;
+}
+
+/** The key of a duration with what the file says, or with the default that stands for it. */
+export function durationAt(path: ValuePath, milliseconds: number, context: CheckContext): string {
+  const isDefault = context.written(path) === undefined;
+  return `${context.subject(path)}${isDefault ? ` (${formatDuration(milliseconds)} by default)` : ''}`;
+}
+
+/** A route by its name, where that can be shown. */
+export function routeAt(path: ValuePath, context: CheckContext): string {
+  return `the route ${context.shown([...path, 'name'])}`.trimEnd();
 }

@@ -167,6 +167,11 @@ describe('one fault, one located finding', () => {
       ['5:57 error unknown_name routes[0].retry.on[0]'],
     ],
     [
+      'retry by a class of statuses',
+      withRoute('match: {}, service: users, retry: { on: [503, 5xx] }'),
+      ['5:62 error unknown_name routes[0].retry.on[1]'],
+    ],
+    [
       'one attempt',
       withRoute('match: {}, service: users, retry: { attempts: 1 }'),
       ['5:52 warning no_effect routes[0].retry.attempts'],
@@ -319,6 +324,7 @@ describe('suggestions', () => {
     [withRoute('match: { all: [{ header: {} }] }, service: users'), 'headers'],
     [withRoute('match: { headers: { a: { regexp: b } } }, service: users'), 'regex'],
     [withRoute('match: {}, service: user'), 'users'],
+    [withRoute('match: { path: "/{user}" }, service: users, rewrite: { path: "/{usr}" }'), '{user}'],
     [withRoute('match: {}, service: users, retry: { on: [conect-failure] }'), 'connect-failure'],
     [withRoute('match: {}, service: users, retry: { attempt: 2 }'), 'attempts'],
     [withRoute('match: { query: { a: 1 } }, service: users'), '"1"'],
@@ -335,5 +341,74 @@ describe('suggestions', () => {
     expect(
       parseConfigText(text, { policies }).findings.find(({ suggestion }) => suggestion !== undefined)?.suggestion,
     ).toBe(expected);
+  });
+});
+
+describe('messages say what is wrong', () => {
+  test.each([
+    ['an unknown word', `${head}logging: { level: loud }`, '`level` `loud`: expected one of debug, info'],
+    ['a number for a duration', `${head}shutdown: { drain: 5 }`, '`drain` `5`: expected a duration'],
+    [
+      'a name',
+      `${head}routes: [{ name: a, match: {}, respond: {} }, { name: a, match: {}, respond: {} }]`,
+      '`name` `a`',
+    ],
+    ['an address', 'version: 1\nlisteners: [{ name: a, address: "127.0.0.1:9901" }]', '`address` `127.0.0.1:9901`'],
+    ['an open admin', `${head}admin: { address: 0.0.0.0:9901 }`, '`address` `0.0.0.0:9901`'],
+    ['a trusted range', `version: 1\nlisteners: [{ name: a, address: ":0", trustedProxies: ["::/0"] }]`, '`::/0`'],
+    [
+      'a service',
+      withRoute('match: {}, service: usres'),
+      '`service` `usres`: no service has this name; services are users',
+    ],
+    ['an unused service', withRoute('match: {}, respond: {}'), '`name` `users`: no route uses this service'],
+    ['a route without an answer', withRoute('match: {}'), 'the route `r` has neither'],
+    ['a route with two', withRoute('match: {}, service: users, respond: {}'), 'the route `r` has both'],
+    ['a route that needs no timeout', withRoute('match: {}, respond: {}, timeout: 1s'), 'answers the route `r` itself'],
+    ['a method', withRoute('match: { methods: [get] }, service: users'), '`methods[0]` `get`'],
+    [
+      'a pattern',
+      withRoute('match: { pathRegex: "(a" }, service: users'),
+      '`(a` cannot be used: not a regular expression',
+    ],
+    [
+      'two durations, one by default',
+      withRoute('match: {}, service: users, retry: { backoff: { base: 2s } }'),
+      '`base` `2s` is longer than `max` (1s by default)',
+    ],
+    [
+      'two durations',
+      withRoute('match: {}, service: users, timeout: 1s, retry: { perTryTimeout: 3s }'),
+      '`perTryTimeout` `3s` is not shorter than `timeout` `1s`',
+    ],
+    ['a drain', `${head}shutdown: { drain: 40s }`, '`drain` `40s` is longer than `timeout` (30s by default)'],
+    ['a short timeout', `${head}shutdown: { timeout: 1s }`, '`drain` (5s by default) is longer than `timeout` `1s`'],
+    [
+      'an only endpoint',
+      `${head}services: [{ name: s, endpoints: [http://a] }]\nroutes: [{ name: r, match: {}, service: s, retry: {} }]`,
+      'the service `s` has one endpoint',
+    ],
+    [
+      'a health check',
+      `${head}services: [{ name: s, endpoints: [http://a], healthCheck: { interval: 1s } }]`,
+      '`timeout` (2s by default) is not shorter than `interval` `1s`',
+    ],
+    ['policies', `${head}policies: [{ stamp: { header: a }, trace: {} }]`, 'holds 2 policies (stamp, trace)'],
+    [
+      'a prefix',
+      withRoute('match: { pathPrefix: /a }, service: users, rewrite: { stripPrefix: /b }'),
+      '`stripPrefix` `/b`: no path',
+    ],
+  ])('%s', (_, text, words) => {
+    const messages = parseConfigText(text, { policies }).findings.map(({ message }) => message);
+    expect(messages.filter((message) => message.includes(words))).toHaveLength(1);
+  });
+
+  test('but show nothing of headers that carry credentials', () => {
+    const text = withRoute(
+      'match: {}, respond: { headers: { authorization: " abc1", set-cookie: " abc2", a: " abc3" } }',
+    );
+    const told = parseConfigText(text).findings.map(({ message }) => /abc\d/.exec(message)?.[0]);
+    expect(told.filter((word) => word !== undefined)).toEqual(['abc3']);
   });
 });

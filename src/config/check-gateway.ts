@@ -1,7 +1,7 @@
 /** Checks across values that no schema of one value can make: references between them, contradictions, and lint. */
 import type { z } from 'zod';
 import { formatAddress, isLoopback } from '../base/address.ts';
-import type { CheckContext } from './check-context.ts';
+import { type CheckContext, durationAt } from './check-context.ts';
 import { checkRoutes } from './check-routes.ts';
 import { checkServices } from './check-services.ts';
 import type { ListenerConfig } from './model.ts';
@@ -87,11 +87,13 @@ function checkAdmin(admin: Parsed['admin'], context: CheckContext): void {
 
 function checkShutdown({ shutdown }: Parsed, context: CheckContext): void {
   if (shutdown.drain <= shutdown.timeout) return;
+  const drain: ValuePath = ['shutdown', 'drain'];
+  const timeout: ValuePath = ['shutdown', 'timeout'];
   context.report({
     severity: 'warning',
     code: 'drain_exceeds_timeout',
-    path: ['shutdown', context.written(['shutdown', 'drain']) !== undefined ? 'drain' : 'timeout'],
-    message: '`drain` is longer than `timeout`, which includes it: the drain is cut short',
+    path: context.written(drain) !== undefined ? drain : timeout,
+    message: `${durationAt(drain, shutdown.drain, context)} is longer than ${durationAt(timeout, shutdown.timeout, context)}, which includes it: the drain is cut short`,
   });
 }
 

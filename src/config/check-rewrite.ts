@@ -1,4 +1,5 @@
 /** Checks of rewrites: every parameter and group that they use must come from the route's own match. */
+import { nearest } from '../base/nearest.ts';
 import { PatternError, parsePattern } from '../base/pattern.ts';
 import type { CheckContext } from './check-context.ts';
 import type { MatchConfig, RouteConfig } from './model.ts';
@@ -33,7 +34,9 @@ function checkTemplate(template: string, match: MatchConfig, path: ValuePath, co
   for (const [whole, name] of template.matchAll(/\{([^{}]*)\}/g)) {
     if (parameters.includes(name.replace(/\*$/, ''))) continue;
     const known = parameters.length === 0 ? 'it has none' : `it has ${parameters.join(', ')}`;
-    reportReference(`\`${whole}\` is no parameter of the route’s path: ${known}`, path, context);
+    const near = nearest(name, parameters);
+    const suggestion = near === undefined ? undefined : `{${near}}`;
+    reportReference(`\`${whole}\` is no parameter of the route’s path: ${known}`, path, context, suggestion);
   }
   if (/[{}]/.test(template.replace(/\{[^{}]*\}/g, '')))
     reportReference('has a brace without its partner', path, context);
@@ -41,8 +44,8 @@ function checkTemplate(template: string, match: MatchConfig, path: ValuePath, co
   if (problem !== null) reportReference(problem, path, context);
 }
 
-function reportReference(message: string, path: ValuePath, context: CheckContext): void {
-  context.report({ severity: 'error', code: 'unknown_parameter', path, message });
+function reportReference(message: string, path: ValuePath, context: CheckContext, suggestion?: string): void {
+  context.report({ severity: 'error', code: 'unknown_parameter', path, message, suggestion });
 }
 
 function countPaths(match: unknown): number {

@@ -1,6 +1,6 @@
 /** Checks of routes: what answers them, what they may not combine, and what has no effect. */
 import type { z } from 'zod';
-import type { CheckContext } from './check-context.ts';
+import { type CheckContext, durationAt, routeAt } from './check-context.ts';
 import { checkRewrite } from './check-rewrite.ts';
 import type { FindingCode } from './finding.ts';
 import type { MatchConfig, RouteConfig, ServiceConfig } from './model.ts';
@@ -40,8 +40,8 @@ function checkAnswer(route: RouteConfig, path: ValuePath, names: readonly string
       path: hasService ? [...path, 'respond'] : path,
       part: 'key',
       message: hasService
-        ? 'a route has either `service` or `respond`, not both'
-        : 'the route has neither `service` nor `respond`: nothing would answer',
+        ? `${routeAt(path, context)} has both \`service\` and \`respond\`: it may have only one`
+        : `${routeAt(path, context)} has neither \`service\` nor \`respond\`: nothing would answer`,
     });
   }
   if (route.service === undefined || names.includes(route.service)) return;
@@ -100,7 +100,7 @@ function checkRespond(route: RouteConfig, path: ValuePath, context: CheckContext
       code: 'no_effect',
       path: [...path, key],
       part: 'key',
-      message: `\`${key}\` has no effect: the gateway answers this route itself`,
+      message: `\`${key}\` has no effect: the gateway answers ${routeAt(path, context)} itself`,
     });
   }
 }
@@ -121,14 +121,14 @@ function checkRetry(
     warn(
       'retry_single_endpoint',
       [...path, 'retry'],
-      'the service has one endpoint: every retry asks the same one again',
+      `the service ${context.shown([...path, 'service'])} has one endpoint: every retry asks the same one again`,
     );
   }
   if (retry.perTryTimeout !== undefined && timeout !== undefined && retry.perTryTimeout >= timeout) {
     warn(
       'try_timeout_too_long',
       at('perTryTimeout'),
-      'one try may take as long as the whole request: no time for a second',
+      `${context.subject(at('perTryTimeout'))} is not shorter than ${context.subject([...path, 'timeout'])} of the whole request: no time for a second try`,
     );
   }
   if (retry.backoff.base > retry.backoff.max) {
@@ -136,7 +136,7 @@ function checkRetry(
       severity: 'error',
       code: 'conflicting_keys',
       path: [...path, 'retry', 'backoff'],
-      message: '`base` is longer than `max`',
+      message: `${durationAt([...at('backoff'), 'base'], retry.backoff.base, context)} is longer than ${durationAt([...at('backoff'), 'max'], retry.backoff.max, context)}`,
     });
   }
   const methods = match.methods ?? [];
@@ -148,7 +148,7 @@ function checkRetry(
     warn(
       'no_effect',
       at('on'),
-      'requests of these methods are retried only where nothing was sent: add connect-failure',
+      `requests of these methods (${methods.join(', ')}) are retried only where nothing was sent: add connect-failure`,
     );
   }
 }

@@ -1,9 +1,9 @@
 /** Checks of services: checks and limits that contradict each other, and services that nothing uses. */
 import type { z } from 'zod';
-import type { CheckContext } from './check-context.ts';
+import { type CheckContext, durationAt } from './check-context.ts';
 import type { ServiceConfig } from './model.ts';
 import type { GatewaySchema } from './schema.ts';
-import { valueAt } from './source-tree.ts';
+import { type ValuePath, valueAt } from './source-tree.ts';
 
 export function checkServices(config: z.output<GatewaySchema>, context: CheckContext): void {
   const used = writtenServiceNames(context.raw);
@@ -28,12 +28,13 @@ function writtenServiceNames(raw: unknown): Set<unknown> {
 
 function checkHealth({ healthCheck }: ServiceConfig, index: number, context: CheckContext): void {
   if (healthCheck === undefined || healthCheck.timeout < healthCheck.interval) return;
-  const part = context.written(['services', index, 'healthCheck', 'timeout']) === undefined ? 'interval' : 'timeout';
+  const timeout: ValuePath = ['services', index, 'healthCheck', 'timeout'];
+  const interval: ValuePath = ['services', index, 'healthCheck', 'interval'];
   context.report({
     severity: 'warning',
     code: 'health_timeout_too_long',
-    path: ['services', index, 'healthCheck', part],
-    message: 'the check’s `timeout` is not shorter than its `interval`: a slow endpoint is seen late',
+    path: context.written(timeout) === undefined ? interval : timeout,
+    message: `${durationAt(timeout, healthCheck.timeout, context)} is not shorter than ${durationAt(interval, healthCheck.interval, context)}: a slow endpoint is seen late`,
   });
 }
 

@@ -13,7 +13,10 @@ import {
 } from './source-tree.ts';
 import type { Substituted } from './substitution.ts';
 
-/** What a check across values has to say. `message` is a whole sentence about the value at `path`. */
+/**
+ * What a check across values has to say. `message` is a whole sentence about the value at `path`; unless it begins with the key,
+ * key and value stand before it, where the value is the place and can be shown.
+ */
 export interface Report {
   severity: Severity;
   code: FindingCode;
@@ -29,6 +32,10 @@ export interface Report {
 export interface Findings {
   addSourceProblem(problem: SourceProblem): void;
   addValueProblem(problem: ValueProblem): void;
+  /** The key at a path of the file and, where it can be shown, its value: `` `drain` `40s` ``. */
+  subject(path: ValuePath): string;
+  /** The value at a path of the file as messages show it, in quotes; empty when it is none to be shown. */
+  shown(path: ValuePath): string;
   /** The path of the report is one of the file. */
   addReport(report: Report): void;
   hasErrors(): boolean;
@@ -45,6 +52,7 @@ export function createFindings(file: string, tree: SourceTree): Findings {
 
   function add(finding: Omit<Finding, 'file' | 'line' | 'column'>, place: { line: number; column: number }): void {
     const complete: Finding = { file, ...place, ...finding };
+    if (tree.namesPaths && complete.path !== '') complete.message += ` (at ${complete.path})`;
     complete.message = hide(complete.message, longSecrets);
     if (complete.suggestion === undefined) delete complete.suggestion;
     found.push(complete);
@@ -62,7 +70,7 @@ export function createFindings(file: string, tree: SourceTree): Findings {
       const words =
         written !== undefined && code === 'invalid_pattern' ? 'is not a regular expression' : problem.message;
       const message = written === undefined ? words : hideParts(words, written.result);
-      const sentence = `${subject(path)}${message.startsWith('expected') ? `: ${message}` : `${quoted} ${message}`}`;
+      const sentence = `${subject(path)}${quoted}${message.startsWith('expected') ? ':' : ''} ${message}`;
       const suggestion = written === undefined ? problem.suggestion : undefined;
       add(
         { severity: 'error', code, message: sentence, path: formatPath(path), suggestion },
@@ -75,10 +83,15 @@ export function createFindings(file: string, tree: SourceTree): Findings {
       const value = valueAt(tree.root, path);
       const near = report.known !== undefined && typeof value === 'string' ? nearest(value, report.known) : undefined;
       const suggestion = written === undefined ? (report.suggestion ?? near) : undefined;
-      const message = written === undefined ? report.message : hideParts(report.message, written.result);
+      const words = written === undefined ? report.message : hideParts(report.message, written.result);
       const { severity, code, part = 'value' } = report;
+      const quoted = part === 'value' ? quote(tree, path) : '';
+      const isNamed = quoted === '' || words.startsWith(`${subject(path)} `);
+      const message = isNamed ? words : `${subject(path)}${quoted}: ${words}`;
       add({ severity, code, message, path: formatPath(path), suggestion }, placeOf(tree, path, part));
     },
+    subject: (path) => `${subject(path)}${quote(tree, path)}`,
+    shown: (path) => quote(tree, path).trimStart(),
     hasErrors: () => found.some((finding) => finding.severity === 'error'),
     all() {
       found.sort((a, b) => a.line - b.line || a.column - b.column);
@@ -108,7 +121,8 @@ function quote(tree: SourceTree, path: ValuePath): string {
   if (text === '' || text.length > maxQuoted || /[\x00-\x1f\x7f-\x9f`]/.test(text)) return '';
   // Credentials in a URL.
   if (/\/\/[^/]*@/.test(text)) return '';
-  if (path.some((step) => typeof step === 'string' && /token|secret|password|key$/i.test(step))) return '';
+  if (path.some((step) => typeof step === 'string' && /token|secret|password|authorization|cookie|key$/i.test(step)))
+    return '';
   return ` \`${text}\``;
 }
 

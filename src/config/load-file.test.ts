@@ -125,13 +125,35 @@ describe('JSON', () => {
     ]);
   });
 
+  const listeners = '"listeners": [{"name": "a", "address": ":0"}]';
+
   test.each([
-    ['a comment', '{"version": 1, # x\n"listeners": []}'],
-    ['an unquoted key', '{version: 1}'],
-    ['block style', 'version: 1\n'],
-    ['a comma too many', '{"version": 1,}'],
-  ])('%s is not JSON', async (_, text) => {
-    expect((await loadConfig(await file('lax.json', text))).findings[0].code).toBe('json_syntax');
+    ['a comment', `{"version": 1, # x\n${listeners}}`, 'comment', 1, 16],
+    ['a word as a key', `{"version": 1,\n ${listeners}, admin: false}`, 'double quotes', 2, 49],
+    ['block style', 'version: 1\nlisteners: [{ name: a, address: ":0" }]\n', 'begins with a word', 1, 1],
+    ['a comma too many', `{"version": 1, ${listeners},}`, 'comma too many', 1, 61],
+    // Not YAML either.
+    ['no comma', `{"version": 1\n "admin": false}`, 'comma', 2, 2],
+    ['an open end', `{"version": 1, ${listeners}`, 'closed', 1, 1],
+    ['a tab in a string', `{"version": "1\t"}\n}`, 'control character', 1, 15],
+  ])('%s is told in words of JSON, once', async (_, text, words, line, column) => {
+    const { config, findings } = await loadConfig(await file('lax.json', text));
+    expect(config).toBe(null);
+    const ofSyntax = findings.filter(({ code }) => code.endsWith('_syntax'));
+    expect(ofSyntax).toMatchObject([{ code: 'json_syntax', line, column, path: '' }]);
+    expect(ofSyntax[0].message).toContain(words);
+    expect(JSON.stringify(findings)).not.toContain('YAML');
+  });
+
+  test('what is wrong beside the syntax is told with it', async () => {
+    const path = await file('both.json', `{"version": 1, ${listeners},\n// x\n "rotues": [],}`);
+    expect((await loadConfig(path)).findings.map(({ line, code }) => [line, code])).toEqual([[2, 'json_syntax']]);
+    const lax = await file('lax-too.json', `{"version": 2, ${listeners},\n "rotues": [],}`);
+    expect((await loadConfig(lax)).findings.map(({ line, code }) => [line, code])).toEqual([
+      [1, 'invalid_value'],
+      [2, 'unknown_key'],
+      [2, 'json_syntax'],
+    ]);
   });
 });
 
@@ -177,6 +199,39 @@ export default defineGateway({
   test('a promise is awaited', async () => {
     const path = await file('later.ts', `export default Promise.resolve({ version: 1, ${listeners} });\n`);
     expect((await loadConfig(path)).findings).toEqual([]);
+  });
+
+  test('findings stand where the literal does, or the one around it, and name the path', async () => {
+    await file('routes-part.ts', `export const part = { name: 'p', match: { path: 'x' }, respond: {} };\n`);
+    const path = await file(
+      'located.ts',
+      `import { part } from './routes-part.ts';
+const teapot = { status: 1418 };
+export default {
+  version: 1,
+  ${listeners},
+  rotues: [],
+  routes: [
+    { name: 'a', match: { path: 'no-slash' }, respond: {} },
+    part,
+    { name: 'b', match: {}, respond: teapot },
+    ...['c'].map((name) => ({ name, match: 5, respond: {} })),
+    { name: 'e', match: {}, respond: { body: '\${env.NOPE}' } },
+  ],
+} satisfies object;
+`,
+    );
+    const { findings } = await loadConfig(path);
+    expect(findings.map(({ line, column, code, path }) => [line, column, code, path])).toEqual([
+      [6, 3, 'unknown_key', 'rotues'],
+      // Which item a spread gives is unknown, and what comes after it too: the list is shown.
+      [7, 11, 'unresolved_reference', 'routes[4].respond.body'],
+      [7, 11, 'invalid_type', 'routes[3].match'],
+      [8, 33, 'invalid_value', 'routes[0].match.path'],
+      [9, 5, 'invalid_value', 'routes[1].match.path'],
+      [10, 38, 'invalid_value', 'routes[2].respond.status'],
+    ]);
+    for (const { message, path } of findings) expect(message.endsWith(` (at ${path})`)).toBe(true);
   });
 
   test.each([

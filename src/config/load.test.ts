@@ -77,6 +77,11 @@ describe('defaults', () => {
     );
   });
 
+  test('no failures of traffic need ever mark an endpoint down', () => {
+    const text = `${head}services: [{ name: s, endpoints: [http://a], passive: { failures: 0 } }]`;
+    expect(parseConfigText(text).config?.services[0].passive).toEqual({ failures: 0, coolDown: 10_000 });
+  });
+
   test('a health check is filled in from any part of it', () => {
     const text = `${head}services: [{ name: s, endpoints: [http://a], healthCheck: { expectStatus: [200, 3xx, "404-410"] } }]`;
     expect(parseConfigText(text).config?.services[0].healthCheck).toEqual({

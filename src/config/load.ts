@@ -1,17 +1,18 @@
 /** Loads a configuration file: reads, fills in references, validates and checks, and reports all that is wrong at once. */
 import { dirname, extname, resolve } from 'node:path';
+import { schemasFor } from './built-schemas.ts';
 import { checkGateway } from './check-gateway.ts';
-import type { Finding } from './finding.ts';
+import type { Finding, FindingCode } from './finding.ts';
 import { createFindings } from './findings.ts';
+import { jsonFault } from './json-syntax.ts';
 import type { GatewayConfig } from './model.ts';
 import { parseTree } from './parse-tree.ts';
 import { noPolicies, type PolicySchemas } from './policy-schemas.ts';
-import { createGatewaySchema, createPartialSchema } from './schema.ts';
 import { type FileProblem, type FileReader, readReferenced, readText, readWhole } from './source-file.ts';
 import { fileStart, formatPath, type Place, parsePath, placeOf, type SourceTree, valueAt } from './source-tree.ts';
 import { referencedFiles, type SubstitutionSources } from './substitution.ts';
 import { filesReferencedBy, importModule, readValue } from './typescript-source.ts';
-import { parseYaml, readYaml, referencesIn } from './yaml-source.ts';
+import { type ParsedYaml, parseYaml, placeAt, readYaml, referencesIn } from './yaml-source.ts';
 
 export interface LoadOptions {
   /** The policies that may be used; none by default. */
@@ -44,9 +45,7 @@ export async function loadConfig(file: string, options: LoadOptions = {}): Promi
   const wanted = referencesIn(parsed).flatMap((value) => referencedFiles(value, directory));
   const files = await readReferenced(wanted, read);
   const sources = { env: options.env ?? {}, files, directory };
-  const tree = readYaml(parsed, sources);
-  if (extname(path) === '.json' && tree.problems.length === 0) checkJson(text, tree);
-  return finish(file, tree, options, [path, ...files.keys()]);
+  return finish(file, treeOf(file, text, parsed, sources), options, [path, ...files.keys()]);
 }
 
 /** What `parseConfigText` needs beside the text. */
@@ -62,7 +61,7 @@ export interface TextOptions {
 /** Loads YAML or JSON text without touching the disk: for tests, and for text that came over the network. */
 export function parseConfigText(text: string, options: TextOptions = {}): LoadResult {
   const file = options.file ?? 'portico.yaml';
-  return finish(file, readYaml(parseYaml(text), givenSources(file, options)), options, []);
+  return finish(file, treeOf(file, text, parseYaml(text), givenSources(file, options)), options, []);
 }
 
 /** Validates plain values of the file's shape, such as those that a program puts together. */
@@ -83,21 +82,25 @@ async function loadModule(file: string, path: string, options: LoadOptions): Pro
   if (module.problem !== undefined) return failed(file, module.files, { code: 'module_failed', ...module.problem });
   const directory = dirname(path);
   const files = await readReferenced(filesReferencedBy(module.value, directory), read);
-  const tree = readValue(module.value, { env: options.env ?? {}, files, directory });
+  const tree = readValue(module.value, { env: options.env ?? {}, files, directory }, text);
   return finish(file, tree, options, [...module.files, ...files.keys()]);
 }
+
+/** Faults of the file itself in spite of which everything else can be read and checked. */
+const leavesTheRest: ReadonlySet<FindingCode> = new Set(['unresolved_reference', 'duplicate_key', 'json_syntax']);
 
 function finish(file: string, tree: SourceTree, options: { policies?: PolicySchemas }, files: string[]): LoadResult {
   const findings = createFindings(file, tree);
   for (const problem of tree.problems) findings.addSourceProblem(problem);
-  const unreadable =
-    tree.root === undefined || tree.problems.some((problem) => problem.code !== 'unresolved_reference');
+  const unreadable = tree.root === undefined || tree.problems.some(({ code }) => !leavesTheRest.has(code));
   const read = [...new Set(files)];
   const locate = (path: string): Place => placeOf(tree, parsePath(path), 'value');
   if (unreadable) return { config: null, findings: findings.all(), files: read, locate };
-  const policies = options.policies ?? noPolicies;
-  const reported = tree.problems.map((problem) => problem.path);
-  const parsed = parseTree(tree, createGatewaySchema(policies), () => createPartialSchema(policies), reported);
+  const schemas = schemasFor(options.policies ?? noPolicies);
+  // Of a value that is not known nothing more can be said.
+  const unresolved = tree.problems.filter(({ code }) => code === 'unresolved_reference');
+  const reported = unresolved.map(({ path }) => path);
+  const parsed = parseTree(tree, schemas.whole, schemas.partial, reported);
   for (const problem of parsed.problems) findings.addValueProblem(problem);
   if (parsed.sound !== undefined) {
     const { sound, originOf } = parsed;
@@ -105,6 +108,8 @@ function finish(file: string, tree: SourceTree, options: { policies?: PolicySche
       raw: tree.root,
       written: (path) => valueAt(tree.root, originOf(path)),
       nameOf: (path) => formatPath(originOf(path)),
+      subject: (path) => findings.subject(originOf(path)),
+      shown: (path) => findings.shown(originOf(path)),
       report: (report) => findings.addReport({ ...report, path: originOf(report.path) }),
       reportWritten: (report) => findings.addReport(report),
     });
@@ -126,19 +131,19 @@ function failed(file: string, files: string[], problem: FileProblem): LoadResult
   return { config: null, findings: [finding], files, locate: () => fileStart };
 }
 
-/** YAML allows more than JSON does; a file that is called JSON is held to JSON, since other programs will read it. */
-function checkJson(text: string, tree: SourceTree): void {
-  try {
-    JSON.parse(text);
-  } catch (error) {
-    const position = /position (\d+)/.exec((error as Error).message);
-    const before = position === null ? '' : text.slice(0, Number(position[1]));
-    const place = { line: before.split('\n').length, column: before.length - before.lastIndexOf('\n') };
-    tree.problems.push({
-      code: 'json_syntax',
-      message: 'the file is YAML but not JSON: a comment, a comma too many or an unquoted word',
-      place,
-      path: [],
-    });
-  }
+/**
+ * The tree of a text. YAML allows more than JSON does; a file that is called JSON is held to JSON, since other programs will
+ * read it. What could be read of it all the same is still checked.
+ */
+function treeOf(file: string, text: string, parsed: ParsedYaml, sources: SubstitutionSources): SourceTree {
+  const tree = readYaml(parsed, sources);
+  const fault = extname(file) === '.json' ? jsonFault(text) : null;
+  if (fault === null) return tree;
+  // The same fault again, in words of YAML.
+  tree.problems = tree.problems.filter(({ code }) => code !== 'yaml_syntax');
+  // YAML knows no comments of this form, and took them for keys and values.
+  if (text[fault.offset] === '/' || /^[ \t]*\/[/*]/m.test(text)) tree.root = undefined;
+  const place = placeAt(parsed.lines, fault.offset);
+  tree.problems.push({ code: 'json_syntax', message: `not JSON: ${fault.message}`, place, path: [] });
+  return tree;
 }

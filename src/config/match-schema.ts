@@ -1,7 +1,8 @@
 /** The schema of what a route asks of a request: `match` and the maps nested in it. */
 import { z } from 'zod';
 import { hostNameProblem, parseHost } from '../base/address.ts';
-import { headerMap, headerNameSchema, isToken } from './header-schema.ts';
+import { isToken } from '../base/token.ts';
+import { headerMap, headerNameSchema } from './header-schema.ts';
 import { checkPathTemplate, pathPrefixProblem } from './path-template.ts';
 import { patternSchema } from './scalar-schema.ts';
 

@@ -1,7 +1,10 @@
 /** How config learns of policies, which stand above it: a look-up handed in, and the list made from it. */
 import { z } from 'zod';
 
-/** The policies known to this process, by name. `gateway` hands in the real list, tests hand in small ones. */
+/**
+ * The policies known to this process, by name. `gateway` hands in the real list, tests hand in small ones. One object
+ * gives the same answers as long as it lives, since schemas made from it are kept: another set is another object.
+ */
 export interface PolicySchemas {
   /** Every policy name, in the order in which it should be shown to people. */
   names(): string[];
@@ -31,13 +34,15 @@ export function createPolicyListSchema(policies: PolicySchemas): z.ZodType<Polic
   const item = z
     .strictObject(shape)
     .check((context) => {
-      const count = Object.keys(context.value).length;
-      if (context.issues.length > 0 || count === 1) return;
+      const names = Object.keys(context.value);
+      if (context.issues.length > 0 || names.length === 1) return;
       context.issues.push({
         code: 'custom',
         input: context.value,
         message:
-          count === 0 ? 'expected one policy, found none' : 'one policy per list item: begin a new item for each',
+          names.length === 0
+            ? 'expected one policy, found none'
+            : `holds ${names.length} policies (${names.join(', ')}): begin a new item for each`,
       });
     })
     .transform((value): PolicyUse => {

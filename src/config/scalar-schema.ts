@@ -87,7 +87,7 @@ export const patternSchema = z
       context.issues.push({
         code: 'custom',
         input: context.value,
-        message: error.message,
+        message: `cannot be used: ${error.message.replace(/^error parsing regexp: /, 'not a regular expression, ')}`,
         params: { finding: 'invalid_pattern' },
       });
     }

@@ -1,6 +1,7 @@
 /** The schema of the whole file: it validates, gives defaults and types, and is what the reference is made from. */
 import { z } from 'zod';
 import { ACCESS_FIELD_NAMES, isAccessField } from '../base/access-field-names.ts';
+import { ALWAYS_REDACTED } from '../base/always-redacted.ts';
 import { createPolicyListSchema, type PolicySchemas } from './policy-schemas.ts';
 import { createRouteSchema } from './route-schema.ts';
 import { addressSchema, cidrSchema, duration, nameSchema, size, wholeNumber } from './scalar-schema.ts';
@@ -77,7 +78,9 @@ const accessLogSchema = z.strictObject({
   redact: z
     .array(z.string().min(1))
     .default(defaultRedaction)
-    .describe('Headers whose values are never written, without regard to case'),
+    .describe(
+      `Headers, query parameters and cookies whose values are never written, by name and without regard to case; a list here takes the place of the default, and ${ALWAYS_REDACTED.map((name) => `\`${name}\``).join(', ')} are hidden whatever it says`,
+    ),
 });
 
 type AccessLogConfig = z.output<typeof accessLogSchema>;

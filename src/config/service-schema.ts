@@ -69,9 +69,11 @@ export function createServiceSchema(policies: PolicySchemas) {
     healthCheck: healthCheckSchema.optional().describe('Active checks; without this key there are none'),
     passive: z
       .strictObject({
-        failures: wholeNumber(1, 100_000)
+        failures: wholeNumber(0, 100_000)
           .default(5)
-          .describe('Failures in a row (connect, reset) that mark an endpoint down'),
+          .describe(
+            'Failures in a row (connect, reset, and timeouts where there is no `healthCheck`) that mark an endpoint down; with 0 traffic never marks one down',
+          ),
         coolDown: duration(1).prefault('10s').describe('How long it then rests when no active check brings it back'),
       })
       .prefault({})

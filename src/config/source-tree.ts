@@ -37,6 +37,8 @@ export interface SourceTree {
   /** Where the file's first value begins. */
   start: Place;
   problems: SourceProblem[];
+  /** True where the text tells not every place for certain, so that messages carry the path. */
+  namesPaths: boolean;
   /** Everything that came from outside, so that no message shows it. */
   secrets: Set<string>;
 }
@@ -44,8 +46,8 @@ export interface SourceTree {
 export const fileStart: Place = { line: 1, column: 1 };
 
 /** A tree to be filled. */
-export function emptyTree(): SourceTree {
-  return { root: undefined, entries: new WeakMap(), start: fileStart, problems: [], secrets: new Set() };
+export function emptyTree(namesPaths: boolean): SourceTree {
+  return { root: undefined, entries: new WeakMap(), start: fileStart, problems: [], namesPaths, secrets: new Set() };
 }
 
 /** The value at a path, undefined when there is none. */

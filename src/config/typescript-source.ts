@@ -1,6 +1,8 @@
 /** Reads a configuration that is a TypeScript or JavaScript module, and plain values handed over by programs. */
 import { stripVTControlCharacters } from 'node:util';
+import { LineCounter } from 'yaml';
 import { defineGateway } from './define.ts';
+import { exportedLiteral, type LiteralNode } from './literal-places.ts';
 import { type Entry, emptyTree, fileStart, type Place, type SourceTree, type ValuePath } from './source-tree.ts';
 import {
   hasReference,
@@ -74,25 +76,44 @@ export function filesReferencedBy(value: unknown, directory: string): string[] {
   return found;
 }
 
-/** Builds the tree of plain values and fills in their references; every place is the file's beginning. */
-export function readValue(value: unknown, sources: SubstitutionSources): SourceTree {
-  const tree = emptyTree();
+/**
+ * Builds the tree of plain values and fills in their references. `text` is the module that they come from: what it exports as
+ * a literal has its place there, what is made elsewhere has the place of the literal around it.
+ */
+export function readValue(value: unknown, sources: SubstitutionSources, text = ''): SourceTree {
+  const tree = emptyTree(true);
   if (value === undefined) {
     tree.problems.push({ code: 'empty_file', message: 'there is no configuration', place: fileStart, path: [] });
   }
-  tree.root = copy(value, [], undefined, { tree, sources, values: 0 });
+  const literal = exportedLiteral(text);
+  const placeAt = placesOf(text);
+  if (literal !== null) tree.start = placeAt(literal.offset);
+  const copying = { tree, sources, placeAt, values: 0 };
+  tree.root = copy(value, { path: [], place: tree.start, literal: literal ?? undefined }, copying);
   return tree;
 }
 
 interface Copying {
   tree: SourceTree;
   sources: SubstitutionSources;
+  placeAt(offset: number): Place;
   values: number;
 }
 
-function copy(value: unknown, path: ValuePath, entry: Entry | undefined, copying: Copying): unknown {
-  const { tree } = copying;
-  if (typeof value === 'string' && hasReference(value)) return fill(value, path, entry, copying);
+/** Where the copying has come to. */
+interface Position {
+  path: ValuePath;
+  /** Of the value, or of the nearest literal around it. */
+  place: Place;
+  /** The value's text, when it is known. */
+  literal?: LiteralNode;
+  entry?: Entry;
+}
+
+function copy(value: unknown, position: Position, copying: Copying): unknown {
+  const { tree, placeAt } = copying;
+  const { path, place, literal } = position;
+  if (typeof value === 'string' && hasReference(value)) return fill(value, position, copying);
   const isList = Array.isArray(value);
   // Functions and instances of classes are handed on as they are: a policy's schema may want them.
   if (!isList && !isPlain(value)) return value;
@@ -101,24 +122,27 @@ function copy(value: unknown, path: ValuePath, entry: Entry | undefined, copying
   if (path.length > maxDepth || copying.values === maxMaps) {
     const code = copying.values === maxMaps ? 'file_too_large' : 'too_deep';
     const limit = code === 'too_deep' ? `nested deeper than ${maxDepth} levels` : `more than ${maxMaps} maps and lists`;
-    tree.problems.push({ code, message: `${limit}: does a value hold itself?`, place: fileStart, path });
+    tree.problems.push({ code, message: `${limit}: does a value hold itself?`, place, path });
     return undefined;
   }
   const result = (isList ? [] : {}) as Record<string | number, unknown>;
   const entries = new Map<string | number, Entry>();
   tree.entries.set(result, entries);
+  const parts = literal?.kind === (isList ? 'list' : 'map') ? literal.parts : undefined;
   for (const [key, inner] of Object.entries(value)) {
     if (inner === undefined) continue;
     const step = isList ? Number(key) : key;
-    const own: Entry = { key: fileStart, value: fileStart };
-    entries.set(step, own);
-    const filled = copy(inner, [...path, step], own, copying);
+    const part = parts?.get(step);
+    const innerPlace = part === undefined ? place : placeAt(part.value.offset);
+    const entry: Entry = { key: part === undefined ? place : placeAt(part.key), value: innerPlace };
+    entries.set(step, entry);
+    const filled = copy(inner, { path: [...path, step], place: innerPlace, literal: part?.value, entry }, copying);
     Object.defineProperty(result, step, { value: filled, writable: true, enumerable: true, configurable: true });
   }
   return result;
 }
 
-function fill(text: string, path: ValuePath, entry: Entry | undefined, { tree, sources }: Copying): string {
+function fill(text: string, { path, place, entry }: Position, { tree, sources }: Copying): string {
   try {
     const result = substitute(text, sources);
     for (const secret of result.secrets) tree.secrets.add(secret);
@@ -126,9 +150,20 @@ function fill(text: string, path: ValuePath, entry: Entry | undefined, { tree, s
     return result.value;
   } catch (error) {
     if (!(error instanceof SubstitutionError)) throw error;
-    tree.problems.push({ code: 'unresolved_reference', message: error.message, place: fileStart, path });
+    tree.problems.push({ code: 'unresolved_reference', message: error.message, place, path });
     return text;
   }
+}
+
+/** Gives the places of offsets in a text. */
+function placesOf(text: string): (offset: number) => Place {
+  const lines = new LineCounter();
+  lines.addNewLine(0);
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) lines.addNewLine(at + 1);
+  return (offset) => {
+    const { line, col } = lines.linePos(offset);
+    return { line, column: col };
+  };
 }
 
 function isPlain(value: unknown): value is Record<string, unknown> {

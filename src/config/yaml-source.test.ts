@@ -10,8 +10,6 @@ describe('hostile and broken text', () => {
     ['a scalar', 'hello', 'invalid_type', 1, 1],
     ['a list', '- 1', 'invalid_type', 1, 1],
     ['two documents', 'version: 1\n---\nversion: 1\n', 'yaml_syntax', 2, 1],
-    ['a duplicate key', 'version: 1\nversion: 1\n', 'duplicate_key', 2, 1],
-    ['a deep duplicate key', 'a:\n  b: 1\n  "b": 2\n', 'duplicate_key', 3, 3],
     ['a tab', 'version:\n\t- 1', 'yaml_syntax', 2, 1],
     ['an unclosed quote', 'a: "x', 'yaml_syntax', 1, 6],
     ['an unknown tag', 'version: !foo 1', 'yaml_syntax', 1, 10],
@@ -31,6 +29,67 @@ describe('hostile and broken text', () => {
     expect(config).toBe(null);
     expect(findings).toHaveLength(1);
     expect(findings[0]).toMatchObject({ severity: 'error', code, line, column });
+  });
+
+  describe('a key that stands twice', () => {
+    test.each([
+      ['at the top', `version: 1\n${head}`, ['2:1 error duplicate_key version']],
+      [
+        'quoted once',
+        `${head}limits:\n  concurrentRequests: 1\n  "concurrentRequests": 2\n`,
+        ['5:3 error duplicate_key limits.concurrentRequests'],
+      ],
+      [
+        'three times',
+        `${head}admin: false\nadmin: false\nadmin: false\n`,
+        ['4:1 error duplicate_key admin', '5:1 error duplicate_key admin'],
+      ],
+      [
+        'hides nothing that stands elsewhere',
+        `${head}rotues: []\nadmin: false\nadmin: false\nlogging: { level: loud }\n`,
+        ['3:1 error unknown_key rotues', '5:1 error duplicate_key admin', '6:19 error unknown_name logging.level'],
+      ],
+      [
+        'hides nothing within either of its lists, and each list knows the names of the other',
+        `${head}services: [{ name: a, endpoints: [ftp://a] }]
+routes: [{ name: r, match: {}, service: b }]
+services: [{ name: b, endpoints: ["http://b", "http://\${env.NOPE}"] }]
+routes: [{ name: r, match: { path: x }, service: a }, { name: s, match: {}, service: c }]
+`,
+        [
+          '3:35 error invalid_value services[0].endpoints[0]',
+          '5:1 error duplicate_key services',
+          '5:47 error unresolved_reference services[1].endpoints[1]',
+          '6:1 error duplicate_key routes',
+          '6:18 error duplicate_name routes[1].name',
+          '6:36 error invalid_value routes[1].match.path',
+          '6:86 error unknown_service routes[2].service',
+        ],
+      ],
+      [
+        'hides nothing within either of its maps, nor the keys that stand twice in the second one alone',
+        `${head}shutdown: { drain: 5 }\nshutdown: { drain: 1s, timeut: 1s, timeout: 9s, timeout: 8s }\n`,
+        [
+          '3:20 error invalid_type shutdown.drain',
+          '4:1 error duplicate_key shutdown',
+          '4:24 error unknown_key shutdown.timeut',
+          '4:49 error duplicate_key shutdown.timeout',
+        ],
+      ],
+      [
+        'with values of different kinds',
+        `${head}admin: false\nadmin: { token: x }\nroutes: []\nroutes: { a: 1 }\n`,
+        ['4:1 error duplicate_key admin', '6:1 error duplicate_key routes'],
+      ],
+      [
+        'of a prototype',
+        `${head}__proto__: { a: 1 }\n__proto__: { b: 1 }\n`,
+        ['3:1 error unknown_key __proto__', '4:1 error duplicate_key __proto__'],
+      ],
+    ])('%s', (_, text, expected) => {
+      expect(findingsOf(text)).toEqual(expected);
+      expect(parseConfigText(text).config).toBe(null);
+    });
   });
 
   test('a key of a prototype is a key like any other', () => {

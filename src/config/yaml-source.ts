@@ -1,4 +1,4 @@
-/** Reads YAML and JSON text into a source tree: one document, no duplicate keys, bounded depth and expansion. */
+/** Reads YAML and JSON text into a source tree: one document, keys that stand once, bounded depth and expansion. */
 import {
   Composer,
   type CST,
@@ -106,7 +106,7 @@ export function referencesIn({ document }: ParsedYaml): string[] {
 
 /** Builds the tree of a parsed document and fills in its references. */
 export function readYaml(parsed: ParsedYaml, sources: SubstitutionSources): SourceTree {
-  const tree = emptyTree();
+  const tree = emptyTree(false);
   const { document, fault, lines } = parsed;
   if (document === null) {
     if (fault !== null) tree.problems.push(fault);
@@ -137,7 +137,8 @@ function syntaxMessage(code: string, message: string): string {
   return `not YAML: ${message.charAt(0).toLowerCase()}${message.slice(1)}`;
 }
 
-function placeAt(lines: LineCounter, offset: number): Place {
+/** The place of an offset in the text. */
+export function placeAt(lines: LineCounter, offset: number): Place {
   const { line, col } = lines.linePos(offset);
   return { line: Math.max(line, 1), column: Math.max(col, 1) };
 }
@@ -178,7 +179,8 @@ class YamlReader {
     }
   }
 
-  private value(node: unknown, path: ValuePath, entry: Entry | undefined): unknown {
+  /** `into` is the value that stands at the path already, where a key stands twice: a map or a list is added to it. */
+  private value(node: unknown, path: ValuePath, entry: Entry | undefined, into?: unknown): unknown {
     this.values += 1;
     if (this.values > maxValues) throw new TooLarge(`more than ${maxValues} values after following aliases`);
     if (path.length > maxDepth) return this.problem('too_deep', `nested deeper than ${maxDepth} levels`, node, path);
@@ -190,7 +192,7 @@ class YamlReader {
       if (this.open.has(target)) {
         return this.problem('yaml_syntax', `the alias *${node.source} stands within its own anchor`, node, path);
       }
-      return this.value(target, path, entry);
+      return this.value(target, path, entry, into);
     }
     if (isScalar(node)) {
       if (node.anchor !== undefined) this.anchors.set(node.anchor, node);
@@ -199,7 +201,7 @@ class YamlReader {
     if (!isMap(node) && !isSeq(node)) return null;
     if (node.anchor !== undefined) this.anchors.set(node.anchor, node);
     this.open.add(node);
-    const value = isMap(node) ? this.map(node.items, path) : this.list(node.items, path);
+    const value = isMap(node) ? this.map(node.items, path, into) : this.list(node.items, path, into);
     this.open.delete(node);
     return value;
   }
@@ -219,24 +221,25 @@ class YamlReader {
     }
   }
 
-  private list(items: readonly unknown[], path: ValuePath): unknown[] {
-    const result: unknown[] = [];
-    const entries = new Map<string | number, Entry>();
-    this.tree.entries.set(result, entries);
-    items.forEach((item, index) => {
+  private list(items: readonly unknown[], path: ValuePath, into: unknown): unknown[] {
+    const result: unknown[] = Array.isArray(into) ? into : [];
+    const entries = this.entriesOf(result);
+    for (const item of items) {
       const place = this.place(item);
       const entry: Entry = { key: place, value: place };
+      const index = result.length;
       entries.set(index, entry);
       result.push(this.value(item, [...path, index], entry));
-    });
+    }
     return result;
   }
 
-  private map(pairs: readonly Pair[], path: ValuePath): Record<string, unknown> {
-    const result: Record<string, unknown> = {};
-    const entries = new Map<string | number, Entry>();
+  private map(pairs: readonly Pair[], path: ValuePath, into: unknown): Record<string, unknown> {
+    const isSecond = typeof into === 'object' && into !== null && !Array.isArray(into);
+    const result = (isSecond ? into : {}) as Record<string, unknown>;
+    const entries = this.entriesOf(result);
+    const written: Map<string | number, Entry> = isSecond ? new Map() : entries;
     const merged: unknown[] = [];
-    this.tree.entries.set(result, entries);
     for (const pair of pairs) {
       const key = this.keyOf(pair, path);
       if (key === undefined) continue;
@@ -245,20 +248,34 @@ class YamlReader {
         continue;
       }
       const place = this.place(pair.key);
-      const first = entries.get(key);
+      const entry: Entry = { key: place, value: pair.value === null ? place : this.place(pair.value) };
+      const first = written.get(key);
+      const full = [...path, key];
       if (first !== undefined) {
-        this.problem('duplicate_key', `\`${key}\` stands twice in one map: first on line ${first.key.line}`, pair.key, [
-          ...path,
-          key,
-        ]);
+        const message = `\`${key}\` stands twice in one map: first on line ${first.key.line}`;
+        this.problem('duplicate_key', message, pair.key, full);
+      }
+      if (first !== undefined || (isSecond && entries.has(key))) {
+        // The file is refused; what stands here is checked as a part of the first all the same, to tell everything at once.
+        this.value(pair.value, full, entry, result[key]);
         continue;
       }
-      const entry: Entry = { key: place, value: pair.value === null ? place : this.place(pair.value) };
+      written.set(key, entry);
       entries.set(key, entry);
-      define(result, key, this.value(pair.value, [...path, key], entry));
+      define(result, key, this.value(pair.value, full, entry));
     }
     for (const node of merged) this.merge(node, result, entries, path);
     return result;
+  }
+
+  /** The places of the entries of a map or a list, none yet for a new one. */
+  private entriesOf(container: object): Map<string | number, Entry> {
+    let entries = this.tree.entries.get(container);
+    if (entries === undefined) {
+      entries = new Map();
+      this.tree.entries.set(container, entries);
+    }
+    return entries;
   }
 
   private keyOf(pair: Pair, path: ValuePath): string | undefined {
@@ -295,5 +312,7 @@ class YamlReader {
 
 /** Sets a key without ever touching a prototype: `__proto__` is a key like any other. */
 function define(target: Record<string, unknown>, key: string, value: unknown): void {
-  Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true });
+  // Every other key is assigned, which is much cheaper than a definition.
+  if (key !== '__proto__') target[key] = value;
+  else Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true });
 }

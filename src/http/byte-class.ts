@@ -1,7 +1,5 @@
 /** Byte classes of RFC 9110 and 9112 as 256-entry tables, so that the parsers test one byte with one look-up. */
-
-const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
-const digits = '0123456789';
+import { TOKEN_CHARACTERS } from '../base/token.ts';
 
 function tableOf(characters: string): Uint8Array {
   const table = new Uint8Array(256);
@@ -14,7 +12,7 @@ function tableOfRange(first: number, last: number): Uint8Array {
 }
 
 /** tchar: RFC 9110 section 5.6.2. */
-export const TOKEN: Uint8Array = tableOf(`!#$%&'*+-.^_\`|~${digits}${letters}`);
+export const TOKEN: Uint8Array = tableOf(TOKEN_CHARACTERS);
 
 /** field-content with its inner white space: VCHAR, obs-text, SP and HTAB (RFC 9110 section 5.5). */
 export const FIELD_VALUE: Uint8Array = (() => {
@@ -41,16 +39,6 @@ export const HEX: Uint8Array = (() => {
   }
   return table;
 })();
-
-/** True when `text` is a token (RFC 9110 section 5.6.2): a legal method or field name. */
-export function isToken(text: string): boolean {
-  if (text.length === 0) return false;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (code > 255 || TOKEN[code] === 0) return false;
-  }
-  return true;
-}
 
 /** True when `text` can stand as a field value: no control but HTAB, nothing above latin1 (RFC 9110 section 5.5). */
 export function isFieldValue(text: string): boolean {

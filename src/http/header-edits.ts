@@ -1,5 +1,6 @@
 /** Changes to a head, recorded while policies run and applied once when the head is written. */
-import { isFieldValue, isToken } from './byte-class.ts';
+import { isToken } from '../base/token.ts';
+import { isFieldValue } from './byte-class.ts';
 
 /** Thrown for a name or value that could break the head; operators' values are checked before they get here. */
 class UnsafeFieldError extends Error {

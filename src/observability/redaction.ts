@@ -1,9 +1,7 @@
 /** What a log must never show: values of named headers, query parameters and cookies. */
+import { ALWAYS_REDACTED } from '../base/always-redacted.ts';
 
 export const REDACTED = '[redacted]';
-
-/** Redacted whatever the configuration says: these exist only to carry a secret. */
-const ALWAYS = ['authorization', 'proxy-authorization', 'access_token'];
 
 const PERCENT = 37;
 const SPACE = 32;
@@ -16,7 +14,7 @@ export class Redaction {
   private readonly lengths = new Uint8Array(256);
 
   constructor(names: readonly string[]) {
-    this.names = new Set([...ALWAYS, ...names.map((name) => name.toLowerCase())]);
+    this.names = new Set([...ALWAYS_REDACTED, ...names.map((name) => name.toLowerCase())]);
     for (const name of this.names) this.lengths[Math.min(name.length, 255)] = 1;
   }
 

@@ -1,29 +1,13 @@
 /** The options that both header policies share, and what they compile to. */
 import { z } from 'zod';
-import { isFieldValue, isToken } from '../http/byte-class.ts';
+import { editableHeaderNameSchema, headerValuesSchema } from '../config/header-schema.ts';
 import { HeaderEdits } from '../http/header-edits.ts';
 
-/** Fields that frame or route the message: the gateway writes these itself. */
-const OWNED: ReadonlySet<string> = new Set([
-  'content-length',
-  'transfer-encoding',
-  'connection',
-  'host',
-  'te',
-  'upgrade',
-  'trailer',
-]);
-
-const name = z
-  .string()
-  .refine(isToken, 'not a header name (RFC 9110 section 5.6.2)')
-  .refine((text) => !OWNED.has(text.toLowerCase()), 'this header is written by the gateway alone');
-const value = z.string().refine(isFieldValue, 'a header value must not have control characters or text beyond latin1');
-
+/** The rules are those of every other place in the file where headers are written. */
 export const headerOperationsSchema = z.strictObject({
-  set: z.record(name, value).default({}).describe('Headers that replace those of the same name.'),
-  add: z.record(name, value).default({}).describe('Headers added beside those of the same name.'),
-  remove: z.array(name).default([]).describe('Names of headers to leave out.'),
+  set: headerValuesSchema.default({}).describe('Headers that replace those of the same name.'),
+  add: headerValuesSchema.default({}).describe('Headers added beside those of the same name.'),
+  remove: z.array(editableHeaderNameSchema).default([]).describe('Names of headers to leave out.'),
 });
 
 export type HeaderOperations = z.output<typeof headerOperationsSchema>;

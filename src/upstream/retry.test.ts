@@ -15,12 +15,6 @@ describe('what a plan covers', () => {
     [['connect-failure'], 502, false],
     [['reset'], 'reset', true],
     [['reset'], 'connect-failure', false],
-    [['5xx'], 500, true],
-    [['5xx'], 599, true],
-    [['5xx'], 499, false],
-    [['5xx'], 600, false],
-    [['5xx'], 'connect-failure', false],
-    [['5xx'], 'reset', false],
     [['503'], 503, true],
     [[503], 503, true],
     [['503'], 502, false],
@@ -33,7 +27,7 @@ describe('what a plan covers', () => {
     expect(compileRetry(config(on))!.covers(failure)).toBe(expected);
   });
 
-  it.each(['4xx', 'timeout', '99', '1000', '5', '', 'Reset', '502 ', '-503'])('refuses %j', (entry) => {
+  it.each(['4xx', '5xx', 'timeout', '99', '1000', '5', '', 'Reset', '502 ', '-503'])('refuses %j', (entry) => {
     expect(() => compileRetry(config([entry]))).toThrow(TypeError);
   });
 });

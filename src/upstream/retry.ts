@@ -55,8 +55,7 @@ class CompiledRetry implements RetryPlan {
 
 function markStatuses(statuses: Uint8Array, entry: string): void {
   if (entry === 'connect-failure' || entry === 'reset') return;
-  if (entry === '5xx') statuses.fill(1, 500, 600);
-  else if (/^[1-9][0-9]{2}$/.test(entry)) statuses[Number(entry)] = 1;
+  if (/^[1-9][0-9]{2}$/.test(entry)) statuses[Number(entry)] = 1;
   else throw new TypeError(`a retry cannot be made on "${entry}"`);
 }
 
