@@ -16,7 +16,7 @@ import type { AccessEntry } from '../observability/access-log.ts';
 import { isRequestId } from '../observability/request-id.ts';
 import { continueTrace, traceIdOf } from '../observability/trace-context.ts';
 import { runRequest } from '../pipeline/chain.ts';
-import type { PolicyExchange, Reply } from '../pipeline/policy.ts';
+import type { PolicyExchange, PolicyHooks, Reply } from '../pipeline/policy.ts';
 import { normalizePath } from '../router/path.ts';
 import type { RouteQuery } from '../router/route-query.ts';
 import type { Endpoint, FailureKind } from '../upstream/endpoint.ts';
@@ -78,6 +78,7 @@ export class Exchange implements RequestSink, ResponseSink, PoolWaiter, RouteQue
   private upstreamTarget = '';
   private editsOfRequest: HeaderEdits | null = null;
   private editsOfResponse: HeaderEdits | null = null;
+  private responseFailed = false;
   // The body on its way up.
   private body: Buffer[] | null = null;
   private bodyKept = 0;
@@ -185,7 +186,12 @@ export class Exchange implements RequestSink, ResponseSink, PoolWaiter, RouteQue
     }
     // 3. Policies: guard, meter, shape, recall.
     if (route.chain.onRequest.length === 0) return this.answerOrForward();
-    const reply = runRequest(route.chain.onRequest, this);
+    let reply: ReturnType<typeof runRequest>;
+    try {
+      reply = runRequest(route.chain.onRequest, this);
+    } catch (error) {
+      return this.failPolicy(error);
+    }
     if (reply === undefined) this.answerOrForward();
     else if (reply instanceof Promise) this.awaitPolicies(reply);
     else this.replyOf(reply);
@@ -200,11 +206,31 @@ export class Exchange implements RequestSink, ResponseSink, PoolWaiter, RouteQue
         if (reply === undefined) this.answerOrForward();
         else this.replyOf(reply);
       },
-      (error: unknown) => {
-        this.context.logger.error('a policy failed', { route: this.route, error });
-        if (this.state === OPEN) this.refuse('internal_error', 'a policy failed');
-      },
+      (error: unknown) => this.failPolicy(error),
     );
+  }
+
+  /** A policy threw: its part of the request is undone, which nobody may take for done. */
+  private failPolicy(error: unknown): void {
+    this.context.logger.error('a policy failed', { route: this.route, error });
+    if (this.state === OPEN) this.refuse('internal_error', 'a policy failed');
+  }
+
+  /** Tells the policies that the head of the answer is known; one that throws makes it a 500 of which they do not hear. */
+  private runResponse(list: readonly PolicyHooks[]): boolean {
+    if (this.responseFailed) return true;
+    try {
+      for (const hooks of list) hooks.onResponse?.(this);
+      return true;
+    } catch (error) {
+      this.responseFailed = true;
+      this.editsOfResponse = null;
+      this.leaveUpstream();
+      this.endTry();
+      this.state = OPEN;
+      this.failPolicy(error);
+      return false;
+    }
   }
 
   private answerOrForward(): void {
@@ -395,7 +421,7 @@ export class Exchange implements RequestSink, ResponseSink, PoolWaiter, RouteQue
     this.state = ANSWERED;
     this.status = status;
     if (this.routeDeadline === 0) this.context.wheel.cancel(this.stream.alarm);
-    if (route.chain.onResponse.length > 0) for (const hooks of route.chain.onResponse) hooks.onResponse?.(this);
+    if (route.chain.onResponse.length > 0 && !this.runResponse(route.chain.onResponse)) return;
     const drop = status === 204 ? RESPONSE_DROP | CONTENT_LENGTH : RESPONSE_DROP;
     const names = (parser.seen & CONNECTION) === 0 ? null : connectionNamed(parser);
     const edits = this.editsOfResponse;
@@ -585,7 +611,11 @@ export class Exchange implements RequestSink, ResponseSink, PoolWaiter, RouteQue
   private replyOf(reply: Reply): void {
     if (reply.code !== undefined) return this.refuse(reply.code, reply.detail ?? '');
     const edits = new HeaderEdits();
-    for (const name of Object.keys(reply.headers)) edits.set(name, reply.headers[name]);
+    try {
+      for (const name of Object.keys(reply.headers)) edits.set(name, reply.headers[name]);
+    } catch (error) {
+      return this.failPolicy(error);
+    }
     const body = Buffer.from(reply.body);
     this.answer(reply.status, `${this.context.dateLine()}${edits.lines()}Content-Length: ${body.length}\r\n`, body);
   }
@@ -606,7 +636,7 @@ export class Exchange implements RequestSink, ResponseSink, PoolWaiter, RouteQue
     this.state = ANSWERED;
     this.status = status;
     const chain = this.compiled === null ? this.snapshot.globalChain : this.compiled.chain;
-    for (const hooks of chain.onResponse) hooks.onResponse?.(this);
+    if (chain.onResponse.length > 0 && !this.runResponse(chain.onResponse)) return;
     const edits = this.editsOfResponse;
     const own = `${lines}X-Request-ID: ${this.requestId}\r\n`;
     this.stream.writeHead(status, edits === null ? own : edits.filter(own) + edits.lines(), body.length);
@@ -631,12 +661,22 @@ export class Exchange implements RequestSink, ResponseSink, PoolWaiter, RouteQue
     this.durationMs = now - this.begun;
     if (compiled !== null) {
       compiled.metrics.record(this.method, this.status, this.durationMs, this.upstreamMs);
-      if (compiled.chain.onEnd.length > 0) for (const hooks of compiled.chain.onEnd) hooks.onEnd?.(this);
+      if (compiled.chain.onEnd.length > 0) this.runEnd(compiled.chain.onEnd);
     } else context.unrouted.record(this.method, this.status, this.durationMs, -1);
     if (this.errorCode !== '') context.onError(this, this.errorCode, this.detail);
     context.account(this, now);
     context.active--;
     this.snapshot.release();
+  }
+
+  private runEnd(list: readonly PolicyHooks[]): void {
+    for (const hooks of list) {
+      try {
+        hooks.onEnd?.(this);
+      } catch (error) {
+        this.failPolicy(error);
+      }
+    }
   }
 
   // What policies, the router and the access log read.
