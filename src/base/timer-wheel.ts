@@ -16,7 +16,7 @@ export abstract class Timed {
 }
 
 /** Width of a slot in milliseconds. */
-const TICK = 10;
+export const TICK = 10;
 const SLOTS = 1024;
 
 export class TimerWheel {
@@ -43,13 +43,15 @@ export class TimerWheel {
   /** Sets the deadline of `timed` to `deadline` on the clock, replacing the one it had. */
   schedule(timed: Timed, deadline: number): void {
     timed.deadline = deadline;
+    // First, since a wheel that stood still does not know which slots are behind it.
+    if (this.size === 0) this.run();
     // A deadline in a slot that was already visited would wait a whole turn.
     const tick = Math.max(Math.ceil(deadline / TICK), this.lastTick + 1);
     if (timed.wheelTick >= 0) {
       // A deadline put off stays where it is: the visit finds it early and moves it on, once, not at every change.
       if (timed.wheelTick <= tick) return;
       this.unlink(timed);
-    } else if (this.size++ === 0) this.run();
+    } else this.size++;
     this.link(timed, tick);
   }
 

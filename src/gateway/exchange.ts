@@ -100,6 +100,7 @@ export class Exchange
   upstreamTarget = '';
   private editsOfRequest: HeaderEdits | null = null;
   private editsOfResponse: HeaderEdits | null = null;
+  private responseFailed = false;
   // The body on its way up.
   private body: ReplayBody | null = null;
   private bodyComplete: boolean;
@@ -362,23 +363,29 @@ export class Exchange
     this.clearTryDeadlines();
     this.status = status;
     const { onResponse } = route.chain;
-    if (onResponse.length > 0 && !this.runResponsePolicies(onResponse)) {
-      this.editsOfResponse = null;
-      this.leaveUpstream();
-      this.endTry();
-      this.refuse('internal_error', 'a policy failed');
-      return;
-    }
+    if (onResponse.length > 0 && !this.runResponsePolicies(onResponse)) return;
     this.state = ANSWERED;
     this.stream.writeHead(status, responseLines(parser, this.requestId, this.editsOfResponse), length);
   }
 
-  /** False when one of them failed; the others have run. */
+  /**
+   * False when one of them failed. What it was to change or hide must not go out: the answer becomes a 500, of which no
+   * policy hears.
+   */
   private runResponsePolicies(hooks: CompiledRoute['chain']['onResponse']): boolean {
-    const faults = runResponse(hooks, this);
-    for (const error of faults)
-      this.context.logger.error('a policy failed', { route: this.route, request_id: this.requestId, error });
-    return faults.length === 0;
+    if (this.responseFailed) return true;
+    try {
+      runResponse(hooks, this);
+      return true;
+    } catch (error) {
+      this.responseFailed = true;
+      this.editsOfResponse = null;
+      this.leaveUpstream();
+      this.endTry();
+      this.state = OPEN;
+      this.policyFailed(error);
+      return false;
+    }
   }
 
   // 7. The body of the answer.
@@ -539,7 +546,11 @@ export class Exchange
   private replyOf(reply: Reply): void {
     if (reply.code !== undefined) return this.refuse(reply.code, reply.detail ?? '');
     const edits = new HeaderEdits();
-    for (const name of Object.keys(reply.headers)) edits.set(name, reply.headers[name]);
+    try {
+      for (const name of Object.keys(reply.headers)) edits.set(name, reply.headers[name]);
+    } catch (error) {
+      return this.policyFailed(error);
+    }
     const body = Buffer.from(reply.body);
     this.answer(reply.status, `${this.context.dateLine()}${edits.lines()}Content-Length: ${body.length}\r\n`, body);
   }
@@ -560,8 +571,7 @@ export class Exchange
     this.state = ANSWERED;
     this.status = status;
     const { onResponse } = this.compiled === null ? this.snapshot.globalChain : this.compiled.chain;
-    // An answer of the gateway's own goes out whatever becomes of its policies: there is no other one to give.
-    if (onResponse.length > 0) this.runResponsePolicies(onResponse);
+    if (onResponse.length > 0 && !this.runResponsePolicies(onResponse)) return;
     this.stream.writeHead(status, ownLines(lines, this.requestId, this.editsOfResponse), body.length);
     if (this.method !== 'HEAD') this.bytesOut = body.length;
     this.stream.writeBody(body, 0, body.length);

@@ -64,12 +64,32 @@ export function clientAddressOf(stream: ClientStream, memo: ConnectionMemo, trus
 function forwardedChain(stream: ClientStream): string[] {
   const list = fieldById(stream.head, FIELD.xForwardedFor);
   if (list !== undefined) return list.split(',').map((entry) => stripPort(entry.trim()));
-  const forwarded = fieldById(stream.head, FIELD.forwarded) ?? '';
-  // Commas within quotes separate nothing (RFC 7239 section 4).
-  return (forwarded.match(/(?:[^,"]|"[^"]*"?)+/g) ?? []).map((element) => {
-    const node = /(?:^|;)\s*for\s*=\s*(?:"([^"]*)"|([^;"\s]*))/i.exec(element);
-    return node === null ? '' : stripPort(node[1] ?? node[2]);
-  });
+  return forwardedNodes(fieldById(stream.head, FIELD.forwarded) ?? '');
+}
+
+/** One parameter of Forwarded, or none, and what ends it; in time that grows with the length alone. */
+const PARAMETER = /[ \t]*(?:([^\s=;,"]+)[ \t]*=(?:[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]+)))?[ \t]*)?(;|,|$)/y;
+
+/**
+ * The `for` of each element (RFC 7239 section 4), `''` where there is not one. None at all when the field is malformed:
+ * a quote that a client leaves open would take what its proxy adds for a part of the client's own element.
+ */
+function forwardedNodes(value: string): string[] {
+  const nodes: string[] = [];
+  let node: string | null = null;
+  PARAMETER.lastIndex = 0;
+  for (;;) {
+    const parameter = PARAMETER.exec(value);
+    if (parameter === null) return [];
+    const [, name, quoted, plain, end] = parameter;
+    if (name?.toLowerCase() === 'for') {
+      node = node === null ? stripPort(quoted?.replace(/\\(.)/g, '$1') ?? plain ?? '') : '';
+    }
+    if (end === ';') continue;
+    nodes.push(node ?? '');
+    node = null;
+    if (end === '') return nodes;
+  }
 }
 
 /** `1.2.3.4:5` and `[::1]:5` name an address and a port (RFC 7239 section 6). */

@@ -51,8 +51,6 @@ export function compileChain(
   };
 }
 
-const NO_FAULTS: readonly unknown[] = [];
-
 /** Runs the request's side from link `from` on; synchronous until a policy answers with a promise. */
 export function runRequest(
   hooks: readonly PolicyHooks[],
@@ -68,18 +66,9 @@ export function runRequest(
   return undefined;
 }
 
-/** Runs the answer's side, all of it even when some fail; returns what was thrown. */
-export function runResponse(hooks: readonly PolicyHooks[], exchange: PolicyExchange): readonly unknown[] {
-  let faults: unknown[] | null = null;
-  for (let i = 0; i < hooks.length; i++) {
-    try {
-      hooks[i].onResponse?.(exchange);
-    } catch (error) {
-      faults ??= [];
-      faults.push(error);
-    }
-  }
-  return faults ?? NO_FAULTS;
+/** Runs the answer's side. What a policy throws comes through, and those after it do not run. */
+export function runResponse(hooks: readonly PolicyHooks[], exchange: PolicyExchange): void {
+  for (let i = 0; i < hooks.length; i++) hooks[i].onResponse?.(exchange);
 }
 
 /** Tells the policies that the request is over; what one throws is logged and keeps nobody from hearing it. */

@@ -34,7 +34,10 @@ export interface Reply {
   readonly detail?: string;
 }
 
-/** What `create` returns: what one use of the policy does, each part optional. */
+/**
+ * What `create` returns: what one use of the policy does, each part optional. A hook that throws before the answer is on
+ * its way makes it a 500 `internal_error`, of which no `onResponse` hears again.
+ */
 export interface PolicyHooks {
   /** Runs before the upstream is chosen. A `Reply` ends the request there; nothing lets it go on. */
   onRequest?(exchange: PolicyExchange): Reply | undefined | Promise<Reply | undefined>;

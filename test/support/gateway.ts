@@ -6,6 +6,7 @@ import { parseConfigText } from '../../src/config/load.ts';
 import type { GatewayConfig } from '../../src/config/model.ts';
 import { builtInPolicies } from '../../src/gateway/built-in-policies.ts';
 import { Gateway } from '../../src/gateway/gateway.ts';
+import type { Policy } from '../../src/pipeline/policy.ts';
 
 export interface TestGateway {
   readonly gateway: Gateway;
@@ -15,21 +16,25 @@ export interface TestGateway {
 }
 
 /** Parses config text, which may be YAML or JSON or an object; throws with the findings when it is refused. */
-export async function configOf(text: string | object): Promise<GatewayConfig> {
+export async function configOf(text: string | object, own: readonly Policy[] = []): Promise<GatewayConfig> {
   const source = typeof text === 'string' ? text : JSON.stringify(text);
-  const { config, findings } = await parseConfigText(source, { file: 'test', policies: policySchemas, env: {} });
+  const policies = {
+    names: () => [...policySchemas.names(), ...own.map(({ name }) => name)],
+    schemaOf: (name: string) => own.find((policy) => policy.name === name)?.schema ?? policySchemas.schemaOf(name),
+  };
+  const { config, findings } = await parseConfigText(source, { file: 'test', policies, env: {} });
   if (config === null) throw new Error(findings.map((f) => `${f.line}:${f.column} ${f.path} ${f.message}`).join('\n'));
   return config;
 }
 
-/** Starts a gateway without admin listener and access log unless the config says otherwise. */
-export async function startTestGateway(text: string | object): Promise<TestGateway> {
-  const config = await configOf(text);
+/** Starts a gateway without admin listener and access log unless the config says otherwise; `own` are policies more. */
+export async function startTestGateway(text: string | object, own: readonly Policy[] = []): Promise<TestGateway> {
+  const config = await configOf(text, own);
   const gateway = new Gateway({
     clock: systemClock,
     timers: systemTimers,
     logger: { ...silentLogger },
-    policies: builtInPolicies,
+    policies: new Map([...builtInPolicies, ...own.map((policy): [string, Policy] => [policy.name, policy])]),
     random: Math.random,
     version: '0.0.0-test',
   });
