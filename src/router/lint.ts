@@ -2,6 +2,7 @@
 import type { RouteConfig } from '../config/model.ts';
 import { compareRank, compileEntries, type Entry } from './compiled-route.ts';
 import { PATH_KIND } from './path-matcher.ts';
+import { areExclusive, servesMethod } from './predicate.ts';
 
 export interface RouteFault {
   route: string;
@@ -11,32 +12,48 @@ export interface RouteFault {
   other: string;
 }
 
+/** What is found about the entries of one route. */
+interface Verdict {
+  readonly entry: Entry;
+  /** Under one of its hosts at least. */
+  reachable: boolean;
+  rival: Entry | undefined;
+  twin: Entry | undefined;
+}
+
 /** Checks within groups of routes of one path and host, and against the wider prefixes: not each with each. */
 export function lintRoutes(routes: readonly RouteConfig[]): RouteFault[] {
-  const faults: RouteFault[] = [];
+  const verdicts = new Map<number, Verdict>();
   const groups = new Map<string, Entry[]>();
   const covers: Entry[] = [];
-  for (const entry of compileEntries(routes)) {
-    const cover = covers.find((wide) => wide.index !== entry.index && isCoveredBy(entry, wide));
+  const entries = compileEntries(routes);
+  const lowest = entries.at(-1)?.priority ?? 0;
+  for (const entry of entries) {
+    const verdict = verdicts.get(entry.index) ?? { entry, reachable: false, rival: undefined, twin: undefined };
+    verdicts.set(entry.index, verdict);
     const key = `${entry.host.wildcard}\n${entry.host.name}\n${pathKey(entry)}`;
     const group = groups.get(key);
+    const cover = covers.find((wide) => wide.index !== entry.index && isCoveredBy(entry, wide));
     const rival = cover ?? group?.find((other) => other.index !== entry.index && takesAll(other, entry));
-    if (rival !== undefined) {
-      const message = `route "${entry.name}" can never be reached: "${rival.name}" goes before it and takes all its requests`;
-      faults.push({ route: entry.name, code: 'unreachable_route', message, other: rival.name });
-    } else {
-      const twin = group?.find((other) => other.index !== entry.index && isTied(other, entry));
-      if (twin !== undefined) {
-        const message = `routes "${twin.name}" and "${entry.name}" can match the same request and only their order decides`;
-        faults.push({ route: entry.name, code: 'ambiguous_routes', message, other: twin.name });
-      }
-    }
+    verdict.rival ??= rival;
+    if (rival === undefined) verdict.reachable = true;
+    verdict.twin ??= group?.find((other) => other.index !== entry.index && isTied(other, entry));
     if (group === undefined) groups.set(key, [entry]);
     else group.push(entry);
     // Only what asks nothing but a host and a prefix can swallow routes of other paths.
-    if (entry.predicates.length === 0 && isWide(entry)) covers.push(entry);
+    if (entry.predicates.length === 0 && isWide(entry, lowest)) covers.push(entry);
   }
-  return faults.filter((fault, i) => faults.findIndex((f) => f.route === fault.route) === i);
+  return [...verdicts.values()].flatMap(faultOf);
+}
+
+function faultOf({ entry: { name }, reachable, rival, twin }: Verdict): RouteFault[] {
+  if (!reachable && rival !== undefined) {
+    const message = `route "${name}" can never be reached: "${rival.name}" goes before it and takes all its requests`;
+    return [{ route: name, code: 'unreachable_route', message, other: rival.name }];
+  }
+  if (twin === undefined) return [];
+  const message = `routes "${twin.name}" and "${name}" can match the same request and only their order decides`;
+  return [{ route: name, code: 'ambiguous_routes', message, other: twin.name }];
 }
 
 function pathKey({ path }: Entry): string {
@@ -45,21 +62,25 @@ function pathKey({ path }: Entry): string {
   return `${path.kind} ${shape} ${path.rest === null ? '' : '*'}`;
 }
 
-function isWide({ path, priority }: Entry): boolean {
-  return priority > 0 && (path.kind === PATH_KIND.prefix || path.kind === PATH_KIND.none);
+/** True for a prefix that may go before routes of other paths: by its priority, or as everything before patterns. */
+function isWide({ path, priority }: Entry, lowest: number): boolean {
+  if (path.kind !== PATH_KIND.prefix && path.kind !== PATH_KIND.none) return false;
+  return priority > lowest || path.segments.length === 0;
 }
 
 function isCoveredBy(entry: Entry, wide: Entry): boolean {
   if (!coversHost(wide, entry) || !coversMethods(wide, entry)) return false;
-  if (wide.path.kind === PATH_KIND.none || wide.path.segments.length === 0) return true;
-  const prefix = wide.path.text.replace(/\/+$/, '');
-  if (entry.path.kind === PATH_KIND.exact)
-    return entry.path.text === prefix || entry.path.text.startsWith(`${prefix}/`);
+  if (wide.path.kind === PATH_KIND.none) return true;
   const wanted = wide.path.segments;
+  // Without a path there is `OPTIONS *` beside all that begins with a slash.
+  if (entry.path.kind === PATH_KIND.none) return false;
+  if (wanted.length === 0) return true;
+  if (entry.path.kind === PATH_KIND.exact) {
+    const prefix = wanted.map(({ literal }) => `/${literal}`).join('');
+    return entry.path.text === prefix || entry.path.text.startsWith(`${prefix}/`);
+  }
   return (
-    entry.path.kind !== PATH_KIND.none &&
-    entry.path.kind !== PATH_KIND.regex &&
-    wanted.every(({ literal }, i) => entry.path.segments[i]?.literal === literal)
+    entry.path.kind !== PATH_KIND.regex && wanted.every(({ literal }, i) => entry.path.segments[i]?.literal === literal)
   );
 }
 
@@ -72,7 +93,7 @@ function coversHost(wide: Entry, entry: Entry): boolean {
 function coversMethods(wide: Entry, entry: Entry): boolean {
   if (wide.methods === null) return true;
   const methods = entry.methods;
-  return methods?.every((method) => wide.methods?.includes(method)) ?? false;
+  return methods?.every((method) => servesMethod(wide.methods, method)) ?? false;
 }
 
 /** `other`, which goes before, takes every request of `entry`: its conditions are all among those of `entry`. */
@@ -84,6 +105,7 @@ function takesAll(other: Entry, entry: Entry): boolean {
 
 function isTied(other: Entry, entry: Entry): boolean {
   if (compareRank(other, entry) !== 0) return false;
+  if (other.predicates.some((one) => entry.predicates.some((two) => areExclusive(one, two)))) return false;
   const { methods } = entry;
   if (other.methods === null || methods === null) return true;
   return other.methods.some((method) => methods.includes(method));

@@ -5,9 +5,11 @@ import { compileHosts, type HostMatcher, matchesHost } from './host-matcher.ts';
 import { compilePath, matchesPath, PATH_KIND, type PathMatcher } from './path-matcher.ts';
 import type { RouteQuery } from './route-query.ts';
 
-/** One condition. `reason` says, for people, what a request that fails it lacks. */
+/** One condition. `reason` says, for people, what a request that fails it lacks; conditions of one reason are one. */
 export interface Predicate {
   readonly reason: string;
+  /** For a condition about one value: whose it is, and what it must be. */
+  readonly value?: { readonly of: string; readonly wanted: ValueMatch };
   test(query: RouteQuery): boolean;
 }
 
@@ -15,6 +17,19 @@ export interface Predicate {
 export function servesMethod(methods: readonly string[] | null, method: string): boolean {
   if (methods === null || methods.includes(method)) return true;
   return method === 'HEAD' && methods.includes('GET');
+}
+
+/** True when no request can meet both; false where that is not plain. */
+export function areExclusive({ value: a }: Predicate, { value: b }: Predicate): boolean {
+  if (a === undefined || b === undefined || a.of !== b.of) return false;
+  if (isAbsence(a.wanted) || isAbsence(b.wanted)) return isAbsence(a.wanted) !== isAbsence(b.wanted);
+  // Parameters and cookies may be repeated with several values; several lines of a header are one.
+  if (!a.of.startsWith('header ')) return false;
+  return typeof a.wanted === 'string' && typeof b.wanted === 'string' && a.wanted !== b.wanted;
+}
+
+function isAbsence(wanted: ValueMatch): boolean {
+  return typeof wanted !== 'string' && 'present' in wanted && !wanted.present;
 }
 
 /** The conditions of a map, without its own host, path and methods when `outer` says that the index sees to these. */
@@ -65,19 +80,28 @@ function compileValue(wanted: ValueMatch): { test: ValueTest; text: string } {
 function headerPredicate(name: string, wanted: ValueMatch): Predicate {
   const { test, text } = compileValue(wanted);
   const lowerName = name.toLowerCase();
-  return { reason: `header ${name} ${text}`, test: (query) => test(query.header(lowerName)) };
+  return {
+    reason: `header ${name} ${text}`,
+    value: { of: `header ${lowerName}`, wanted },
+    test: (query) => test(query.header(lowerName)),
+  };
 }
 
 /** A repeated parameter fits when one of its values does; `present: false` when there is none. */
 function queryPredicate(name: string, wanted: ValueMatch): Predicate {
   const { test, text } = compileValue(wanted);
-  return { reason: `query parameter ${name} ${text}`, test: (query) => fitsAny(queryValues(query.query, name), test) };
+  return {
+    reason: `query parameter ${name} ${text}`,
+    value: { of: `query ${name}`, wanted },
+    test: (query) => fitsAny(queryValues(query.query, name), test),
+  };
 }
 
 function cookiePredicate(name: string, wanted: ValueMatch): Predicate {
   const { test, text } = compileValue(wanted);
   return {
     reason: `cookie ${name} ${text}`,
+    value: { of: `cookie ${name}`, wanted },
     test: (query) => fitsAny(cookieValues(query.header('cookie') ?? '', name), test),
   };
 }
@@ -142,5 +166,6 @@ function allPredicate(maps: readonly MatchConfig[]): Predicate {
 
 function notPredicate(map: MatchConfig): Predicate {
   const list = compilePredicates(map, false);
-  return { reason: 'what `not` excludes is there', test: (query) => !everyOf(list, query) };
+  const reason = `what \`not\` excludes is there; it is not where ${list.map((p) => p.reason).join(' or ')}`;
+  return { reason, test: (query) => !everyOf(list, query) };
 }
