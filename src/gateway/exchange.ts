@@ -547,7 +547,10 @@ export class Exchange
     if (reply.code !== undefined) return this.refuse(reply.code, reply.detail ?? '');
     const edits = new HeaderEdits();
     try {
-      for (const name of Object.keys(reply.headers)) edits.set(name, reply.headers[name]);
+      for (const name of Object.keys(reply.headers)) {
+        // The body's length is the gateway's to say.
+        if (name.toLowerCase() !== 'content-length') edits.set(name, reply.headers[name]);
+      }
     } catch (error) {
       return this.policyFailed(error);
     }
