@@ -11,6 +11,7 @@ function configuration(setup: PeerSetup, turn: number): string {
   const paths = prefixes.length === 0 ? ['/'] : prefixes.map((prefix) => prefix.slice(0, -1));
   const routes = paths.map((path, index) => `  - { name: r${index}, match: { pathPrefix: ${path} }, service: origin }`);
   return `version: 1
+workers: 1
 listeners:
   - name: public
     address: 127.0.0.1:${setup.port}

@@ -6,11 +6,14 @@ import { METRICS_MEDIA_TYPE } from '../observability/metrics/text-format.ts';
 export interface AdminSource {
   /** False before the listeners are open and while draining. */
   ready(): boolean;
-  status(): StatusPicture;
-  health(): HealthPicture;
+  status(): Soon<StatusPicture>;
+  health(): Soon<HealthPicture>;
   /** The Prometheus page, whole or in pieces that are written one by one. */
-  metrics(): string | Iterable<string>;
+  metrics(): Soon<string | Iterable<string>>;
 }
+
+/** At once, or when the workers have told. */
+export type Soon<T> = T | Promise<T>;
 
 /** An answer before it is written. Pieces of a body are produced only as fast as the client takes them. */
 export interface AdminReply {
@@ -26,7 +29,7 @@ export interface AdminRoute {
   readonly summary: string;
   /** True when no token is asked for. */
   readonly open: boolean;
-  readonly answer: (source: AdminSource) => AdminReply;
+  readonly answer: (source: AdminSource) => Soon<AdminReply>;
 }
 
 /** Every route. `HEAD` is served wherever `GET` is. */
@@ -50,14 +53,14 @@ export const ADMIN_ROUTES: readonly AdminRoute[] = [
     path: '/metrics',
     summary: 'The metrics in the Prometheus text format.',
     open: false,
-    answer: (source) => ({ status: 200, mediaType: METRICS_MEDIA_TYPE, body: source.metrics() }),
+    answer: async (source) => ({ status: 200, mediaType: METRICS_MEDIA_TYPE, body: await source.metrics() }),
   },
   {
     method: 'GET',
     path: '/status',
     summary: 'Listeners, routes, services and endpoints as they are at this moment, and the config generation.',
     open: false,
-    answer: (source) => json(200, source.status()),
+    answer: async (source) => json(200, await source.status()),
   },
   {
     method: 'GET',
@@ -65,8 +68,8 @@ export const ADMIN_ROUTES: readonly AdminRoute[] = [
     summary:
       'How requests fared in the last 60 seconds: healthy, degraded (under 90 %), or unhealthy (under 50 %, then 503).',
     open: false,
-    answer: (source) => {
-      const health = source.health();
+    answer: async (source) => {
+      const health = await source.health();
       return json(health.status === 'unhealthy' ? 503 : 200, health);
     },
   },

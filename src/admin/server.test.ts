@@ -9,6 +9,7 @@ import { ADMIN_ROUTES, type AdminSource } from './contract.ts';
 import { type Admin, type AdminOptions, createAdmin } from './server.ts';
 
 const STATUS: StatusPicture = {
+  pid: 1,
   generation: 3,
   state: 'running',
   listeners: [{ name: 'public', address: '127.0.0.1:8080' }],

@@ -1,6 +1,6 @@
 /** The admin listener: takes a request through its checks to the route of the table, and writes the answer. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server as NetServer } from 'node:net';
 import { type Address, formatAddress, isLoopback } from '../base/address.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { ERRORS, type ErrorCode, OperatorError } from '../base/errors.ts';
@@ -8,7 +8,7 @@ import type { Logger } from '../base/logger.ts';
 import { PROBLEM_MEDIA_TYPE, problemBody } from '../gateway/problem.ts';
 import { createRequestIdSource, type RequestIdSource } from '../observability/request-id.ts';
 import { createTokenGuard, type TokenGuard } from './auth.ts';
-import { ADMIN_ROUTES, type AdminReply, type AdminRoute, type AdminSource } from './contract.ts';
+import { ADMIN_ROUTES, type AdminReply, type AdminRoute, type AdminSource, type Soon } from './contract.ts';
 import { isOwnAuthority, isOwnOrigin } from './host-guard.ts';
 
 export interface AdminOptions {
@@ -16,11 +16,14 @@ export interface AdminOptions {
   /** Required when the address is not on loopback. */
   readonly token?: string | undefined;
   readonly source: AdminSource;
+  /** A socket that listens already, from the process whose place this one takes. */
+  readonly inherited?: NetServer | null;
   readonly logger: Logger;
   readonly clock?: Clock;
 }
 
 export interface Admin {
+  readonly server: NetServer;
   /** Opens the listener; rejects with `OperatorError` when the address cannot be had. */
   listen(): Promise<Address>;
   /** Ends idle connections at once and the others after a second. */
@@ -54,18 +57,20 @@ export function createAdmin(options: AdminOptions): Admin {
   // A client that does not read what it asked for.
   server.timeout = 30_000;
   return {
-    listen: () => listen(server, address, logger),
+    server,
+    listen: () => listen(server, options, logger),
     close: () => close(server),
   };
 }
 
-function listen(server: Server, address: Address, logger: Logger): Promise<Address> {
+function listen(server: Server, { address, inherited }: AdminOptions, logger: Logger): Promise<Address> {
   return new Promise((resolve, reject) => {
     const onError = (error: NodeJS.ErrnoException): void => {
       reject(new OperatorError(`the admin listener cannot have ${formatAddress(address)}: ${error.code}`));
     };
     server.once('error', onError);
-    server.listen({ port: address.port, host: address.host === '' ? undefined : address.host }, () => {
+    const where = inherited ?? { port: address.port, host: address.host === '' ? undefined : address.host };
+    server.listen(where, () => {
       server.off('error', onError);
       // Later errors are of accepting one connection, such as running out of descriptors: not fatal.
       server.on('error', (error) => logger.error('admin listener', { error }));
@@ -109,19 +114,24 @@ class AdminMachine {
     response.setHeader('X-Request-ID', id);
     response.setHeader('Cache-Control', 'no-store');
     response.setHeader('X-Content-Type-Options', 'nosniff');
-    let reply: AdminReply;
-    try {
-      reply = this.decide(request, response, id);
-    } catch (error) {
-      this.logger.error('admin: a request failed', { request_id: id, path: request.url, error });
-      reply = problemReply('internal_error', 'The gateway could not make this answer; its log says why.', id);
-    }
-    write(request, response, reply, (error) => {
-      this.logger.error('admin: an answer broke off', { request_id: id, path: request.url, error });
+    void this.answer(request, response, id).then((reply) => {
+      write(request, response, reply, (error) => {
+        this.logger.error('admin: an answer broke off', { request_id: id, path: request.url, error });
+      });
     });
   }
 
-  private decide(request: IncomingMessage, response: ServerResponse, id: string): AdminReply {
+  /** Never rejects. */
+  private async answer(request: IncomingMessage, response: ServerResponse, id: string): Promise<AdminReply> {
+    try {
+      return await this.decide(request, response, id);
+    } catch (error) {
+      this.logger.error('admin: a request failed', { request_id: id, path: request.url, error });
+      return problemReply('internal_error', 'The gateway could not make this answer; its log says why.', id);
+    }
+  }
+
+  private decide(request: IncomingMessage, response: ServerResponse, id: string): Soon<AdminReply> {
     const refuse = (code: ErrorCode, detail: string): AdminReply => problemReply(code, detail, id);
     const { path, authority } = targetOf(request);
     if (authority === null) return refuse('bad_request', 'A request carries exactly one Host, and a path.');

@@ -50,7 +50,12 @@ test('those that pass together are both told of, unless the first one clears the
   deadlines.set(1, at(100));
   pass(200);
   expect(told).toEqual(['first 0 at 100', 'first 1 at 110']);
-  deadlines.owner = { onDeadline: (slot) => void (told.push(`only ${slot}`), deadlines.release()) };
+  deadlines.owner = {
+    onDeadline(slot) {
+      told.push(`only ${slot}`);
+      deadlines.release();
+    },
+  };
   deadlines.set(0, at(300));
   deadlines.set(1, at(300));
   pass(500);

@@ -45,6 +45,7 @@ export const demoCommand: Command = {
 function demoConfig(address: string, admin: string, urls: Readonly<Record<string, string>>): string {
   return JSON.stringify({
     version: 1,
+    workers: 1,
     listeners: [{ name: 'demo', address }],
     admin: { address: admin },
     shutdown: { drain: '0ms', timeout: '5s' },

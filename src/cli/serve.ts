@@ -3,25 +3,122 @@ import { isDeepStrictEqual } from 'node:util';
 import { createAdmin } from '../admin/server.ts';
 import { systemClock, systemTimers } from '../base/clock.ts';
 import { OperatorError } from '../base/errors.ts';
+import { findInherited, type InheritedSocket } from '../base/inherited.ts';
 import type { Logger } from '../base/logger.ts';
 import type { GatewayConfig } from '../config/model.ts';
 import { builtInPolicies } from '../gateway/built-in-policies.ts';
 import { Gateway } from '../gateway/gateway.ts';
-import { healthPicture, statusPicture } from '../gateway/picture.ts';
+import { type HealthPicture, healthPicture, type StatusPicture, statusPicture } from '../gateway/picture.ts';
+import { bestSharing, type SocketSharing } from '../gateway/workers/sockets.ts';
+import { Supervisor, workerCount } from '../gateway/workers/supervisor.ts';
+import { writeStandardLine } from '../observability/line-writer.ts';
 import { packageVersion } from './version.ts';
 
-export interface Server {
-  readonly gateway: Gateway;
+/** A gateway in this process, or the supervisor of several: who runs it need not know which. */
+interface Runner {
+  readonly state: 'starting' | 'running' | 'draining' | 'stopped';
+  readonly generation: number;
   readonly addresses: { name: string; host: string; port: number }[];
-  readonly admin: { host: string; port: number } | null;
-  /** Applies a config to the gateway; rejects when it would need another admin listener than the running one. */
+  /** Requests in progress. */
+  readonly active: number;
   apply(config: GatewayConfig): Promise<boolean>;
-  /** Drains and stops; answers how many requests had to be cut. */
-  stop(): Promise<number>;
+  countReload(result: 'success' | 'failure'): void;
+  reopenLogs(): void;
+  status(): Promise<StatusPicture>;
+  health(): Promise<HealthPicture>;
+  metrics(): Promise<Iterable<string>>;
+  readonly inheritance: readonly InheritedSocket[];
+  /** Serves on for `drain` milliseconds; by default as the configuration says. */
+  stop(drain?: number): Promise<number>;
+  abandon(): void;
 }
 
-/** Starts listening; rejects, with nothing left open, when an address cannot be had. */
-export async function serve(config: GatewayConfig, logger: Logger): Promise<Server> {
+/** The admin listener among inherited sockets; no listener's name has a space. */
+const ADMIN = ' admin';
+
+export interface Server extends Omit<Runner, 'status' | 'health' | 'metrics' | 'abandon'> {
+  readonly admin: { host: string; port: number } | null;
+}
+
+export interface ServeOptions {
+  /** Addresses from the process whose place this one takes. */
+  readonly inherited?: readonly InheritedSocket[];
+  /** How workers share an address; by default as this runtime does it best. */
+  readonly sharing?: SocketSharing;
+}
+
+/**
+ * Starts listening; rejects, with nothing left open, when an address cannot be had. `apply` of the server rejects a config
+ * that needs another admin listener or number of workers than the running one.
+ */
+export async function serve(config: GatewayConfig, logger: Logger, options: ServeOptions = {}): Promise<Server> {
+  const count = workerCount(config.workers);
+  const runner = count === 1 ? createSingle(logger, options) : createSupervisor(count, logger, options);
+  try {
+    await runner.apply(config);
+    const { admin: wanted } = config;
+    const admin =
+      wanted === undefined
+        ? null
+        : createAdmin({
+            address: wanted.address,
+            token: wanted.token,
+            logger,
+            inherited:
+              findInherited(options.inherited ?? [], ADMIN, wanted.address.host, wanted.address.port)?.server ?? null,
+            source: {
+              ready: () => runner.state === 'running',
+              status: () => runner.status(),
+              health: () => runner.health(),
+              metrics: () => runner.metrics(),
+            },
+          });
+    const adminAddress = admin === null ? null : await admin.listen();
+    return {
+      get state() {
+        return runner.state;
+      },
+      get generation() {
+        return runner.generation;
+      },
+      get addresses() {
+        return runner.addresses;
+      },
+      get active() {
+        return runner.active;
+      },
+      admin: adminAddress,
+      apply: (next) => refusalOf(next, config) ?? runner.apply(next),
+      countReload: (result) => runner.countReload(result),
+      reopenLogs: () => runner.reopenLogs(),
+      get inheritance() {
+        const { inheritance } = runner;
+        if (admin === null || adminAddress === null || wanted === undefined) return inheritance;
+        const { host, port } = wanted.address;
+        return [...inheritance, { name: ADMIN, host, wanted: port, port: adminAddress.port, server: admin.server }];
+      },
+      async stop(drain) {
+        const cut = await runner.stop(drain);
+        await admin?.close();
+        return cut;
+      },
+    };
+  } catch (error) {
+    runner.abandon();
+    throw error;
+  }
+}
+
+/** What only a new start can change. */
+function refusalOf(next: GatewayConfig, running: GatewayConfig): Promise<never> | null {
+  if (!isDeepStrictEqual(next.admin, running.admin)) {
+    return Promise.reject(new OperatorError('admin cannot be changed while the gateway runs: restart it'));
+  }
+  if (workerCount(next.workers) === workerCount(running.workers)) return null;
+  return Promise.reject(new OperatorError('workers cannot be changed while the gateway runs: restart it'));
+}
+
+function createSingle(logger: Logger, { inherited }: ServeOptions): Runner {
   const gateway = new Gateway({
     clock: systemClock,
     timers: systemTimers,
@@ -29,45 +126,46 @@ export async function serve(config: GatewayConfig, logger: Logger): Promise<Serv
     policies: builtInPolicies,
     random: Math.random,
     version: packageVersion(),
+    ...(inherited === undefined ? {} : { inherited }),
   });
-  await gateway.apply(config);
-  const admin =
-    config.admin === undefined
-      ? null
-      : createAdmin({
-          address: config.admin.address,
-          token: config.admin.token,
-          logger,
-          source: {
-            ready: () => gateway.state === 'running',
-            status: () => statusPicture(gateway),
-            health: () => healthPicture(gateway),
-            metrics: () => gateway.metrics.pieces(),
-          },
-        });
-  let adminAddress: { host: string; port: number } | null = null;
-  try {
-    if (admin !== null) adminAddress = await admin.listen();
-  } catch (error) {
-    gateway.abandon();
-    throw error;
-  }
   return {
-    gateway,
+    get state() {
+      return gateway.state;
+    },
+    get generation() {
+      return gateway.generation;
+    },
     get addresses() {
       return gateway.addresses;
     },
-    admin: adminAddress,
-    apply(wanted) {
-      if (!isDeepStrictEqual(wanted.admin, config.admin)) {
-        return Promise.reject(new OperatorError('admin cannot be changed while the gateway runs: restart it'));
-      }
-      return gateway.apply(wanted);
+    get active() {
+      return gateway.active;
     },
-    async stop() {
-      const cut = await gateway.stop();
-      await admin?.close();
-      return cut;
+    apply: (config) => gateway.apply(config),
+    countReload: (result) => gateway.metrics.reloads.count(result),
+    reopenLogs: () => gateway.reopenLogs(),
+    status: () => Promise.resolve(statusPicture(gateway)),
+    health: () => Promise.resolve(healthPicture(gateway.health.read())),
+    metrics: () => Promise.resolve(gateway.metrics.pieces()),
+    get inheritance() {
+      return gateway.inheritance;
     },
+    stop: (drain) => gateway.stop(drain),
+    abandon: () => gateway.abandon(),
   };
+}
+
+function createSupervisor(count: number, logger: Logger, { inherited = [], sharing }: ServeOptions): Runner {
+  // A socket that was not opened to be shared by port cannot be.
+  const own = inherited.some(({ server }) => server !== null) ? 'handed-over' : bestSharing();
+  return new Supervisor(count, {
+    clock: systemClock,
+    timers: systemTimers,
+    logger,
+    random: Math.random,
+    version: packageVersion(),
+    sharing: sharing ?? own,
+    inherited: inherited.filter(({ name }) => name !== ADMIN),
+    onLines: writeStandardLine,
+  });
 }

@@ -2,6 +2,7 @@
 import { formatAddress } from '../base/address.ts';
 import { systemTimers } from '../base/clock.ts';
 import { OperatorError } from '../base/errors.ts';
+import type { InheritedSocket } from '../base/inherited.ts';
 import type { Logger } from '../base/logger.ts';
 import { textOfFindings } from '../config/finding.ts';
 import type { GatewayConfig } from '../config/model.ts';
@@ -10,10 +11,12 @@ import { createLogger } from '../observability/logger.ts';
 import { type Command, type CommandIo, parseCommandArgs } from './command.ts';
 import { CONFIG_OPTION, configFile, readConfig } from './config-file.ts';
 import { type Server, serve } from './serve.ts';
+import { inheritSockets, startSuccessor, succeed } from './successor.ts';
 
 export const startCommand: Command = {
   name: 'start',
-  summary: 'Runs the gateway. SIGTERM and SIGINT drain and stop it, SIGHUP reloads the file, SIGUSR1 reopens the logs.',
+  summary:
+    'Runs the gateway. SIGTERM and SIGINT drain and stop it, SIGHUP reloads the file, SIGUSR1 reopens the logs, SIGUSR2 upgrades it.',
   usage: '-c FILE [--watch]',
   options: [CONFIG_OPTION, { name: 'watch', help: 'reload when the file changes' }],
   async run(args, io) {
@@ -25,7 +28,8 @@ export const startCommand: Command = {
       return 1;
     }
     const logger = createLogger({ level: loaded.config.logging.level });
-    const server = await startServing(loaded.config, logger, io);
+    const server = await startServing(loaded.config, logger, io, await inheritSockets(process.env));
+    succeed();
     let watcher: { close(): void } | null = null;
     let watched = '';
     // The next load may read other files: imports, or values that it takes from files.
@@ -38,7 +42,7 @@ export const startCommand: Command = {
     const reload = createReload(server, file, io, logger, watch);
     watch(loaded.files);
     process.on('SIGHUP', () => reload('signal'));
-    process.on('SIGUSR1', () => server.gateway.reopenLogs());
+    process.on('SIGUSR1', () => server.reopenLogs());
     await untilStopped(server, logger);
     (watcher as { close(): void } | null)?.close();
     return 0;
@@ -46,10 +50,15 @@ export const startCommand: Command = {
 };
 
 /** Starts a gateway and says where it listens, one line per listener. */
-async function startServing(config: GatewayConfig, logger: Logger, io: CommandIo): Promise<Server> {
+async function startServing(
+  config: GatewayConfig,
+  logger: Logger,
+  io: CommandIo,
+  inherited: readonly InheritedSocket[] = [],
+): Promise<Server> {
   let server: Server;
   try {
-    server = await serve(config, logger);
+    server = await serve(config, logger, { inherited });
   } catch (error) {
     throw new OperatorError(`could not start: ${(error as Error).message}`);
   }
@@ -71,7 +80,6 @@ function createReload(
   logger: Logger,
   onFiles: (files: readonly string[]) => void,
 ): (cause: string) => void {
-  const { gateway } = server;
   let next: string | null = null;
   let running = false;
   const reload = async (cause: string): Promise<void> => {
@@ -79,15 +87,15 @@ function createReload(
       const { config, findings, files } = await readConfig(file, io);
       onFiles(files);
       if (config === null) {
-        gateway.metrics.reloads.count('failure');
+        server.countReload('failure');
         logger.error('reload refused: the file has errors; the running configuration stays', { cause, findings });
         return;
       }
       const changed = await server.apply(config);
-      gateway.metrics.reloads.count('success');
-      logger.info(changed ? 'reloaded' : 'reload: nothing changed', { cause, generation: gateway.generation });
+      server.countReload('success');
+      logger.info(changed ? 'reloaded' : 'reload: nothing changed', { cause, generation: server.generation });
     } catch (error) {
-      gateway.metrics.reloads.count('failure');
+      server.countReload('failure');
       logger.error('reload failed; the running configuration stays', { cause, error });
     }
   };
@@ -106,13 +114,35 @@ function createReload(
   };
 }
 
-/** Resolves after SIGTERM or SIGINT and the drain that follows. */
+/** Resolves after SIGTERM or SIGINT, or after SIGUSR2 and the start of a successor, and the drain that follows. */
 export function untilStopped(server: Server, logger: Logger): Promise<void> {
   return new Promise((done) => {
     let stopping = false;
+    let succeeding = false;
+    process.on('SIGUSR2', () => {
+      if (stopping || succeeding) return;
+      succeeding = true;
+      logger.info('upgrading: a successor is started', {});
+      startSuccessor(server.inheritance)
+        .then((pid) => {
+          stopping = true;
+          logger.info('succeeded: draining', { successor: pid });
+          // New connections are the successor's, from now on.
+          return server.stop(0).then((cut) => {
+            logger.info('stopped', { cut_requests: cut });
+            done();
+          });
+        })
+        .catch((error: unknown) => {
+          logger.error('the upgrade failed; the running gateway stays', { error });
+        })
+        .finally(() => {
+          succeeding = false;
+        });
+    });
     const stop = (signal: NodeJS.Signals): void => {
       if (stopping) {
-        logger.warn('stopped at once, by a second signal', { signal, cut_requests: server.gateway.active });
+        logger.warn('stopped at once, by a second signal', { signal, cut_requests: server.active });
         process.exit(1);
       }
       stopping = true;

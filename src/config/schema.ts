@@ -103,6 +103,16 @@ export function createGatewaySchema(policies: PolicySchemas) {
       })
       .prefault({})
       .describe('Limits of the whole gateway'),
+    workers: z
+      .union([z.literal('auto'), wholeNumber(1, 1024)], { error: 'expected a number of processes, or auto' })
+      .default('auto')
+      .describe('Processes that carry traffic; `auto` is one per core, 1 runs in the one process'),
+    workerMemory: size(32 * 1024 ** 2, 1024 ** 4)
+      .optional()
+      .describe('Resident memory beyond which a worker is replaced; without it none is'),
+    workerHeartbeat: duration(1000)
+      .prefault('10s')
+      .describe('A worker that says nothing for so long is killed and replaced'),
     shutdown: z
       .strictObject({
         drain: duration().prefault('5s').describe('How long requests are still served while `/readyz` says 503'),

@@ -5,11 +5,12 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Allowance, OwnAllowance } from '../base/allowance.ts';
 import type { Clock, Timers } from '../base/clock.ts';
 import type { ErrorCode } from '../base/errors.ts';
+import { findInherited, type InheritedSocket } from '../base/inherited.ts';
 import type { Logger } from '../base/logger.ts';
 import { TimerWheel } from '../base/timer-wheel.ts';
 import type { GatewayConfig, ListenerConfig, ServiceConfig } from '../config/model.ts';
 import type { ConnectionLimits } from '../net/client-connection.ts';
-import { Listener } from '../net/listener.ts';
+import { Listener, type ListenOptions } from '../net/listener.ts';
 import type { ClientStream, RequestHandler } from '../net/stream.ts';
 import { type PoolOptions, UpstreamPool } from '../net/upstream-pool.ts';
 import { type AccessEntry, type AccessLog, createAccessLog } from '../observability/access-log.ts';
@@ -41,6 +42,8 @@ export interface GatewayDeps {
   readonly version: string;
   /** What differs in a process that is one of several; without it the gateway is alone. */
   readonly team?: Team;
+  /** Addresses from the process whose place this one takes. */
+  readonly inherited?: readonly InheritedSocket[];
 }
 
 /** What a gateway leaves to, or has from, the process that leads several. */
@@ -109,7 +112,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
         configGeneration: () => this.generation,
         endpoints: () => this.endpointSamples(),
         connections: () => this.connectionSamples(),
-        droppedLogLines: () => this.droppedLines + (this.accessLog?.dropped ?? 0),
+        droppedLogLines: () => this.droppedLogLines,
       },
       version: deps.version,
       lag: this.lag,
@@ -141,6 +144,16 @@ export class Gateway implements RequestHandler, ExchangeContext {
   get connections(): number {
     this.leaving = this.leaving.filter((listener) => listener.size > 0);
     return [...this.listeners, ...this.leaving].reduce((sum, listener) => sum + listener.size, 0);
+  }
+
+  /** Lines that the access logs had to drop. */
+  get droppedLogLines(): number {
+    return this.droppedLines + (this.accessLog?.dropped ?? 0);
+  }
+
+  /** How late the event loop ran, at worst, in the last ten seconds; in milliseconds. */
+  get lagMs(): number {
+    return this.lag.worst();
   }
 
   get health(): HealthWindow {
@@ -261,7 +274,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
         const deps = { handler: this, wheel: this.wheel };
         const listener = new Listener(info, config.address.host, limitsOf(config), config.limits.connections, deps);
         if (this.deps.team?.sockets === 'handed-over') info.port = config.address.port;
-        else await listener.listen(config.address.port, { reusePort: this.deps.team !== undefined });
+        else await listener.listen(config.address.port, this.listenOptions(config));
         opened.push(listener);
       }
     } catch (error) {
@@ -269,6 +282,20 @@ export class Gateway implements RequestHandler, ExchangeContext {
       throw error;
     }
     return opened;
+  }
+
+  private listenOptions({ name, address }: ListenerConfig): ListenOptions {
+    if (this.deps.team !== undefined) return { reusePort: true };
+    const inherited = findInherited(this.deps.inherited ?? [], name, address.host, address.port);
+    if (inherited === undefined) return {};
+    return inherited.server === null ? { reusePort: true } : { source: inherited.server };
+  }
+
+  /** What a successor needs to go on with the addresses of this gateway. */
+  get inheritance(): InheritedSocket[] {
+    return this.listeners.map(({ info: { name, port }, host, anyPort, server }) => {
+      return { name, host, wanted: anyPort ? 0 : port, port, server };
+    });
   }
 
   private createPool(endpoint: Endpoint<UpstreamPool>, service: ServiceConfig): UpstreamPool {
@@ -341,20 +368,20 @@ export class Gateway implements RequestHandler, ExchangeContext {
    * ones closed; at `timeout`, counted from the call, the rest is cut, and the access log has a second more. Answers how
    * many requests were cut.
    */
-  async stop(): Promise<number> {
+  async stop(drain = this.snapshot?.config.shutdown.drain ?? 0): Promise<number> {
     if (this.state === 'draining' || this.state === 'stopped') return 0;
-    const shutdown = this.snapshot?.config.shutdown ?? { drain: 0, timeout: 0 };
+    const timeout = this.snapshot?.config.shutdown.timeout ?? 0;
     const begun = this.now();
     this.state = 'draining';
-    await this.pause(Math.min(shutdown.drain, shutdown.timeout));
+    await this.pause(Math.min(drain, timeout));
     for (const listener of this.listeners) listener.drain();
-    while (this.connections > 0 && this.now() - begun < shutdown.timeout) await this.pause(20);
+    while (this.connections > 0 && this.now() - begun < timeout) await this.pause(20);
     const cut = this.active;
     for (const listener of [...this.listeners, ...this.leaving]) listener.destroy();
     this.state = 'stopped';
     this.snapshot?.retire();
     this.lag.close();
-    await this.accessLog?.close(Math.max(LAST_LINES, shutdown.timeout - (this.now() - begun)));
+    await this.accessLog?.close(Math.max(LAST_LINES, timeout - (this.now() - begun)));
     return cut;
   }
 

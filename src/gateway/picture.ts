@@ -5,6 +5,8 @@ import type { Gateway } from './gateway.ts';
 
 /** The shape of `/status` (the contract's "Shapes"). */
 export interface StatusPicture {
+  /** Of the process that leads: the one to send signals to. */
+  pid: number;
   generation: number;
   state: string;
   listeners: { name: string; address: string }[];
@@ -23,6 +25,7 @@ export interface HealthPicture extends HealthTotals {
 export function statusPicture(gateway: Gateway): StatusPicture {
   const snapshot = gateway.current;
   return {
+    pid: process.pid,
     generation: gateway.generation,
     state: gateway.state,
     listeners: gateway.addresses.map((address) => ({ name: address.name, address: formatAddress(address) })),
@@ -38,8 +41,7 @@ export function statusPicture(gateway: Gateway): StatusPicture {
 }
 
 /** Over the last 60 s: degraded under 90 % success, unhealthy under 50 %; healthy without traffic. */
-export function healthPicture(gateway: Gateway): HealthPicture {
-  const totals = gateway.health.read();
+export function healthPicture(totals: HealthTotals): HealthPicture {
   const rate = totals.total === 0 ? 1 : (totals.total - totals.failed) / totals.total;
   return { status: rate < 0.5 ? 'unhealthy' : rate < 0.9 ? 'degraded' : 'healthy', ...totals };
 }

@@ -61,6 +61,8 @@ const STASH = 16 * 1024;
 const DRAIN = 256 * 1024;
 /** How long a connection waits for the client's end after its last answer has left this process, in milliseconds. */
 const LINGER = 2000;
+/** How long an idle connection of a listener that closes still takes a request, in milliseconds. */
+const LAST_REQUEST = 250;
 /**
  * A client that takes nothing for so long is gone, in milliseconds. Long, since the kernel says that there is room only
  * when a third of its own buffer is free, which takes a slow reader its time.
@@ -371,7 +373,7 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
   }
 
   onDeadline(): void {
-    if (this.phase === IDLE) this.close();
+    if (this.phase === IDLE) this.linger();
     else if (this.phase === HEAD) this.refuseHead('request_timeout', 'the head did not come in time');
     else if (this.phase === BODY && !this.bodyPaused) this.faultBody('request_timeout', 'the body stalled');
     else if (this.phase === LINGERING) this.socket.destroy();
@@ -519,10 +521,11 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
     if (this.phase === LINGERING) this.setDeadline(LINGER);
   }
 
-  /** Ends an idle connection at once and a busy one after its answer. */
+  /** Ends a busy connection after its answer, and an idle one soon. */
   close(): void {
     this.draining = true;
-    if (this.phase === IDLE) this.linger();
+    // A request may be on its way: whoever sends it is told by its answer, and not by a closed connection.
+    if (this.phase === IDLE) this.setDeadline(LAST_REQUEST);
     else this.closing = true;
   }
 

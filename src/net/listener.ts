@@ -24,7 +24,7 @@ export class Listener {
   readonly info: ListenerInfo;
   readonly host: string;
   readonly limits: ConnectionLimits;
-  private readonly server: Server;
+  readonly server: Server;
   private readonly connections = new Set<ClientConnection>();
   private closing = false;
   /** True when it was asked for port 0. */
@@ -86,7 +86,7 @@ export class Listener {
 
   /** Takes a connection that another process accepted. */
   adopt(socket: Socket): void {
-    if (this.closing) socket.destroy();
+    if (this.closing || this.connections.size >= this.server.maxConnections) socket.destroy();
     else this.server.emit('connection', socket);
   }
 

@@ -27,6 +27,8 @@ export function readShared(socket: Socket, onRead: OnRead, shared = true): Socke
   const old = socket as unknown as Internals;
   const handle = old._handle;
   if (!shared || typeof handle?.useUserBuffer !== 'function' || old._server === undefined) {
+    // One that another process accepted was made without this.
+    socket.allowHalfOpen = true;
     socket.on('data', (chunk: Buffer) => onRead(chunk, 0, chunk.length));
     socket.resume();
     return socket;

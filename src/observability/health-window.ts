@@ -34,6 +34,14 @@ export class HealthWindow {
     if (failed) this.failures[this.slot]++;
   }
 
+  /** Counts requests that another process finished in about this second. */
+  add(total: number, failed: number): void {
+    const second = Math.floor(this.clock.now() / 1000);
+    if (second > this.second) this.advance(second);
+    this.totals[this.slot] += total;
+    this.failures[this.slot] += failed;
+  }
+
   /** The totals of the running second and the 59 before it. */
   read(): HealthTotals {
     const second = Math.floor(this.clock.now() / 1000);

@@ -2,7 +2,7 @@
 import { ERRORS, type ErrorCode } from '../../base/errors.ts';
 import type { EventLoopLag } from '../event-loop-lag.ts';
 import { HistogramLayout } from './histogram.ts';
-import { createProcessFamilies } from './process-metrics.ts';
+import { createProcessFamilies, type OtherProcesses } from './process-metrics.ts';
 import { type Cell, CellFamily, createNumberFamily, MetricRegistry, type Sample, SampledFamily } from './registry.ts';
 import { REQUEST_LABELS, ROUTE_LABELS, type RouteDelta, RouteMetrics } from './route-metrics.ts';
 import { type MetricDefinition, sampleLine } from './text-format.ts';
@@ -32,7 +32,9 @@ export interface GatewayMetricsDeps {
   readonly gauges: GatewayGauges;
   /** Portico's own version. */
   readonly version: string;
-  readonly lag: EventLoopLag;
+  readonly lag: Pick<EventLoopLag, 'worst'>;
+  /** Other processes of the same gateway. */
+  readonly others?: OtherProcesses;
   /** Milliseconds since the Unix epoch. */
   readonly wall: () => number;
 }
@@ -71,7 +73,7 @@ export function createGatewayMetrics(deps: GatewayMetricsDeps): GatewayMetrics {
   addGaugeFamilies(registry, deps.gauges);
   const errors = addErrorFamily(registry);
   const reloads = addReloadFamily(registry);
-  for (const family of createProcessFamilies(deps.version, deps.lag, deps.wall)) registry.add(family);
+  for (const family of createProcessFamilies(deps.version, deps.lag, deps.wall, deps.others)) registry.add(family);
   return {
     routeMetrics: (route, service) => routes.get(route, service),
     unrouted,

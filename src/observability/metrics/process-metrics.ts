@@ -2,8 +2,18 @@
 import type { EventLoopLag } from '../event-loop-lag.ts';
 import { createNumberFamily, type MetricFamily, SampledFamily } from './registry.ts';
 
-/** The families of the process. `wall` is milliseconds since the Unix epoch. */
-export function createProcessFamilies(version: string, lag: EventLoopLag, wall: () => number): MetricFamily[] {
+/** What other processes of the same gateway cost, added up. */
+export type OtherProcesses = () => { readonly cpuSeconds: number; readonly residentMemory: number };
+
+const NO_OTHERS: OtherProcesses = () => ({ cpuSeconds: 0, residentMemory: 0 });
+
+/** The families of the process, with those of `others`. `wall` is milliseconds since the Unix epoch. */
+export function createProcessFamilies(
+  version: string,
+  lag: Pick<EventLoopLag, 'worst'>,
+  wall: () => number,
+  others = NO_OTHERS,
+): MetricFamily[] {
   const startedAt = Math.round(wall() - process.uptime() * 1000) / 1000;
   return [
     createNumberFamily(
@@ -12,11 +22,11 @@ export function createProcessFamilies(version: string, lag: EventLoopLag, wall: 
         type: 'counter',
         help: 'User and system processor time spent, in seconds.',
       },
-      cpuSeconds,
+      () => cpuSeconds() + others().cpuSeconds,
     ),
     createNumberFamily(
       { name: 'process_resident_memory_bytes', type: 'gauge', help: 'Resident memory, in bytes.' },
-      () => process.memoryUsage.rss(),
+      () => process.memoryUsage.rss() + others().residentMemory,
     ),
     createNumberFamily(
       { name: 'process_start_time_seconds', type: 'gauge', help: 'When the process started, in seconds since 1970.' },

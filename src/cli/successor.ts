@@ -1,0 +1,76 @@
+/**
+ * A gateway that takes the place of a running one without losing a connection: the old process starts it, gives it the
+ * addresses that it listens on, and drains when it says that it serves. Both sides of that talk stand here.
+ */
+import { spawn } from 'node:child_process';
+import type { Server } from 'node:net';
+import { OperatorError } from '../base/errors.ts';
+import type { InheritedSocket } from '../base/inherited.ts';
+
+/** Set for the process that is to take over. */
+const VARIABLE = 'PORTICO_SUCCEEDS';
+
+/** How long the new one may take, in milliseconds. */
+const PATIENCE = 60_000;
+
+type SocketNote = Omit<InheritedSocket, 'server'>;
+
+type ToSuccessor = { type: 'socket'; note: SocketNote } | { type: 'sockets-end' };
+type FromSuccessor = { type: 'ready' };
+
+/** The addresses from the process that started this one to take its place; none when there is no such process. */
+export function inheritSockets(env: NodeJS.ProcessEnv): Promise<readonly InheritedSocket[]> {
+  const succeeds = env[VARIABLE] === String(process.ppid) && process.send !== undefined;
+  // Children of this process succeed nobody.
+  delete process.env[VARIABLE];
+  if (!succeeds) return Promise.resolve([]);
+  const sockets: InheritedSocket[] = [];
+  return new Promise((resolve, reject) => {
+    process.on('message', (message: ToSuccessor, server: Server | undefined) => {
+      if (message.type === 'socket') sockets.push({ ...message.note, server: server ?? null });
+      else resolve(sockets);
+    });
+    process.once('disconnect', () => reject(new OperatorError('the gateway that was to be succeeded is gone')));
+  });
+}
+
+/** Tells the process whose place this one takes, if there is one, that it may go. */
+export function succeed(): void {
+  if (process.send === undefined || !process.connected) return;
+  process.removeAllListeners('disconnect');
+  process.send({ type: 'ready' } satisfies FromSuccessor, () => process.connected && process.disconnect());
+}
+
+/** Starts the program on disk as it was started, and gives it `sockets`. Rejects with the reason when it does not come to serve. */
+export function startSuccessor(sockets: readonly InheritedSocket[]): Promise<number> {
+  const [program, ...args] = process.argv.slice(1);
+  const child = spawn(process.execPath, [...process.execArgv, program, ...args], {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+    env: { ...process.env, [VARIABLE]: String(process.pid) },
+  });
+  return new Promise((resolve, reject) => {
+    const fail = (reason: string): void => {
+      clearTimeout(timer);
+      child.kill('SIGKILL');
+      reject(new OperatorError(reason));
+    };
+    const timer = setTimeout(() => fail(`it did not serve within ${PATIENCE / 1000} s`), PATIENCE);
+    const onExit = (code: number | null, signal: string | null): void =>
+      fail(`it ended with ${signal ?? `status ${code}`}`);
+    child.once('exit', onExit);
+    child.once('error', (error) => fail(error.message));
+    child.on('message', (message: FromSuccessor) => {
+      if (message.type !== 'ready') return;
+      clearTimeout(timer);
+      child.removeListener('exit', onExit);
+      child.unref();
+      if (child.connected) child.disconnect();
+      resolve(child.pid as number);
+    });
+    const send = (message: ToSuccessor, server?: Server): void => {
+      child.send(message, server, {}, (error) => error !== null && fail(error.message));
+    };
+    for (const { server, ...note } of sockets) send({ type: 'socket', note }, server ?? undefined);
+    send({ type: 'sockets-end' });
+  });
+}

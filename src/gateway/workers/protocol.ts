@@ -1,0 +1,65 @@
+/** What the supervisor and its workers say to each other, over the channel that Node gives a child process. */
+import type { GatewayConfig } from '../../config/model.ts';
+import type { MetricsDelta } from '../../observability/metrics/gateway-metrics.ts';
+
+/** An endpoint that is up or down, by a check or by traffic. */
+export interface Verdict {
+  readonly service: string;
+  readonly url: string;
+  readonly healthy: boolean;
+  readonly reason: string;
+}
+
+/** What a worker is told when it begins; as the one argument of its program, in JSON. */
+export interface WorkerStart {
+  readonly version: string;
+  readonly sockets: 'reuse-port' | 'handed-over';
+}
+
+/** Requests have an `id` that their answer repeats. */
+export type ToWorker =
+  | { readonly type: 'prepare'; readonly id: number; readonly generation: number; readonly config: GatewayConfig }
+  | { readonly type: 'commit'; readonly id: number; readonly shares: [string, number][]; readonly down: Verdict[] }
+  | { readonly type: 'discard'; readonly id: number }
+  | { readonly type: 'collect'; readonly id: number }
+  | { readonly type: 'stop'; readonly id: number; readonly drain: number }
+  /** Comes with the socket. */
+  | { readonly type: 'connection'; readonly listener: string }
+  | { readonly type: 'verdict'; readonly verdict: Verdict }
+  | { readonly type: 'grant'; readonly key: string; readonly count: number }
+  | { readonly type: 'recall'; readonly key: string; readonly count: number }
+  | { readonly type: 'reopen-logs' };
+
+export type FromWorker =
+  | { readonly type: 'started' }
+  /** The answer to a request; `error` says why it could not be done. */
+  | { readonly type: 'done'; readonly id: number; readonly error: string | null; readonly cut: number }
+  | { readonly type: 'report'; readonly id: number; readonly report: WorkerReport }
+  | { readonly type: 'verdict'; readonly verdict: Verdict }
+  | { readonly type: 'ask'; readonly key: string }
+  | { readonly type: 'give'; readonly key: string; readonly count: number };
+
+/** How a worker fares: what it counted since the last report, and what is so at this moment. */
+export interface WorkerReport {
+  readonly metrics: MetricsDelta;
+  readonly droppedLines: number;
+  readonly active: number;
+  readonly endpoints: readonly EndpointReport[];
+  /** Milliseconds that the event loop ran late, at worst, in the last ten seconds. */
+  readonly lag: number;
+  /** Bytes. */
+  readonly residentMemory: number;
+  /** Since the worker's start. */
+  readonly cpuSeconds: number;
+}
+
+export interface EndpointReport {
+  readonly service: string;
+  readonly url: string;
+  readonly active: number;
+  readonly open: number;
+  readonly idle: number;
+  /** Since the last report. */
+  readonly requests: number;
+  readonly failures: number;
+}

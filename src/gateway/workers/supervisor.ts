@@ -1,0 +1,449 @@
+/** Leads the workers: one configuration, one set of limits, one verdict on each endpoint, and one account of it all. */
+
+import type { Socket } from 'node:net';
+import { availableParallelism } from 'node:os';
+import { isDeepStrictEqual } from 'node:util';
+import type { Clock, TimerHandle, Timers } from '../../base/clock.ts';
+import type { InheritedSocket } from '../../base/inherited.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { GatewayConfig } from '../../config/model.ts';
+import { createServices } from '../../upstream/create-services.ts';
+import { probeHttp } from '../../upstream/health/http-probe.ts';
+import type { Service } from '../../upstream/service.ts';
+import { connectionsKey, REQUESTS_KEY } from '../gateway.ts';
+import type { HealthPicture, StatusPicture } from '../picture.ts';
+import { type AbsentPool, Account } from './account.ts';
+import { Ledger } from './ledger.ts';
+import type { FromWorker, Verdict } from './protocol.ts';
+import { type SocketSharing, Sockets } from './sockets.ts';
+import { WorkerGoneError, WorkerProcess } from './worker-process.ts';
+
+export interface SupervisorDeps {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly logger: Logger;
+  readonly random: () => number;
+  readonly version: string;
+  readonly sharing: SocketSharing;
+  /** Addresses from the process whose place this one takes. */
+  readonly inherited: readonly InheritedSocket[];
+  /** Takes whole lines that workers wrote to their standard output. */
+  readonly onLines: (lines: string) => void;
+}
+
+/** Milliseconds between two looks at the workers. */
+const LOOK = 1000;
+/** A worker that ended early is replaced after a pause that doubles, from the first to the last; in milliseconds. */
+const FIRST_PAUSE = 100;
+const LONGEST_PAUSE = 10_000;
+/** One that lived so long did not end early, in milliseconds. */
+const LONG_LIFE = 10_000;
+/** How long a worker may take to begin, and beyond its time to stop, in milliseconds. */
+const START_TIME = 30_000;
+const GRACE = 1000;
+
+/** What `workers` means on this machine. */
+export function workerCount(workers: 'auto' | number): number {
+  return workers === 'auto' ? availableParallelism() : workers;
+}
+
+export class Supervisor {
+  /** `starting`, `running`, `draining` (still serving), `stopped`. */
+  state: 'starting' | 'running' | 'draining' | 'stopped' = 'starting';
+  generation = 0;
+  private readonly deps: SupervisorDeps;
+  private readonly count: number;
+  private readonly workers = new Set<WorkerProcess>();
+  private readonly sockets: Sockets;
+  private readonly ledger: Ledger;
+  private readonly account: Account;
+  private config: GatewayConfig | null = null;
+  /** As the workers have it: real ports, and their part of what is theirs alone. */
+  private workerConfig: GatewayConfig | null = null;
+  private services: ReadonlyMap<string, Service<AbsentPool>> = new Map();
+  private turns: Promise<unknown> = Promise.resolve();
+  private looking: TimerHandle | null = null;
+  private pause = FIRST_PAUSE;
+  private nextTurn = 0;
+  private replacing = false;
+
+  constructor(count: number, deps: SupervisorDeps) {
+    this.count = count;
+    this.deps = deps;
+    this.ledger = new Ledger(count);
+    this.sockets = new Sockets(deps.sharing, deps.inherited, (listener, socket) => this.handOver(listener, socket));
+    this.account = new Account({
+      clock: deps.clock,
+      timers: deps.timers,
+      version: deps.version,
+      generation: () => this.generation,
+      services: () => this.services,
+      workers: () => this.workers,
+    });
+  }
+
+  get addresses(): { name: string; host: string; port: number }[] {
+    return this.sockets.addresses;
+  }
+
+  get inheritance(): readonly InheritedSocket[] {
+    return this.sockets.inheritance;
+  }
+
+  /** Requests in progress, by the workers' last reports. */
+  get active(): number {
+    return this.account.active;
+  }
+
+  countReload(result: 'success' | 'failure'): void {
+    this.account.metrics.reloads.count(result);
+  }
+
+  /**
+   * Makes `config` the running one in every worker, as one generation: prepared by all before any goes live. Rejects with
+   * the reason, and has changed nothing, when one cannot. Answers false, and does nothing, when it equals the running one.
+   */
+  apply(config: GatewayConfig): Promise<boolean> {
+    return this.inTurn(() => this.applyNow(config));
+  }
+
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.turns.then(work);
+    this.turns = turn.catch(() => undefined);
+    return turn;
+  }
+
+  private async applyNow(config: GatewayConfig): Promise<boolean> {
+    this.refuseWhenStopping();
+    if (this.config !== null && isDeepStrictEqual(this.config, config)) return false;
+    const services = this.createServices(config);
+    let sockets: Awaited<ReturnType<Sockets['prepare']>> | null = null;
+    const generation = this.generation + 1;
+    try {
+      sockets = await this.sockets.prepare(config.listeners);
+      const workerConfig = { ...config, listeners: this.partOf(sockets.listeners) };
+      const first = this.workers.size === 0;
+      if (first) await this.startAll();
+      const failed = await this.prepareAll(generation, workerConfig);
+      if (failed !== null) throw new Error(failed);
+      this.refuseWhenStopping();
+      this.workerConfig = workerConfig;
+    } catch (error) {
+      for (const service of services.values()) service.close();
+      sockets?.discard();
+      if (this.config === null) this.killAll();
+      throw error;
+    }
+    const former = this.services;
+    for (const service of services.values()) service.commit();
+    this.services = services;
+    this.config = config;
+    this.generation = generation;
+    this.deps.logger.level = config.logging.level;
+    this.setLimits(config);
+    this.account.retain(config);
+    await this.toAll((worker) => this.commit(worker));
+    sockets.commit();
+    for (const service of former.values()) service.close();
+    if (this.state === 'starting') {
+      this.state = 'running';
+      this.look();
+    }
+    return true;
+  }
+
+  private refuseWhenStopping(): void {
+    if (this.state === 'draining' || this.state === 'stopped') throw new Error('the gateway is stopping');
+  }
+
+  private createServices(config: GatewayConfig): Map<string, Service<AbsentPool>> {
+    return createServices<AbsentPool>(config.services, this.services, {
+      clock: this.deps.clock,
+      timers: this.deps.timers,
+      logger: this.deps.logger,
+      random: this.deps.random,
+      createPool: () => this.account.createPool(),
+      check: probeHttp,
+      onHealthChange: ({ name }, { url, healthy }, reason) => {
+        // A rest ends in each worker by itself.
+        this.tell({ service: name, url, healthy, reason }, null);
+      },
+    });
+  }
+
+  /** Connections of clients are counted where they are: each worker has its part of the limit. */
+  private partOf(listeners: GatewayConfig['listeners']): GatewayConfig['listeners'] {
+    return listeners.map((listener) => {
+      const connections = Math.ceil(listener.limits.connections / this.count);
+      return { ...listener, limits: { ...listener.limits, connections } };
+    });
+  }
+
+  private setLimits(config: GatewayConfig): void {
+    const limits = new Map([[REQUESTS_KEY, config.limits.concurrentRequests]]);
+    for (const service of this.services.values()) {
+      for (const { url } of service.endpoints)
+        limits.set(connectionsKey(service.name, url), service.config.connections.max);
+    }
+    this.ledger.retain((key) => limits.has(key));
+    for (const [key, limit] of limits) this.ledger.setLimit(key, limit);
+  }
+
+  // Workers.
+
+  private async startAll(): Promise<void> {
+    const begun = Array.from({ length: this.count }, () => this.begin());
+    await Promise.all(begun.map((worker) => this.within(START_TIME, worker.started)));
+  }
+
+  private begin(): WorkerProcess {
+    const { version, sharing, clock, onLines } = this.deps;
+    const worker = new WorkerProcess({ version, sockets: sharing }, clock.now(), {
+      onMessage: (from, message) => this.onMessage(from, message),
+      onLines,
+      onExit: (ended, code, signal) => this.onExit(ended, code, signal),
+    });
+    this.workers.add(worker);
+    return worker;
+  }
+
+  private within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`a worker took longer than ${milliseconds} ms`)), milliseconds);
+      work.then(resolve, reject).finally(() => clearTimeout(timer));
+    });
+  }
+
+  /** What is wrong with the generation, or null. A worker that ends meanwhile says nothing about it. */
+  private async prepareAll(generation: number, config: GatewayConfig): Promise<string | null> {
+    const errors: string[] = [];
+    let ready = 0;
+    await this.toAll(async (worker) => {
+      const { error } = await worker.request({ type: 'prepare', generation, config });
+      if (error === null) ready++;
+      else errors.push(error);
+    });
+    if (errors.length === 0 && ready > 0) return null;
+    await this.toAll((worker) => worker.request({ type: 'discard' }));
+    return errors[0] ?? 'no worker is running';
+  }
+
+  private async commit(worker: WorkerProcess): Promise<void> {
+    await worker.request({ type: 'commit', shares: [...this.ledger.join(worker)], down: this.downVerdicts() });
+    if (worker.state === 'starting') worker.state = 'running';
+  }
+
+  /** Has every worker that serves, or is about to, do something; one that ends meanwhile is passed over. */
+  private async toAll(work: (worker: WorkerProcess) => Promise<unknown>): Promise<void> {
+    const wanted = [...this.workers].filter(({ state }) => state !== 'draining');
+    await Promise.all(
+      wanted.map((worker) =>
+        work(worker).catch((error: unknown) => {
+          if (!(error instanceof WorkerGoneError)) throw error;
+        }),
+      ),
+    );
+  }
+
+  /** One more worker, on the generation that runs by then. */
+  private join(): Promise<void> {
+    return this.inTurn(async () => {
+      if (this.state !== 'running' || this.workerConfig === null) return;
+      const worker = this.begin();
+      try {
+        await this.within(START_TIME, worker.started);
+        const { error } = await worker.request({
+          type: 'prepare',
+          generation: this.generation,
+          config: this.workerConfig,
+        });
+        if (error !== null) throw new Error(error);
+        await this.commit(worker);
+      } catch (error) {
+        if (error instanceof WorkerGoneError) return;
+        this.deps.logger.error('a worker could not begin', { pid: worker.pid, error });
+        worker.kill();
+      }
+    });
+  }
+
+  private onExit(worker: WorkerProcess, code: number | null, signal: NodeJS.Signals | null): void {
+    const { clock, timers, logger } = this.deps;
+    this.workers.delete(worker);
+    this.ledger.leave(worker);
+    this.account.leave(worker);
+    if (this.state === 'draining' || this.state === 'stopped') return;
+    const wanted = [...this.workers].filter(({ state }) => state !== 'draining').length < this.count;
+    if (!wanted) return;
+    const lived = clock.now() - worker.begun;
+    this.pause = lived > LONG_LIFE ? FIRST_PAUSE : Math.min(LONGEST_PAUSE, this.pause * 2);
+    // The first one is replaced at once: only those who end again and again must wait.
+    const delay = lived > LONG_LIFE ? 0 : this.pause;
+    logger.error('a worker ended and is replaced', { pid: worker.pid, code, signal, delay_ms: delay });
+    if (this.state === 'running') timers.setTimeout(() => void this.join(), delay);
+  }
+
+  private onMessage(worker: WorkerProcess, message: FromWorker): void {
+    switch (message.type) {
+      case 'report':
+        return this.account.add(worker, message.report);
+      case 'ask':
+        return this.ledger.onAsk(worker, message.key);
+      case 'give':
+        return this.ledger.onGiven(worker, message.key, message.count);
+      case 'verdict':
+        return this.onVerdict(worker, message.verdict);
+    }
+  }
+
+  /** Traffic of one worker marked an endpoint down. */
+  private onVerdict(worker: WorkerProcess, verdict: Verdict): void {
+    const service = this.services.get(verdict.service);
+    const endpoint = service?.endpoints.find(({ url }) => url === verdict.url);
+    if (service === undefined || endpoint === undefined || !endpoint.healthy) return;
+    this.from = worker;
+    service.applyVerdict(endpoint, verdict.healthy, verdict.reason);
+    this.from = null;
+  }
+
+  /** Who told the verdict that is being applied, and need not hear it. */
+  private from: WorkerProcess | null = null;
+
+  private tell(verdict: Verdict, _worker: WorkerProcess | null): void {
+    for (const worker of this.workers) if (worker !== this.from) worker.send({ type: 'verdict', verdict });
+  }
+
+  private downVerdicts(): Verdict[] {
+    const down: Verdict[] = [];
+    for (const service of this.services.values()) {
+      for (const { url, healthy } of service.endpoints) {
+        if (!healthy) down.push({ service: service.name, url, healthy, reason: 'it was down before' });
+      }
+    }
+    return down;
+  }
+
+  private handOver(listener: string, socket: Socket): void {
+    const running = [...this.workers].filter(({ state }) => state === 'running');
+    const worker = running[this.nextTurn++ % running.length];
+    if (worker === undefined) socket.destroy();
+    else worker.send({ type: 'connection', listener }, socket);
+  }
+
+  // Watching over them.
+
+  private look(): void {
+    const { timers, logger } = this.deps;
+    this.looking = timers.setTimeout(() => {
+      const { workerHeartbeat, workerMemory } = this.config as GatewayConfig;
+      for (const worker of this.workers) {
+        if (worker.state !== 'running') continue;
+        // Looks are counted, not time: a pause of this process itself is nobody else's silence.
+        if (worker.silence++ * LOOK >= workerHeartbeat) {
+          logger.error('a worker does not answer and is killed', { pid: worker.pid, silent_ms: workerHeartbeat });
+          worker.kill();
+          continue;
+        }
+        worker.request({ type: 'collect' }).catch(() => {});
+        const memory = worker.report?.residentMemory ?? 0;
+        if (workerMemory !== undefined && memory > workerMemory) this.outgrown(worker, memory);
+      }
+      this.look();
+    }, LOOK);
+  }
+
+  /** A new worker takes the place of one that has grown too large, and then that one ends. */
+  private outgrown(worker: WorkerProcess, memory: number): void {
+    if (this.replacing) return;
+    this.replacing = true;
+    this.deps.logger.warn('a worker has outgrown its memory and is replaced', {
+      pid: worker.pid,
+      resident_bytes: memory,
+    });
+    void this.join()
+      .then(() => this.drain(worker))
+      .finally(() => {
+        this.replacing = false;
+      });
+  }
+
+  /** The worker ends what it has; answers how many requests had to be cut. */
+  private async drain(worker: WorkerProcess, drain = 0): Promise<number> {
+    const { timeout } = (this.config as GatewayConfig).shutdown;
+    worker.state = 'draining';
+    try {
+      const { cut } = await this.within(timeout + GRACE, worker.request({ type: 'stop', drain }));
+      return cut;
+    } catch (error) {
+      if (error instanceof WorkerGoneError) return 0;
+      worker.kill();
+      return worker.report?.active ?? 0;
+    }
+  }
+
+  // The whole.
+
+  status(): Promise<StatusPicture> {
+    return this.collected(() => ({
+      pid: process.pid,
+      generation: this.generation,
+      state: this.state,
+      listeners: this.account.listeners(this.addresses),
+      workers: [...this.workers].map(({ pid, state }) => ({ pid, state })),
+      routes: (this.config?.routes ?? []).map(({ name }) => ({ name, state: 'active' })),
+      services: this.account.services(),
+    }));
+  }
+
+  health(): Promise<HealthPicture> {
+    return this.collected(() => this.account.health());
+  }
+
+  metrics(): Promise<Iterable<string>> {
+    return this.collected(() => this.account.metrics.pieces());
+  }
+
+  /** After the workers have told what they counted; one that is slow to answer keeps nobody waiting long. */
+  private async collected<T>(read: () => T): Promise<T> {
+    await Promise.all(
+      [...this.workers]
+        .filter(({ state }) => state === 'running' || state === 'draining')
+        .map((worker) => this.within(GRACE, worker.request({ type: 'collect' })).catch(() => {})),
+    );
+    return read();
+  }
+
+  reopenLogs(): void {
+    for (const worker of this.workers) worker.send({ type: 'reopen-logs' });
+  }
+
+  /** Drains and stops all workers, serving on for `drain` milliseconds; answers how many requests had to be cut. */
+  async stop(drain = this.config?.shutdown.drain ?? 0): Promise<number> {
+    if (this.state === 'draining' || this.state === 'stopped') return 0;
+    this.state = 'draining';
+    const closing = setTimeout(() => this.sockets.close(), drain);
+    const cuts = await Promise.all([...this.workers].map((worker) => this.drain(worker, drain)));
+    clearTimeout(closing);
+    this.end();
+    return cuts.reduce((sum, cut) => sum + cut, 0);
+  }
+
+  /** Ends everything at once: for a start that failed half-way. */
+  abandon(): void {
+    this.killAll();
+    this.end();
+  }
+
+  private killAll(): void {
+    this.state = 'stopped';
+    for (const worker of this.workers) worker.kill();
+  }
+
+  private end(): void {
+    this.state = 'stopped';
+    this.sockets.close();
+    if (this.looking !== null) this.deps.timers.clearTimeout(this.looking);
+    for (const service of this.services.values()) service.close();
+    this.account.close();
+  }
+}

@@ -1,0 +1,139 @@
+/** One worker as the supervisor has it: a child process, what it was asked and has not answered, and how it fares. */
+import { type ChildProcess, fork } from 'node:child_process';
+import type { Socket } from 'node:net';
+import type { FromWorker, ToWorker, WorkerReport, WorkerStart } from './protocol.ts';
+
+/** A message that a worker is to answer. */
+export type WorkerRequest = Extract<ToWorker, { id: number }>;
+type WithoutId<Message> = Message extends unknown ? Omit<Message, 'id'> : never;
+
+export interface WorkerEvents {
+  onMessage(worker: WorkerProcess, message: FromWorker): void;
+  /** Whole lines that it wrote to its standard output. */
+  onLines(lines: string): void;
+  onExit(worker: WorkerProcess, code: number | null, signal: NodeJS.Signals | null): void;
+}
+
+/** `draining`: it ends what it has and takes no more. */
+export type WorkerState = 'starting' | 'running' | 'draining' | 'ended';
+
+interface Pending {
+  resolve(answer: { error: string | null; cut: number }): void;
+  reject(error: Error): void;
+}
+
+export class WorkerGoneError extends Error {
+  override readonly name = 'WorkerGoneError';
+}
+
+const isSource = import.meta.url.endsWith('.ts');
+
+/** From a checkout the program is TypeScript, which needs its loader. */
+const PROGRAM = new URL(isSource ? './worker-main.ts' : './worker-main.js', import.meta.url);
+const LOADER = isSource ? ['--import', 'jiti/register'] : [];
+
+export class WorkerProcess {
+  state: WorkerState = 'starting';
+  report: WorkerReport | null = null;
+  /** Looks of the supervisor since it was last heard. */
+  silence = 0;
+  /** On the supervisor's clock, in milliseconds. */
+  readonly begun: number;
+  readonly pid: number;
+  /** Settles when it has begun, or rejects when it ends before. */
+  readonly started: Promise<void>;
+  private readonly child: ChildProcess;
+  private readonly events: WorkerEvents;
+  private readonly pending = new Map<number, Pending>();
+  private nextId = 1;
+  private unfinishedLine = '';
+  private onStarted: () => void = () => {};
+  private onStartFailed: (error: Error) => void = () => {};
+
+  constructor(start: WorkerStart, begun: number, events: WorkerEvents) {
+    this.begun = begun;
+    this.events = events;
+    this.started = new Promise((resolve, reject) => {
+      this.onStarted = resolve;
+      this.onStartFailed = reject;
+    });
+    this.started.catch(() => {});
+    this.child = fork(PROGRAM, [JSON.stringify(start)], {
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+      serialization: 'advanced',
+      execArgv: [...process.execArgv.filter((argument) => !argument.startsWith('--inspect')), ...LOADER],
+    });
+    this.pid = this.child.pid ?? 0;
+    this.child.on('message', (message) => this.onMessage(message as FromWorker));
+    this.child.on('error', (error) => this.end(error, null, null));
+    this.child.on('exit', (code, signal) => this.end(new WorkerGoneError('the worker ended'), code, signal));
+    this.child.stdout?.setEncoding('latin1').on('data', (text: string) => this.onOutput(text));
+  }
+
+  /** Sends without an answer; what cannot be sent is dropped: the worker is gone, or soon will be. */
+  send(message: ToWorker, socket?: Socket): void {
+    if (!this.child.connected) {
+      socket?.destroy();
+      return;
+    }
+    this.child.send(message, socket, {}, (error) => {
+      if (error !== null) socket?.destroy();
+    });
+  }
+
+  /** Sends and waits for the answer; rejects with `WorkerGoneError` when the worker ends before it. */
+  request(message: WithoutId<WorkerRequest>): Promise<{ error: string | null; cut: number }> {
+    if (this.state === 'ended') return Promise.reject(new WorkerGoneError('the worker has ended'));
+    const id = this.nextId++;
+    return new Promise((resolve, reject) => {
+      this.pending.set(id, { resolve, reject });
+      this.send({ ...message, id } as ToWorker);
+    });
+  }
+
+  kill(): void {
+    this.child.kill('SIGKILL');
+  }
+
+  grant(key: string, count: number): void {
+    this.send({ type: 'grant', key, count });
+  }
+
+  recall(key: string, count: number): void {
+    this.send({ type: 'recall', key, count });
+  }
+
+  private onMessage(message: FromWorker): void {
+    this.silence = 0;
+    if (message.type === 'started') this.onStarted();
+    else if (message.type === 'done') this.settle(message.id)?.resolve(message);
+    else {
+      this.events.onMessage(this, message);
+      if (message.type === 'report') this.settle(message.id)?.resolve({ error: null, cut: 0 });
+    }
+  }
+
+  private settle(id: number): Pending | undefined {
+    const pending = this.pending.get(id);
+    this.pending.delete(id);
+    return pending;
+  }
+
+  private onOutput(text: string): void {
+    const end = text.lastIndexOf('\n') + 1;
+    if (end === 0) this.unfinishedLine += text;
+    else {
+      this.events.onLines(this.unfinishedLine + text.slice(0, end));
+      this.unfinishedLine = text.slice(end);
+    }
+  }
+
+  private end(error: Error, code: number | null, signal: NodeJS.Signals | null): void {
+    if (this.state === 'ended') return;
+    this.state = 'ended';
+    this.onStartFailed(error);
+    for (const { reject } of this.pending.values()) reject(error);
+    this.pending.clear();
+    this.events.onExit(this, code, signal);
+  }
+}

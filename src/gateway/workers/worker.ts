@@ -1,0 +1,160 @@
+/** A worker: one gateway that carries traffic, and does as the supervisor says. */
+import { Socket } from 'node:net';
+import { systemClock, systemTimers } from '../../base/clock.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { Endpoint } from '../../upstream/endpoint.ts';
+import { builtInPolicies } from '../built-in-policies.ts';
+import { Gateway, type Prepared } from '../gateway.ts';
+import type { EndpointReport, FromWorker, ToWorker, Verdict, WorkerReport, WorkerStart } from './protocol.ts';
+import { Shares } from './shares.ts';
+
+export interface WorkerDeps {
+  readonly start: WorkerStart;
+  readonly logger: Logger;
+  readonly send: (message: FromWorker) => void;
+  /** The worker is through: its process may end. */
+  readonly end: () => void;
+}
+
+export class Worker {
+  private readonly deps: WorkerDeps;
+  private readonly gateway: Gateway;
+  private readonly shares: Shares;
+  private prepared: Prepared | null = null;
+  private readonly told = new WeakMap<Endpoint, { requests: number; failures: number }>();
+  private droppedTold = 0;
+  /** True while a verdict of the supervisor is applied: it need not be told. */
+  private obeying = false;
+
+  constructor(deps: WorkerDeps) {
+    this.deps = deps;
+    const { start, logger, send } = deps;
+    this.shares = new Shares({
+      ask: (key) => send({ type: 'ask', key }),
+      give: (key, count) => send({ type: 'give', key, count }),
+    });
+    this.gateway = new Gateway({
+      clock: systemClock,
+      timers: systemTimers,
+      logger,
+      policies: builtInPolicies,
+      random: Math.random,
+      version: start.version,
+      team: {
+        sockets: start.sockets,
+        allowance: (key, inUse, yieldIdle) => this.shares.allowance(key, inUse, yieldIdle),
+        onHealthChange: (service, url, healthy, reason) => {
+          // A rest that is over is over everywhere: each process has a clock of its own.
+          if (!this.obeying && !healthy) send({ type: 'verdict', verdict: { service, url, healthy, reason } });
+        },
+      },
+    });
+    send({ type: 'started' });
+  }
+
+  onMessage(message: ToWorker, socket?: unknown): void {
+    switch (message.type) {
+      case 'connection':
+        // A client that has gone meanwhile leaves no socket.
+        if (socket instanceof Socket) this.gateway.adopt(message.listener, socket);
+        return;
+      case 'verdict':
+        return this.obey(message.verdict);
+      case 'grant':
+        return this.shares.onGrant(message.key, message.count);
+      case 'recall':
+        return this.shares.onRecall(message.key, message.count);
+      case 'reopen-logs':
+        return this.gateway.reopenLogs();
+      case 'collect':
+        return this.deps.send({ type: 'report', id: message.id, report: this.report() });
+      default:
+        void this.answer(message);
+    }
+  }
+
+  /** The supervisor is gone: what is under way may end, and so does the worker. */
+  async orphaned(): Promise<void> {
+    await this.gateway.stop(0);
+    this.deps.end();
+  }
+
+  private async answer(message: Extract<ToWorker, { type: 'prepare' | 'commit' | 'discard' | 'stop' }>): Promise<void> {
+    const { id } = message;
+    let error: string | null = null;
+    let cut = 0;
+    try {
+      if (message.type === 'prepare') {
+        this.prepared = await this.gateway.prepare(message.config, message.generation);
+      } else if (message.type === 'commit') this.commit(message.shares, message.down);
+      else if (message.type === 'discard') {
+        this.prepared?.discard();
+        this.prepared = null;
+      } else cut = await this.gateway.stop(message.drain);
+    } catch (fault) {
+      error = (fault as Error).message;
+    }
+    if (message.type === 'stop') this.deps.send({ type: 'report', id: 0, report: this.report() });
+    this.deps.send({ type: 'done', id, error, cut });
+    if (message.type === 'stop') this.deps.end();
+  }
+
+  private commit(shares: [string, number][], down: Verdict[]): void {
+    this.prepared?.commit();
+    this.prepared = null;
+    const keys = new Set(shares.map(([key]) => key));
+    this.shares.retain((key) => keys.has(key));
+    this.shares.set(shares);
+    for (const verdict of down) this.obey(verdict);
+  }
+
+  private obey({ service: name, url, healthy, reason }: Verdict): void {
+    const service = this.gateway.current?.services.get(name);
+    const endpoint = service?.endpoints.find((candidate) => candidate.url === url);
+    if (service === undefined || endpoint === undefined) return;
+    this.obeying = true;
+    service.applyVerdict(endpoint, healthy, reason);
+    this.obeying = false;
+  }
+
+  private report(): WorkerReport {
+    const { gateway } = this;
+    const { user, system } = process.cpuUsage();
+    const dropped = gateway.droppedLogLines;
+    const droppedLines = dropped - this.droppedTold;
+    this.droppedTold = dropped;
+    return {
+      metrics: gateway.metrics.takeDelta(),
+      droppedLines,
+      active: gateway.active,
+      endpoints: this.endpointReports(),
+      lag: gateway.lagMs,
+      residentMemory: process.memoryUsage.rss(),
+      cpuSeconds: (user + system) / 1e6,
+    };
+  }
+
+  private endpointReports(): EndpointReport[] {
+    const reports: EndpointReport[] = [];
+    for (const service of this.gateway.current?.services.values() ?? []) {
+      for (const endpoint of service.endpoints) {
+        const { url, active, requests, failures, pool } = endpoint;
+        const before = this.told.get(endpoint) ?? { requests: 0, failures: 0 };
+        const { open, idle } = pool;
+        // Of what rests as it did there is nothing to say.
+        if (active + open === 0 && requests === before.requests && failures === before.failures) continue;
+        this.told.set(endpoint, { requests, failures });
+        reports.push({
+          service: service.name,
+          url,
+          active,
+          open,
+          idle,
+          requests: requests - before.requests,
+          failures: failures - before.failures,
+        });
+      }
+    }
+    return reports;
+  }
+}
