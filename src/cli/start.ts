@@ -2,7 +2,7 @@
 import { formatAddress } from '../base/address.ts';
 import { systemTimers } from '../base/clock.ts';
 import { OperatorError } from '../base/errors.ts';
-import type { InheritedSocket } from '../base/inherited.ts';
+import type { Inheritance } from '../base/inherited.ts';
 import type { Logger } from '../base/logger.ts';
 import { textOfFindings } from '../config/finding.ts';
 import type { GatewayConfig } from '../config/model.ts';
@@ -54,7 +54,7 @@ async function startServing(
   config: GatewayConfig,
   logger: Logger,
   io: CommandIo,
-  inherited: readonly InheritedSocket[] = [],
+  inherited: Inheritance,
 ): Promise<Server> {
   let server: Server;
   try {

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock, systemTimers } from '../../src/base/clock.ts';
+import { Inheritance } from '../../src/base/inherited.ts';
 import { type LogFields, type Logger, silentLogger } from '../../src/base/logger.ts';
 import { bestSharing, type SocketSharing } from '../../src/gateway/workers/sockets.ts';
 import { Supervisor } from '../../src/gateway/workers/supervisor.ts';
@@ -34,7 +35,7 @@ async function start(sharing: SocketSharing, config: object) {
     random: Math.random,
     version: '0.0.0-test',
     sharing,
-    inherited: [],
+    inherited: new Inheritance(),
     onLines: () => {},
   });
   opened.push({ close: () => supervisor.abandon() });

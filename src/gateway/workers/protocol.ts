@@ -22,7 +22,7 @@ export type ToWorker =
   | { readonly type: 'commit'; readonly id: number; readonly shares: [string, number][]; readonly down: Verdict[] }
   | { readonly type: 'discard'; readonly id: number }
   | { readonly type: 'collect'; readonly id: number }
-  | { readonly type: 'stop'; readonly id: number; readonly drain: number }
+  | { readonly type: 'stop'; readonly id: number; readonly timeout: number }
   /** Comes with the socket. */
   | { readonly type: 'connection'; readonly listener: string }
   | { readonly type: 'verdict'; readonly verdict: Verdict }

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock, TimerHandle, Timers } from '../../base/clock.ts';
-import type { InheritedSocket } from '../../base/inherited.ts';
+import type { Inheritance, InheritedSocket } from '../../base/inherited.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { GatewayConfig } from '../../config/model.ts';
 import { createServices } from '../../upstream/create-services.ts';
@@ -26,7 +26,7 @@ export interface SupervisorDeps {
   readonly version: string;
   readonly sharing: SocketSharing;
   /** Addresses from the process whose place this one takes. */
-  readonly inherited: readonly InheritedSocket[];
+  readonly inherited: Inheritance;
   /** Takes whole lines that workers wrote to their standard output. */
   readonly onLines: (lines: string) => void;
 }
@@ -361,18 +361,17 @@ export class Supervisor {
       resident_bytes: memory,
     });
     void this.join()
-      .then(() => this.drain(worker))
+      .then(() => this.drain(worker, (this.config as GatewayConfig).shutdown.timeout))
       .finally(() => {
         this.replacing = false;
       });
   }
 
   /** The worker ends what it has; answers how many requests had to be cut. */
-  private async drain(worker: WorkerProcess, drain = 0): Promise<number> {
-    const { timeout } = (this.config as GatewayConfig).shutdown;
+  private async drain(worker: WorkerProcess, timeout: number): Promise<number> {
     worker.state = 'draining';
     try {
-      const { cut } = await this.within(timeout + GRACE, worker.request({ type: 'stop', drain }));
+      const { cut } = await this.within(timeout + GRACE, worker.request({ type: 'stop', timeout }));
       return cut;
     } catch (error) {
       if (error instanceof WorkerGoneError) return 0;
@@ -421,9 +420,12 @@ export class Supervisor {
   async stop(drain = this.config?.shutdown.drain ?? 0): Promise<number> {
     if (this.state === 'draining' || this.state === 'stopped') return 0;
     this.state = 'draining';
-    const closing = setTimeout(() => this.sockets.close(), drain);
-    const cuts = await Promise.all([...this.workers].map((worker) => this.drain(worker, drain)));
-    clearTimeout(closing);
+    const timeout = this.config?.shutdown.timeout ?? 0;
+    const serving = Math.min(drain, timeout);
+    if (serving > 0) await new Promise((resolve) => setTimeout(resolve, serving));
+    // What was accepted here is with a worker before that worker is told to stop.
+    this.sockets.close();
+    const cuts = await Promise.all([...this.workers].map((worker) => this.drain(worker, timeout - serving)));
     this.end();
     return cuts.reduce((sum, cut) => sum + cut, 0);
   }

@@ -90,7 +90,7 @@ export class Worker {
       else if (message.type === 'discard') {
         this.prepared?.discard();
         this.prepared = null;
-      } else cut = await this.gateway.stop(message.drain);
+      } else cut = await this.gateway.stop(0, message.timeout);
     } catch (fault) {
       error = (fault as Error).message;
     }
