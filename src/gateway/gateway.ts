@@ -6,7 +6,7 @@ import { type Allowance, OwnAllowance } from '../base/allowance.ts';
 import type { Clock, Timers } from '../base/clock.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import { handleOf, type Inheritance, type InheritedSocket } from '../base/inherited.ts';
-import type { Logger } from '../base/logger.ts';
+import { type Logger, silentLogger } from '../base/logger.ts';
 import { TimerWheel } from '../base/timer-wheel.ts';
 import type { GatewayConfig, ListenerConfig, ServiceConfig } from '../config/model.ts';
 import type { ConnectionLimits } from '../net/client-connection.ts';
@@ -187,7 +187,8 @@ export class Gateway implements RequestHandler, ExchangeContext {
     const services = createServices<UpstreamPool>(config.services, previous?.services ?? null, {
       clock: this.deps.clock,
       timers: this.deps.timers,
-      logger: this.logger,
+      // Of several processes one tells of endpoints that go down and come up.
+      logger: this.deps.team === undefined ? this.logger : silentLogger,
       random: this.random,
       createPool: (endpoint, service) => this.createPool(endpoint, service),
       check: this.deps.team === undefined ? probeHttp : null,
