@@ -38,6 +38,8 @@ const ADMIN = ' admin';
 
 export interface Server extends Omit<Runner, 'status' | 'health' | 'metrics' | 'abandon'> {
   readonly admin: { host: string; port: number } | null;
+  /** Stops as `stop` does, but takes nothing new from now on: a successor has the addresses. */
+  retire(): Promise<number>;
 }
 
 export interface ServeOptions {
@@ -99,9 +101,16 @@ export async function serve(config: GatewayConfig, logger: Logger, options: Serv
           { name: ADMIN, host, wanted: port, port: adminAddress.port, handle: handleOf(admin.server) },
         ];
       },
-      async stop(drain) {
-        const cut = await runner.stop(drain);
+      async stop() {
+        const cut = await runner.stop();
         await admin?.close();
+        return cut;
+      },
+      async retire() {
+        // Questions of operators, too, are the successor's to answer.
+        const closed = admin?.close();
+        const cut = await runner.stop(0);
+        await closed;
         return cut;
       },
     };

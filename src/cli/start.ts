@@ -128,7 +128,7 @@ export function untilStopped(server: Server, logger: Logger): Promise<void> {
           stopping = true;
           logger.info('succeeded: draining', { successor: pid });
           // New connections are the successor's, from now on.
-          return server.stop(0).then((cut) => {
+          return server.retire().then((cut) => {
             logger.info('stopped', { cut_requests: cut });
             done();
           });
