@@ -80,7 +80,11 @@ export const changeCodes = {
   admin_token_changed: entry('notice', 'The admin listener asks for another token.'),
 
   match_rewritten: entry('info', 'A match is written in another way and asks the same.'),
-  route_renamed: entry('info', 'A route has another name and is the same otherwise; metrics and logs carry the new one.'),
+  trusted_proxies_rewritten: entry('info', 'Trusted ranges are written in another way and believe the same addresses.'),
+  route_renamed: entry(
+    'info',
+    'A route has another name and is the same otherwise; metrics and logs carry the new one.',
+  ),
   service_added: entry('info', 'A new service.', 'added'),
   service_removed: entry('info', 'A service is gone.', 'removed'),
   service_renamed: entry('info', 'A service has another name and is the same otherwise; its connections begin anew.'),

@@ -100,7 +100,7 @@ function planTrusted(path: ValuePath, before: readonly string[], after: readonly
     return [createChange('trusted_proxies_narrowed', path, { message, ...values })];
   }
   const message = `\`trustedProxies\` of ${subject} is written in another way and believes the same addresses`;
-  return [createChange('listener_changed', path, { message, ...values })];
+  return [createChange('trusted_proxies_rewritten', path, { message, ...values })];
 }
 
 function planAdmin(before: GatewayConfig['admin'], after: GatewayConfig['admin']): Change[] {
@@ -238,7 +238,8 @@ function planSetting(difference: Difference): Change[] {
   const setting = settingAt(path);
   const direction = setting === undefined ? null : directionOf(setting, before, after);
   if (setting?.bounds !== undefined && direction !== null) {
-    const code: ChangeCode = setting.bounds === 'retries' ? `retries_${direction}` : boundCode(setting.bounds, direction);
+    const code: ChangeCode =
+      setting.bounds === 'retries' ? `retries_${direction}` : boundCode(setting.bounds, direction);
     return [createChange(code, path, { message: boundMessage(key, subject, setting.bounds, difference), ...values })];
   }
   const retries = retryDirection(difference);

@@ -63,9 +63,7 @@ export function planPolicies(path: ValuePath, before: readonly PolicyUse[], afte
 function planOptions(path: ValuePath, name: string, before: unknown, after: unknown): Change[] {
   const weakened = weakenings(path, name, before, after);
   const said = new Set(weakened.map((change) => change.path));
-  const others = differencesOf([...path, name], before, after).map((difference) =>
-    planOption(path, name, difference),
-  );
+  const others = differencesOf([...path, name], before, after).map((difference) => planOption(path, name, difference));
   return [...weakened, ...others.filter((change) => !said.has(change.path))];
 }
 

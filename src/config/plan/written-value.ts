@@ -57,26 +57,31 @@ function isSecretStep(path: ValuePath, index: number): boolean {
 
 /**
  * The changes without anything that came from outside the file (`${env...}`, `${file:...}`): values that are such a secret
- * as a whole, and long ones wherever they stand. Sentences, paths and examples hold no values.
+ * as a whole, and long ones wherever they stand.
  */
 export function withoutSecrets(changes: readonly Change[], secrets: ReadonlySet<string>): Change[] {
   if (secrets.size === 0) return [...changes];
+  // Short ones would tear holes into words.
   const long = [...secrets].filter((secret) => secret.length >= 8);
   return changes.map((change) => {
-    const { before, after, ...rest } = change;
+    const { path, message, before, after, examples } = change;
     return {
-      ...rest,
+      ...change,
+      path: hideLong(path, long),
+      message: hideLong(message, long),
       ...(before === undefined ? {} : { before: hideIn(before, secrets, long) }),
       ...(after === undefined ? {} : { after: hideIn(after, secrets, long) }),
+      ...(examples === undefined ? {} : { examples: examples.map((example) => hideLong(example, long)) }),
     };
   });
 }
 
+function hideLong(text: string, long: readonly string[]): string {
+  return long.reduce((rest, secret) => rest.split(secret).join(hidden), text);
+}
+
 function hideIn(value: unknown, secrets: ReadonlySet<string>, long: readonly string[]): unknown {
-  if (typeof value === 'string') {
-    if (secrets.has(value)) return hidden;
-    return long.reduce((text, secret) => text.split(secret).join(hidden), value);
-  }
+  if (typeof value === 'string') return secrets.has(value) ? hidden : hideLong(value, long);
   if (Array.isArray(value)) return value.map((item) => hideIn(item, secrets, long));
   if (!isPlainMap(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, hideIn(item, secrets, long)]));
