@@ -2,7 +2,7 @@
 import { OperatorError } from '../base/errors.ts';
 import { textOfFindings } from '../config/finding.ts';
 import type { GatewayConfig } from '../config/model.ts';
-import { type Change, changeSeverities, summaryOf } from '../config/plan/change.ts';
+import { type Change, changeCodes, changeSeverities, summaryOf } from '../config/plan/change.ts';
 import { withoutSecrets } from '../config/plan/written-value.ts';
 import { planGateway } from '../router/plan-reach.ts';
 import { type Command, type CommandIo, parseCommandArgs, UsageError } from './command.ts';
@@ -68,8 +68,9 @@ function textOf(changes: readonly Change[]): string {
 /** Longest value that a line shows; `--json` has all of them. */
 const longestShown = 100;
 
-function valuesOf({ before, after }: Change): string {
-  if (before === undefined && after === undefined) return '';
+function valuesOf({ code, before, after }: Change): string {
+  // What came or went is named by its sentence.
+  if (changeCodes[code].counts !== 'changed' || (before === undefined && after === undefined)) return '';
   const sides = [before, after].map((value) => (value === undefined ? '(none)' : shown(value)));
   if (sides.some((side) => side.length > longestShown)) return '';
   return `: ${sides.join(' -> ')}`;

@@ -52,7 +52,9 @@ function isSecretStep(path: ValuePath, index: number): boolean {
   const above = path[index - 1];
   if (typeof step !== 'string' || above === 'policies') return false;
   if (index === 1 && (above === 'routes' || above === 'services' || above === 'listeners')) return false;
-  return /token|secret|password|credential|authorization|cookie|.keys?$/i.test(step);
+  // What limits are counted by is no secret, as other keys may be.
+  if (step === 'key' && (above === 'rateLimit' || above === 'concurrency')) return false;
+  return /token|secret|password|credential|authorization|cookie|keys?$/i.test(step);
 }
 
 /**
