@@ -20,9 +20,9 @@ export class Inheritance {
     this.sockets = [...sockets];
   }
 
-  /** True when a socket itself is among it, and not only the way to share its address. */
-  get hasHandles(): boolean {
-    return this.sockets.some(({ handle }) => handle !== null);
+  /** True when a socket itself is among those that `belongs` picks by name, and not only the way to share its address. */
+  hasHandles(belongs: (name: string) => boolean): boolean {
+    return this.sockets.some(({ name, handle }) => handle !== null && belongs(name));
   }
 
   /** The one that a listener of this name and address goes on with. */

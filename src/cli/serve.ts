@@ -40,6 +40,8 @@ export interface Server extends Omit<Runner, 'status' | 'health' | 'metrics' | '
   readonly admin: { host: string; port: number } | null;
   /** Stops as `stop` does, but takes nothing new from now on: a successor has the addresses. */
   retire(): Promise<number>;
+  /** Ends everything at once, whatever is under way. */
+  abandon(): void;
 }
 
 export interface ServeOptions {
@@ -106,6 +108,7 @@ export async function serve(config: GatewayConfig, logger: Logger, options: Serv
         await admin?.close();
         return cut;
       },
+      abandon: () => runner.abandon(),
       async retire() {
         // Questions of operators, too, are the successor's to answer.
         const closed = admin?.close();
@@ -171,8 +174,8 @@ function createSupervisor(
   logger: Logger,
   { inherited = new Inheritance(), sharing }: ServeOptions,
 ): Runner {
-  // A socket that was not opened to be shared by port cannot be.
-  const own = inherited.hasHandles ? 'handed-over' : bestSharing();
+  // A socket that was not opened to be shared by port cannot be. The admin listener's never is.
+  const own = inherited.hasHandles((name) => name !== ADMIN) ? 'handed-over' : bestSharing();
   return new Supervisor(count, {
     clock: systemClock,
     timers: systemTimers,

@@ -143,6 +143,7 @@ export function untilStopped(server: Server, logger: Logger): Promise<void> {
     const stop = (signal: NodeJS.Signals): void => {
       if (stopping) {
         logger.warn('stopped at once, by a second signal', { signal, cut_requests: server.active });
+        server.abandon();
         process.exit(1);
       }
       stopping = true;

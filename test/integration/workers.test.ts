@@ -202,6 +202,20 @@ describe.each(modes)('workers with sockets %s', (sharing) => {
     for (const client of all) expect((await client.answer()).status).toBe(503);
   });
 
+  test('who comes while none of them serves waits for the one that takes its place', async () => {
+    const { supervisor, port } = await start(
+      sharing,
+      configWith({ routes: [{ name: 'r', match: {}, respond: { status: 204 } }] }),
+    );
+    for (const pid of await runningPids(supervisor)) process.kill(pid, 'SIGKILL');
+    if (sharing === 'handed-over') {
+      const client = (await clients(port, 1))[0];
+      await client.send(GET);
+      expect((await client.answer()).status).toBe(204);
+    }
+    await expect.poll(async () => (await runningPids(supervisor)).length, { timeout: 10_000 }).toBe(2);
+  });
+
   test('all drain: what is under way ends, and the rest is cut at the time', async () => {
     const held: (() => void)[] = [];
     const origin = await startOrigin({
