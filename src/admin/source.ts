@@ -1,0 +1,15 @@
+/** What the admin listener asks of the running gateway: plain data, and later the one place that may change it. */
+import type { HealthPicture, StatusPicture } from '../gateway/picture.ts';
+
+/** At once, or when the workers have told. */
+export type Soon<T> = T | Promise<T>;
+
+/** The gateway as admin sees it. Nothing here changes anything, and every answer is a copy. */
+export interface AdminSource {
+  /** False before the listeners are open and while draining. */
+  ready(): boolean;
+  status(): Soon<StatusPicture>;
+  health(): Soon<HealthPicture>;
+  /** The Prometheus page, whole or in pieces that are written one by one. */
+  metrics(): Soon<string | Iterable<string>>;
+}
