@@ -15,6 +15,7 @@ import type { ClientStream, RequestHandler } from '../net/stream.ts';
 import { type PoolOptions, UpstreamPool } from '../net/upstream-pool.ts';
 import { type AccessEntry, type AccessLog, createAccessLog } from '../observability/access-log.ts';
 import { createEventLoopLag, type EventLoopLag } from '../observability/event-loop-lag.ts';
+import type { Emit } from '../observability/events.ts';
 import { HealthWindow } from '../observability/health-window.ts';
 import { createGatewayMetrics, type GatewayMetrics } from '../observability/metrics/gateway-metrics.ts';
 import type { RouteMetrics } from '../observability/metrics/route-metrics.ts';
@@ -44,6 +45,8 @@ export interface GatewayDeps {
   readonly team?: Team;
   /** Addresses from the process whose place this one takes. */
   readonly inherited?: Inheritance;
+  /** Told of generations that go live and of endpoints that go down and come up. Not in one of several processes. */
+  readonly emit?: Emit;
 }
 
 /** What a gateway leaves to, or has from, the process that leads several. */
@@ -199,8 +202,10 @@ export class Gateway implements RequestHandler, ExchangeContext {
       random: this.random,
       createPool: (endpoint, service) => this.createPool(endpoint, service),
       check: this.deps.team === undefined ? probeHttp : null,
-      onHealthChange: (service, { url, healthy }, reason) =>
-        this.deps.team?.onHealthChange(service.name, url, healthy, reason),
+      onHealthChange: (service, { id, url, healthy }, reason) => {
+        this.deps.team?.onHealthChange(service.name, url, healthy, reason);
+        this.deps.emit?.({ type: 'health', service: service.name, endpoint: id, healthy, reason });
+      },
     });
     let snapshot: Snapshot;
     let opened: Listener[] = [];
@@ -271,6 +276,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
     const names = new Set(config.routes.map((route) => `${route.name}\n${route.service ?? ''}`));
     this.metrics.retainRoutes((route, service) => names.has(`${route}\n${service}`));
     if (this.state === 'starting') this.state = 'running';
+    this.deps.emit?.({ type: 'config', result: 'applied', generation: snapshot.generation });
   }
 
   private async openListeners(configs: readonly ListenerConfig[]): Promise<Listener[]> {
