@@ -1,5 +1,7 @@
 /** What the admin listener asks of the running gateway: plain data, and later the one place that may change it. */
-import type { HealthPicture, StatusPicture } from '../gateway/picture.ts';
+import type { ExplainRequest, Explanation } from '../gateway/explain.ts';
+import type { HealthPicture, StatsPicture, StatusPicture } from '../gateway/picture.ts';
+import type { EventLog } from '../observability/events.ts';
 
 /** At once, or when the workers have told. */
 export type Soon<T> = T | Promise<T>;
@@ -10,6 +12,10 @@ export interface AdminSource {
   ready(): boolean;
   status(): Soon<StatusPicture>;
   health(): Soon<HealthPicture>;
+  stats(): Soon<StatsPicture>;
+  /** How the running configuration decides on a request; null before there is one. */
+  explain(request: ExplainRequest): Soon<Explanation | null>;
+  readonly events: Pick<EventLog, 'follow' | 'full' | 'since'>;
   /** The Prometheus page, whole or in pieces that are written one by one. */
   metrics(): Soon<string | Iterable<string>>;
 }

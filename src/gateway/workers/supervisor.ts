@@ -12,7 +12,7 @@ import { createServices } from '../../upstream/create-services.ts';
 import { probeHttp } from '../../upstream/health/http-probe.ts';
 import type { Service } from '../../upstream/service.ts';
 import { type ApplyOptions, connectionsKey, REQUESTS_KEY } from '../gateway.ts';
-import type { HealthPicture, StatusPicture } from '../picture.ts';
+import type { HealthPicture, StatsPicture, StatusPicture } from '../picture.ts';
 import { type AbsentPool, Account } from './account.ts';
 import { Ledger } from './ledger.ts';
 import type { FromWorker, Verdict } from './protocol.ts';
@@ -431,6 +431,15 @@ export class Supervisor {
 
   metrics(): Promise<Iterable<string>> {
     return this.collected(() => this.account.metrics.pieces());
+  }
+
+  stats(): Promise<StatsPicture> {
+    return this.collected(() => ({ active: this.active, ...this.account.metrics.stats() }));
+  }
+
+  /** The configuration of the generation that runs; null before the first. */
+  get current(): GatewayConfig | null {
+    return this.config;
   }
 
   /** After the workers have told what they counted; one that is slow to answer keeps nobody waiting long. */
