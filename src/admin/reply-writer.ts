@@ -31,7 +31,7 @@ export class LastingReplies {
     let beating: TimerHandle = null;
     let onEnded: () => void = () => {};
     const write = (text: string): boolean => {
-      if (ended || response.destroyed) return false;
+      if (ended || response.writableEnded || response.destroyed) return false;
       response.write(text);
       if (response.writableLength <= BEHIND) return true;
       response.destroy();

@@ -160,7 +160,10 @@ describe('the stream of events', () => {
     await first.until('retry');
     const firstEnded = once(first.socket, 'end');
     admin.endLasting();
+    // What happens before the client has closed is for nobody, and no fault.
+    log.emit(health('too late'));
     await firstEnded;
+    expect(first.received).not.toContain('too late');
     const second = new Listener(port);
     await second.until('retry');
     const secondEnded = once(second.socket, 'end');
