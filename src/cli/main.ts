@@ -6,6 +6,7 @@ import { checkCommand } from './check.ts';
 import { type Command, type CommandIo, helpOf, UsageError } from './command.ts';
 import { demoCommand } from './demo.ts';
 import { explainCommand } from './explain.ts';
+import { healthCommand } from './health.ts';
 import { initCommand } from './init.ts';
 import { routesCommand } from './routes.ts';
 import { startCommand } from './start.ts';
@@ -17,6 +18,7 @@ export const commands: readonly Command[] = [
   checkCommand,
   explainCommand,
   routesCommand,
+  healthCommand,
   initCommand,
   demoCommand,
   versionCommand,
