@@ -4,9 +4,11 @@ import { hostname } from 'node:os';
 
 const port = Number(process.env.PORT ?? 9000);
 
-createServer((request, response) => {
+const server = createServer((request, response) => {
   response.setHeader('content-type', 'application/json');
   response.end(
     `${JSON.stringify({ origin: hostname(), method: request.method, url: request.url, headers: request.headers })}\n`,
   );
-}).listen(port, () => console.log(`origin on port ${port}`));
+});
+
+server.listen(port, () => console.log(`origin on port ${server.address().port}`));
