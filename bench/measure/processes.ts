@@ -3,8 +3,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { processTree } from './process-tree.ts';
 
 export interface Placement {
-  /** The core the process and its children are bound to; any core when absent. */
-  readonly core?: number;
+  /** The core, or list of cores, that the process and its children are bound to; any core when absent. */
+  readonly core?: number | string;
   readonly cwd?: string;
   readonly environment?: Readonly<Record<string, string>>;
   /** Added to the niceness: 19 gives way to everybody else on the core. */

@@ -6,6 +6,7 @@ import { createPlain } from './plain.ts';
 import { reload } from './reload.ts';
 import { routes } from './routes.ts';
 import type { Scenario } from './scenario.ts';
+import { workers } from './workers.ts';
 
 export const allScenarios: readonly Scenario[] = [
   createPlain('plain', 64, 128),
@@ -16,4 +17,5 @@ export const allScenarios: readonly Scenario[] = [
   idleConnections,
   routes,
   reload,
+  workers,
 ];

@@ -17,7 +17,7 @@ export interface AdminOptions {
   readonly token?: string | undefined;
   readonly source: AdminSource;
   /** A socket that listens already, from the process whose place this one takes. */
-  readonly inherited?: NetServer | null;
+  readonly inherited?: object | null;
   readonly logger: Logger;
   readonly clock?: Clock;
 }

@@ -10,7 +10,7 @@ export interface CommandIo {
   readonly cwd: string;
 }
 
-/** A command line that was not understood: exit status 2, where other errors are 1. */
+/** A command line that was not understood: exit status 2, unless the command says otherwise, where other errors are 1. */
 export class UsageError extends OperatorError {
   constructor(message: string, command: Command) {
     super(`${message}\nSee: portico ${command.name} --help`);
@@ -27,6 +27,8 @@ export interface Command {
   readonly options: readonly CommandOption[];
   /** Most arguments that are no options; none when absent. */
   readonly positionals?: number;
+  /** Exit status for a line that was not understood; for commands to which 2 means something else. */
+  readonly usageStatus?: number;
   /** Answers the exit status. */
   run(args: readonly string[], io: CommandIo): Promise<number>;
 }

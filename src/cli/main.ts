@@ -8,6 +8,7 @@ import { demoCommand } from './demo.ts';
 import { explainCommand } from './explain.ts';
 import { healthCommand } from './health.ts';
 import { initCommand } from './init.ts';
+import { planCommand } from './plan.ts';
 import { routesCommand } from './routes.ts';
 import { startCommand } from './start.ts';
 import { versionCommand } from './version.ts';
@@ -18,6 +19,7 @@ export const commands: readonly Command[] = [
   checkCommand,
   explainCommand,
   routesCommand,
+  planCommand,
   healthCommand,
   initCommand,
   demoCommand,
@@ -63,6 +65,6 @@ export async function main(args: readonly string[], io: CommandIo = processIo): 
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
     io.error(`portico: ${error.message}\n`);
-    return error instanceof UsageError ? 2 : 1;
+    return error instanceof UsageError ? (command.usageStatus ?? 2) : 1;
   }
 }

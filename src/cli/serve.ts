@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { createAdmin } from '../admin/server.ts';
 import { systemClock, systemTimers } from '../base/clock.ts';
 import { OperatorError } from '../base/errors.ts';
-import { findInherited, type InheritedSocket } from '../base/inherited.ts';
+import { handleOf, Inheritance, type InheritedSocket } from '../base/inherited.ts';
 import type { Logger } from '../base/logger.ts';
 import type { GatewayConfig } from '../config/model.ts';
 import { builtInPolicies } from '../gateway/built-in-policies.ts';
@@ -38,11 +38,15 @@ const ADMIN = ' admin';
 
 export interface Server extends Omit<Runner, 'status' | 'health' | 'metrics' | 'abandon'> {
   readonly admin: { host: string; port: number } | null;
+  /** Stops as `stop` does, but takes nothing new from now on: a successor has the addresses. */
+  retire(): Promise<number>;
+  /** Ends everything at once, whatever is under way. */
+  abandon(): void;
 }
 
 export interface ServeOptions {
   /** Addresses from the process whose place this one takes. */
-  readonly inherited?: readonly InheritedSocket[];
+  readonly inherited?: Inheritance;
   /** How workers share an address; by default as this runtime does it best. */
   readonly sharing?: SocketSharing;
 }
@@ -64,8 +68,7 @@ export async function serve(config: GatewayConfig, logger: Logger, options: Serv
             address: wanted.address,
             token: wanted.token,
             logger,
-            inherited:
-              findInherited(options.inherited ?? [], ADMIN, wanted.address.host, wanted.address.port)?.server ?? null,
+            inherited: options.inherited?.take(ADMIN, wanted.address.host, wanted.address.port)?.handle ?? null,
             source: {
               ready: () => runner.state === 'running',
               status: () => runner.status(),
@@ -95,11 +98,22 @@ export async function serve(config: GatewayConfig, logger: Logger, options: Serv
         const { inheritance } = runner;
         if (admin === null || adminAddress === null || wanted === undefined) return inheritance;
         const { host, port } = wanted.address;
-        return [...inheritance, { name: ADMIN, host, wanted: port, port: adminAddress.port, server: admin.server }];
+        return [
+          ...inheritance,
+          { name: ADMIN, host, wanted: port, port: adminAddress.port, handle: handleOf(admin.server) },
+        ];
       },
-      async stop(drain) {
-        const cut = await runner.stop(drain);
+      async stop() {
+        const cut = await runner.stop();
         await admin?.close();
+        return cut;
+      },
+      abandon: () => runner.abandon(),
+      async retire() {
+        // Questions of operators, too, are the successor's to answer.
+        const closed = admin?.close();
+        const cut = await runner.stop(0);
+        await closed;
         return cut;
       },
     };
@@ -155,9 +169,13 @@ function createSingle(logger: Logger, { inherited }: ServeOptions): Runner {
   };
 }
 
-function createSupervisor(count: number, logger: Logger, { inherited = [], sharing }: ServeOptions): Runner {
-  // A socket that was not opened to be shared by port cannot be.
-  const own = inherited.some(({ server }) => server !== null) ? 'handed-over' : bestSharing();
+function createSupervisor(
+  count: number,
+  logger: Logger,
+  { inherited = new Inheritance(), sharing }: ServeOptions,
+): Runner {
+  // A socket that was not opened to be shared by port cannot be. The admin listener's never is.
+  const own = inherited.hasHandles((name) => name !== ADMIN) ? 'handed-over' : bestSharing();
   return new Supervisor(count, {
     clock: systemClock,
     timers: systemTimers,
@@ -165,7 +183,7 @@ function createSupervisor(count: number, logger: Logger, { inherited = [], shari
     random: Math.random,
     version: packageVersion(),
     sharing: sharing ?? own,
-    inherited: inherited.filter(({ name }) => name !== ADMIN),
+    inherited,
     onLines: writeStandardLine,
   });
 }

@@ -2,7 +2,7 @@
 import { formatAddress } from '../base/address.ts';
 import { systemTimers } from '../base/clock.ts';
 import { OperatorError } from '../base/errors.ts';
-import type { InheritedSocket } from '../base/inherited.ts';
+import type { Inheritance } from '../base/inherited.ts';
 import type { Logger } from '../base/logger.ts';
 import { textOfFindings } from '../config/finding.ts';
 import type { GatewayConfig } from '../config/model.ts';
@@ -54,7 +54,7 @@ async function startServing(
   config: GatewayConfig,
   logger: Logger,
   io: CommandIo,
-  inherited: readonly InheritedSocket[] = [],
+  inherited: Inheritance,
 ): Promise<Server> {
   let server: Server;
   try {
@@ -128,7 +128,7 @@ export function untilStopped(server: Server, logger: Logger): Promise<void> {
           stopping = true;
           logger.info('succeeded: draining', { successor: pid });
           // New connections are the successor's, from now on.
-          return server.stop(0).then((cut) => {
+          return server.retire().then((cut) => {
             logger.info('stopped', { cut_requests: cut });
             done();
           });
@@ -143,6 +143,7 @@ export function untilStopped(server: Server, logger: Logger): Promise<void> {
     const stop = (signal: NodeJS.Signals): void => {
       if (stopping) {
         logger.warn('stopped at once, by a second signal', { signal, cut_requests: server.active });
+        server.abandon();
         process.exit(1);
       }
       stopping = true;

@@ -2,10 +2,11 @@
  * A gateway that takes the place of a running one without losing a connection: the old process starts it, gives it the
  * addresses that it listens on, and drains when it says that it serves. Both sides of that talk stand here.
  */
+
+import type { SendHandle } from 'node:child_process';
 import { spawn } from 'node:child_process';
-import type { Server } from 'node:net';
 import { OperatorError } from '../base/errors.ts';
-import type { InheritedSocket } from '../base/inherited.ts';
+import { Inheritance, type InheritedSocket } from '../base/inherited.ts';
 
 /** Set for the process that is to take over. */
 const VARIABLE = 'PORTICO_SUCCEEDS';
@@ -13,22 +14,22 @@ const VARIABLE = 'PORTICO_SUCCEEDS';
 /** How long the new one may take, in milliseconds. */
 const PATIENCE = 60_000;
 
-type SocketNote = Omit<InheritedSocket, 'server'>;
+type SocketNote = Omit<InheritedSocket, 'handle'>;
 
 type ToSuccessor = { type: 'socket'; note: SocketNote } | { type: 'sockets-end' };
 type FromSuccessor = { type: 'ready' };
 
 /** The addresses from the process that started this one to take its place; none when there is no such process. */
-export function inheritSockets(env: NodeJS.ProcessEnv): Promise<readonly InheritedSocket[]> {
+export function inheritSockets(env: NodeJS.ProcessEnv): Promise<Inheritance> {
   const succeeds = env[VARIABLE] === String(process.ppid) && process.send !== undefined;
   // Children of this process succeed nobody.
   delete process.env[VARIABLE];
-  if (!succeeds) return Promise.resolve([]);
+  if (!succeeds) return Promise.resolve(new Inheritance());
   const sockets: InheritedSocket[] = [];
   return new Promise((resolve, reject) => {
-    process.on('message', (message: ToSuccessor, server: Server | undefined) => {
-      if (message.type === 'socket') sockets.push({ ...message.note, server: server ?? null });
-      else resolve(sockets);
+    process.on('message', (message: ToSuccessor, handle: object | undefined) => {
+      if (message.type === 'socket') sockets.push({ ...message.note, handle: handle ?? null });
+      else resolve(new Inheritance(sockets));
     });
     process.once('disconnect', () => reject(new OperatorError('the gateway that was to be succeeded is gone')));
   });
@@ -67,10 +68,10 @@ export function startSuccessor(sockets: readonly InheritedSocket[]): Promise<num
       if (child.connected) child.disconnect();
       resolve(child.pid as number);
     });
-    const send = (message: ToSuccessor, server?: Server): void => {
-      child.send(message, server, {}, (error) => error !== null && fail(error.message));
+    const send = (message: ToSuccessor, handle: object | null = null): void => {
+      child.send(message, (handle ?? undefined) as SendHandle, {}, (error) => error !== null && fail(error.message));
     };
-    for (const { server, ...note } of sockets) send({ type: 'socket', note }, server ?? undefined);
+    for (const { handle, ...note } of sockets) send({ type: 'socket', note }, handle);
     send({ type: 'sockets-end' });
   });
 }

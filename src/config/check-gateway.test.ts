@@ -8,7 +8,7 @@ describe('one fault, one located finding', () => {
     ['missing version', 'listeners: [{ name: a, address: ":0" }]\n', ['1:1 error missing_key version']],
     ['no listener', 'version: 1\nlisteners: []\n', ['2:12 error invalid_value listeners']],
     ['empty list', `${head}routes:\n`, ['3:8 error invalid_type routes']],
-    ['a key this version does not build', `${head}workers: 2\n`, ['3:1 error unknown_key workers']],
+    ['a key this version does not build', `${head}mesh: {}\n`, ['3:1 error unknown_key mesh']],
     [
       'unknown key in a nest',
       withRoute('match: { any: [{ paths: /a }] }, service: users'),

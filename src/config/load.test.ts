@@ -8,6 +8,8 @@ describe('defaults', () => {
     expect(findings).toEqual([]);
     expect(config).toEqual({
       version: 1,
+      workers: 'auto',
+      workerHeartbeat: 10_000,
       listeners: [
         {
           name: 'public',

@@ -37,6 +37,8 @@ export interface LoadResult {
   files: string[];
   /** Where the value at a path such as `routes[2].match` stands; the nearest there is when the file has no such value. */
   locate(path: string): Place;
+  /** Values that came from outside the file, by references: nothing shows them. */
+  secrets: ReadonlySet<string>;
 }
 
 /** Loads a YAML, JSON or TypeScript file. Never rejects for what the file holds. */
@@ -101,7 +103,9 @@ function finish(file: string, tree: SourceTree, options: { policies?: PolicySche
   const unreadable = tree.root === undefined || tree.problems.some(({ code }) => !leavesTheRest.has(code));
   const read = [...new Set(files)];
   const locate = (path: string): Place => placeOf(tree, parsePath(path), 'value');
-  if (unreadable) return { config: null, findings: findings.all(), adminAddress: undefined, files: read, locate };
+  const { secrets } = tree;
+  if (unreadable)
+    return { config: null, findings: findings.all(), adminAddress: undefined, files: read, locate, secrets };
   const schemas = schemasFor(options.policies ?? noPolicies);
   // Of a value that is not known nothing more can be said.
   const unresolved = tree.problems.filter(({ code }) => code === 'unresolved_reference');
@@ -123,7 +127,7 @@ function finish(file: string, tree: SourceTree, options: { policies?: PolicySche
   const config = parsed.value === undefined || findings.hasErrors() ? null : withoutFalse(parsed.value);
   const admin = parsed.sound?.admin;
   const adminAddress = admin === false ? null : admin?.address;
-  return { config, findings: findings.all(), adminAddress, files: read, locate };
+  return { config, findings: findings.all(), adminAddress, files: read, locate, secrets };
 }
 
 function withoutFalse({
@@ -136,7 +140,8 @@ function withoutFalse({
 function failed(file: string, files: string[], problem: FileProblem): LoadResult {
   const { code, message, place } = problem;
   const finding: Finding = { file, ...place, severity: 'error', code, message, path: '' };
-  return { config: null, findings: [finding], adminAddress: undefined, files, locate: () => fileStart };
+  const nowhere = { adminAddress: undefined, locate: () => fileStart, secrets: new Set<string>() };
+  return { config: null, findings: [finding], files, ...nowhere };
 }
 
 /**

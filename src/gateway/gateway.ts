@@ -5,8 +5,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Allowance, OwnAllowance } from '../base/allowance.ts';
 import type { Clock, Timers } from '../base/clock.ts';
 import type { ErrorCode } from '../base/errors.ts';
-import { findInherited, type InheritedSocket } from '../base/inherited.ts';
-import type { Logger } from '../base/logger.ts';
+import { handleOf, type Inheritance, type InheritedSocket } from '../base/inherited.ts';
+import { type Logger, silentLogger } from '../base/logger.ts';
 import { TimerWheel } from '../base/timer-wheel.ts';
 import type { GatewayConfig, ListenerConfig, ServiceConfig } from '../config/model.ts';
 import type { ConnectionLimits } from '../net/client-connection.ts';
@@ -43,7 +43,7 @@ export interface GatewayDeps {
   /** What differs in a process that is one of several; without it the gateway is alone. */
   readonly team?: Team;
   /** Addresses from the process whose place this one takes. */
-  readonly inherited?: readonly InheritedSocket[];
+  readonly inherited?: Inheritance;
 }
 
 /** What a gateway leaves to, or has from, the process that leads several. */
@@ -187,7 +187,8 @@ export class Gateway implements RequestHandler, ExchangeContext {
     const services = createServices<UpstreamPool>(config.services, previous?.services ?? null, {
       clock: this.deps.clock,
       timers: this.deps.timers,
-      logger: this.logger,
+      // Of several processes one tells of endpoints that go down and come up.
+      logger: this.deps.team === undefined ? this.logger : silentLogger,
       random: this.random,
       createPool: (endpoint, service) => this.createPool(endpoint, service),
       check: this.deps.team === undefined ? probeHttp : null,
@@ -286,15 +287,15 @@ export class Gateway implements RequestHandler, ExchangeContext {
 
   private listenOptions({ name, address }: ListenerConfig): ListenOptions {
     if (this.deps.team !== undefined) return { reusePort: true };
-    const inherited = findInherited(this.deps.inherited ?? [], name, address.host, address.port);
-    if (inherited === undefined) return {};
-    return inherited.server === null ? { reusePort: true } : { source: inherited.server };
+    const inherited = this.deps.inherited?.take(name, address.host, address.port) ?? null;
+    if (inherited === null) return {};
+    return inherited.handle === null ? { reusePort: true } : { source: inherited.handle };
   }
 
   /** What a successor needs to go on with the addresses of this gateway. */
   get inheritance(): InheritedSocket[] {
     return this.listeners.map(({ info: { name, port }, host, anyPort, server }) => {
-      return { name, host, wanted: anyPort ? 0 : port, port, server };
+      return { name, host, wanted: anyPort ? 0 : port, port, handle: handleOf(server) };
     });
   }
 
@@ -368,9 +369,11 @@ export class Gateway implements RequestHandler, ExchangeContext {
    * ones closed; at `timeout`, counted from the call, the rest is cut, and the access log has a second more. Answers how
    * many requests were cut.
    */
-  async stop(drain = this.snapshot?.config.shutdown.drain ?? 0): Promise<number> {
+  async stop(
+    drain = this.snapshot?.config.shutdown.drain ?? 0,
+    timeout = this.snapshot?.config.shutdown.timeout ?? 0,
+  ): Promise<number> {
     if (this.state === 'draining' || this.state === 'stopped') return 0;
-    const timeout = this.snapshot?.config.shutdown.timeout ?? 0;
     const begun = this.now();
     this.state = 'draining';
     await this.pause(Math.min(drain, timeout));

@@ -14,7 +14,7 @@ export interface ListenerDeps {
 export interface ListenOptions {
   /** The address is shared with other processes, between which the kernel spreads connections. */
   readonly reusePort?: boolean;
-  readonly source?: Server;
+  readonly source?: object;
 }
 
 /** Clients that may wait for `accept`. */
@@ -67,8 +67,8 @@ export class Listener {
   }
 
   /**
-   * Starts to listen; rejects with the system's error when the address cannot be had. `source` is another socket that
-   * listens already, of this process or handed over by one that ends.
+   * Starts to listen; rejects with the system's error when the address cannot be had. `source` is a socket
+   * that listens already, from a process that ends.
    */
   listen(port: number, { reusePort = false, source }: ListenOptions = {}): Promise<void> {
     this.anyPort = port === 0;
@@ -86,7 +86,7 @@ export class Listener {
 
   /** Takes a connection that another process accepted. */
   adopt(socket: Socket): void {
-    if (this.closing || this.connections.size >= this.server.maxConnections) socket.destroy();
+    if (this.connections.size >= this.server.maxConnections) socket.destroy();
     else this.server.emit('connection', socket);
   }
 

@@ -6,6 +6,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { ERRORS } from '../../src/base/errors.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { commands } from '../../src/cli/main.ts';
+import { changeCodes } from '../../src/config/plan/change.ts';
 import { createAccessLog } from '../../src/observability/access-log.ts';
 import { configOf } from '../support/gateway.ts';
 
@@ -34,6 +35,13 @@ test('cli.md has a section for every command, with its usage, summary and option
     });
     expect(written).toEqual(real);
   });
+});
+
+test('cli.md has a row for every code of `portico plan`, with its severity and meaning, and no other rows', () => {
+  const rows = [...page('cli').matchAll(/^\| `([a-z_]+)` \| (\w+) \| (.+) \|$/gm)];
+  const written = rows.map(([, code, severity, meaning]) => ({ code, severity, meaning }));
+  const real = Object.entries(changeCodes).map(([code, { severity, meaning }]) => ({ code, severity, meaning }));
+  expect(written).toEqual(real);
 });
 
 test('every access-log field that config takes can be written, and no other one', async () => {

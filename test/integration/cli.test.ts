@@ -222,6 +222,24 @@ routes:
     expect(JSON.parse(none.out())).toMatchObject({ route: null, answer: { status: 404, code: 'route_not_found' } });
   });
 
+  test('plan tells by its exit status whether two files differ, and with --json says nothing else on stdout', async () => {
+    const old = write('plan-old.yaml', config('http://127.0.0.1:9', 'one'));
+    const same = run(['plan', old, old]);
+    expect([await same.exit, same.out()]).toEqual([0, 'nothing differs\n']);
+    const changed = run(['plan', old, write('plan-new.yaml', config('http://127.0.0.1:10', 'one')), '--json']);
+    expect(await changed.exit).toBe(2);
+    expect(JSON.parse(changed.out())).toMatchObject({
+      changes: [
+        { code: 'endpoint_removed', service: 's' },
+        { code: 'endpoint_added', service: 's' },
+      ],
+      summary: { added: 1, removed: 1, changed: 0 },
+    });
+    const refused = run(['plan', old, write('plan-bad.yaml', 'version: 1\nlistners: []\n'), '--json']);
+    expect([await refused.exit, refused.out()]).toEqual([1, '']);
+    expect(refused.error()).toMatch(/plan-bad\.yaml:2:1: error unknown_key: .*listeners/);
+  });
+
   test('routes prints the table in the order of precedence', async () => {
     const routes = run(['routes', '-c', QUICKSTART, '--json']);
     expect(await routes.exit).toBe(0);

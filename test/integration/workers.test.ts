@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock, systemTimers } from '../../src/base/clock.ts';
+import { Inheritance } from '../../src/base/inherited.ts';
 import { type LogFields, type Logger, silentLogger } from '../../src/base/logger.ts';
 import { bestSharing, type SocketSharing } from '../../src/gateway/workers/sockets.ts';
 import { Supervisor } from '../../src/gateway/workers/supervisor.ts';
@@ -34,7 +35,7 @@ async function start(sharing: SocketSharing, config: object) {
     random: Math.random,
     version: '0.0.0-test',
     sharing,
-    inherited: [],
+    inherited: new Inheritance(),
     onLines: () => {},
   });
   opened.push({ close: () => supervisor.abandon() });
@@ -199,6 +200,20 @@ describe.each(modes)('workers with sockets %s', (sharing) => {
     await sleep(100);
     for (const client of all) await client.send(GET);
     for (const client of all) expect((await client.answer()).status).toBe(503);
+  });
+
+  test('who comes while none of them serves waits for the one that takes its place', async () => {
+    const { supervisor, port } = await start(
+      sharing,
+      configWith({ routes: [{ name: 'r', match: {}, respond: { status: 204 } }] }),
+    );
+    for (const pid of await runningPids(supervisor)) process.kill(pid, 'SIGKILL');
+    if (sharing === 'handed-over') {
+      const client = (await clients(port, 1))[0];
+      await client.send(GET);
+      expect((await client.answer()).status).toBe(204);
+    }
+    await expect.poll(async () => (await runningPids(supervisor)).length, { timeout: 10_000 }).toBe(2);
   });
 
   test('all drain: what is under way ends, and the rest is cut at the time', async () => {

@@ -148,8 +148,7 @@ async function run(): Promise<boolean> {
     if (second !== Math.floor(SECONDS / 2)) return;
     const before = leader;
     process.kill(leader, 'SIGUSR2');
-    await until('the successor to serve', async () => (await statusOf(ports[1])).pid !== before);
-    leader = (await statusOf(ports[1])).pid;
+    await until('the successor to serve', async () => (leader = (await statusOf(ports[1])).pid) !== before);
     upgrades++;
   });
   const first = await calm;

@@ -22,9 +22,9 @@ export type ToWorker =
   | { readonly type: 'commit'; readonly id: number; readonly shares: [string, number][]; readonly down: Verdict[] }
   | { readonly type: 'discard'; readonly id: number }
   | { readonly type: 'collect'; readonly id: number }
-  | { readonly type: 'stop'; readonly id: number; readonly drain: number }
-  /** Comes with the socket. */
-  | { readonly type: 'connection'; readonly listener: string }
+  | { readonly type: 'stop'; readonly id: number; readonly timeout: number }
+  /** Comes with the connection's handle. */
+  | { readonly type: 'connection'; readonly id: number; readonly listener: string }
   | { readonly type: 'verdict'; readonly verdict: Verdict }
   | { readonly type: 'grant'; readonly key: string; readonly count: number }
   | { readonly type: 'recall'; readonly key: string; readonly count: number }
@@ -35,6 +35,8 @@ export type FromWorker =
   /** The answer to a request; `error` says why it could not be done. */
   | { readonly type: 'done'; readonly id: number; readonly error: string | null; readonly cut: number }
   | { readonly type: 'report'; readonly id: number; readonly report: WorkerReport }
+  /** The connection is here: its other copy may be closed. */
+  | { readonly type: 'took'; readonly id: number }
   | { readonly type: 'verdict'; readonly verdict: Verdict }
   | { readonly type: 'ask'; readonly key: string }
   | { readonly type: 'give'; readonly key: string; readonly count: number };

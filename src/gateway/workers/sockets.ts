@@ -1,6 +1,6 @@
 /** The addresses that a supervisor has for its workers: shared by port, or accepted here and handed over one by one. */
-import { createServer, type Socket } from 'node:net';
-import { findInherited, type InheritedSocket } from '../../base/inherited.ts';
+import { createServer, type Server, type Socket } from 'node:net';
+import { handleOf, type Inheritance, type InheritedSocket } from '../../base/inherited.ts';
 import type { ListenerConfig } from '../../config/model.ts';
 
 export type SocketSharing = 'reuse-port' | 'handed-over';
@@ -18,8 +18,15 @@ export function bestSharing(version = process.versions.node, platform: string = 
 /** Clients that may wait for `accept`. */
 const BACKLOG = 4096;
 
-/** `server` is what listens here; null where the workers do. */
-type Held = InheritedSocket;
+interface Held {
+  readonly name: string;
+  readonly host: string;
+  /** As configured; 0 for any. */
+  readonly wanted: number;
+  readonly port: number;
+  /** What listens here; null where the workers do. */
+  readonly server: Server | null;
+}
 
 export class Sockets {
   private readonly sharing: SocketSharing;
@@ -27,11 +34,11 @@ export class Sockets {
   private readonly onConnection: (listener: string, socket: Socket) => void;
   private held: Held[] = [];
 
-  private readonly inherited: readonly InheritedSocket[];
+  private readonly inherited: Inheritance;
 
   constructor(
     sharing: SocketSharing,
-    inherited: readonly InheritedSocket[],
+    inherited: Inheritance,
     onConnection: (listener: string, socket: Socket) => void,
   ) {
     this.sharing = sharing;
@@ -40,8 +47,8 @@ export class Sockets {
   }
 
   /** What a successor needs to go on with these addresses. */
-  get inheritance(): readonly InheritedSocket[] {
-    return this.held;
+  get inheritance(): InheritedSocket[] {
+    return this.held.map(({ server, ...held }) => ({ ...held, handle: server === null ? null : handleOf(server) }));
   }
 
   get addresses(): { name: string; host: string; port: number }[] {
@@ -94,15 +101,16 @@ export class Sockets {
   }
 
   private async open(name: string, host: string, wanted: number): Promise<Held> {
-    const inherited = findInherited(this.inherited, name, host, wanted);
+    const inherited = this.inherited.take(name, host, wanted);
     // Those who share it by port are the workers of the one before, and will be ours.
-    if (inherited !== undefined && inherited.server === null) return inherited;
+    if (inherited !== null && inherited.handle === null)
+      return { name, host, wanted, port: inherited.port, server: null };
     const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) =>
       this.onConnection(name, socket),
     );
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen(inherited?.server ?? { host, port: wanted, backlog: BACKLOG }, () => {
+      server.listen(inherited?.handle ?? { host, port: wanted, backlog: BACKLOG }, () => {
         server.removeListener('error', reject);
         // Later errors are of accepting one connection, such as running out of descriptors.
         server.on('error', () => {});

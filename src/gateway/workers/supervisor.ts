@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock, TimerHandle, Timers } from '../../base/clock.ts';
-import type { InheritedSocket } from '../../base/inherited.ts';
+import type { Inheritance, InheritedSocket } from '../../base/inherited.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { GatewayConfig } from '../../config/model.ts';
 import { createServices } from '../../upstream/create-services.ts';
@@ -26,7 +26,7 @@ export interface SupervisorDeps {
   readonly version: string;
   readonly sharing: SocketSharing;
   /** Addresses from the process whose place this one takes. */
-  readonly inherited: readonly InheritedSocket[];
+  readonly inherited: Inheritance;
   /** Takes whole lines that workers wrote to their standard output. */
   readonly onLines: (lines: string) => void;
 }
@@ -41,6 +41,8 @@ const LONG_LIFE = 10_000;
 /** How long a worker may take to begin, and beyond its time to stop, in milliseconds. */
 const START_TIME = 30_000;
 const GRACE = 1000;
+/** Connections that wait for a worker, before more are refused. */
+const MOST_WAITING = 1024;
 
 /** What `workers` means on this machine. */
 export function workerCount(workers: 'auto' | number): number {
@@ -66,6 +68,8 @@ export class Supervisor {
   private pause = FIRST_PAUSE;
   private nextTurn = 0;
   private replacing = false;
+  /** Accepted while no worker served: at a start, or after all of them ended at once. */
+  private readonly waiting: { readonly listener: string; readonly socket: Socket }[] = [];
 
   constructor(count: number, deps: SupervisorDeps) {
     this.count = count;
@@ -201,6 +205,7 @@ export class Supervisor {
     const worker = new WorkerProcess({ version, sockets: sharing }, clock.now(), {
       onMessage: (from, message) => this.onMessage(from, message),
       onLines,
+      onReturned: (listener, socket) => this.handOver(listener, socket),
       onExit: (ended, code, signal) => this.onExit(ended, code, signal),
     });
     this.workers.add(worker);
@@ -231,6 +236,7 @@ export class Supervisor {
   private async commit(worker: WorkerProcess): Promise<void> {
     await worker.request({ type: 'commit', shares: [...this.ledger.join(worker)], down: this.downVerdicts() });
     if (worker.state === 'starting') worker.state = 'running';
+    this.admitWaiting();
   }
 
   /** Has every worker that serves, or is about to, do something; one that ends meanwhile is passed over. */
@@ -279,8 +285,10 @@ export class Supervisor {
     this.pause = lived > LONG_LIFE ? FIRST_PAUSE : Math.min(LONGEST_PAUSE, this.pause * 2);
     // The first one is replaced at once: only those who end again and again must wait.
     const delay = lived > LONG_LIFE ? 0 : this.pause;
+    // One that ends before the gateway serves makes its start fail.
+    if (this.state !== 'running') return;
     logger.error('a worker ended and is replaced', { pid: worker.pid, code, signal, delay_ms: delay });
-    if (this.state === 'running') timers.setTimeout(() => void this.join(), delay);
+    timers.setTimeout(() => void this.join(), delay);
   }
 
   private onMessage(worker: WorkerProcess, message: FromWorker): void {
@@ -326,8 +334,14 @@ export class Supervisor {
   private handOver(listener: string, socket: Socket): void {
     const running = [...this.workers].filter(({ state }) => state === 'running');
     const worker = running[this.nextTurn++ % running.length];
-    if (worker === undefined) socket.destroy();
-    else worker.send({ type: 'connection', listener }, socket);
+    if (worker !== undefined) worker.hand(listener, socket);
+    else if (this.waiting.length < MOST_WAITING && this.state !== 'stopped') this.waiting.push({ listener, socket });
+    else socket.destroy();
+  }
+
+  /** A worker serves: those who came before it did are its first. */
+  private admitWaiting(): void {
+    for (const { listener, socket } of this.waiting.splice(0)) this.handOver(listener, socket);
   }
 
   // Watching over them.
@@ -361,18 +375,17 @@ export class Supervisor {
       resident_bytes: memory,
     });
     void this.join()
-      .then(() => this.drain(worker))
+      .then(() => this.drain(worker, (this.config as GatewayConfig).shutdown.timeout))
       .finally(() => {
         this.replacing = false;
       });
   }
 
   /** The worker ends what it has; answers how many requests had to be cut. */
-  private async drain(worker: WorkerProcess, drain = 0): Promise<number> {
-    const { timeout } = (this.config as GatewayConfig).shutdown;
+  private async drain(worker: WorkerProcess, timeout: number): Promise<number> {
     worker.state = 'draining';
     try {
-      const { cut } = await this.within(timeout + GRACE, worker.request({ type: 'stop', drain }));
+      const { cut } = await this.within(timeout + GRACE, worker.request({ type: 'stop', timeout }));
       return cut;
     } catch (error) {
       if (error instanceof WorkerGoneError) return 0;
@@ -421,9 +434,12 @@ export class Supervisor {
   async stop(drain = this.config?.shutdown.drain ?? 0): Promise<number> {
     if (this.state === 'draining' || this.state === 'stopped') return 0;
     this.state = 'draining';
-    const closing = setTimeout(() => this.sockets.close(), drain);
-    const cuts = await Promise.all([...this.workers].map((worker) => this.drain(worker, drain)));
-    clearTimeout(closing);
+    const timeout = this.config?.shutdown.timeout ?? 0;
+    const serving = Math.min(drain, timeout);
+    if (serving > 0) await new Promise((resolve) => setTimeout(resolve, serving));
+    // What was accepted here is with a worker before that worker is told to stop.
+    this.sockets.close();
+    const cuts = await Promise.all([...this.workers].map((worker) => this.drain(worker, timeout - serving)));
     this.end();
     return cuts.reduce((sum, cut) => sum + cut, 0);
   }
@@ -442,6 +458,7 @@ export class Supervisor {
   private end(): void {
     this.state = 'stopped';
     this.sockets.close();
+    for (const { socket } of this.waiting.splice(0)) socket.destroy();
     if (this.looking !== null) this.deps.timers.clearTimeout(this.looking);
     for (const service of this.services.values()) service.close();
     this.account.close();

@@ -19,5 +19,5 @@ const worker = new Worker({
     setTimeout(() => process.exit(0), 100).unref();
   },
 });
-process.on('message', (message: ToWorker, socket: unknown) => worker.onMessage(message, socket));
+process.on('message', (message: ToWorker, handle: unknown) => worker.onMessage(message, handle));
 process.on('disconnect', () => void worker.orphaned());

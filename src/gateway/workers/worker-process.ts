@@ -1,5 +1,5 @@
 /** One worker as the supervisor has it: a child process, what it was asked and has not answered, and how it fares. */
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, fork, type SendHandle } from 'node:child_process';
 import type { Socket } from 'node:net';
 import type { FromWorker, ToWorker, WorkerReport, WorkerStart } from './protocol.ts';
 
@@ -9,6 +9,8 @@ type WithoutId<Message> = Message extends unknown ? Omit<Message, 'id'> : never;
 
 export interface WorkerEvents {
   onMessage(worker: WorkerProcess, message: FromWorker): void;
+  /** A connection that it was handed, and ended before it took. */
+  onReturned(listener: string, socket: Socket): void;
   /** Whole lines that it wrote to its standard output. */
   onLines(lines: string): void;
   onExit(worker: WorkerProcess, code: number | null, signal: NodeJS.Signals | null): void;
@@ -45,6 +47,8 @@ export class WorkerProcess {
   private readonly child: ChildProcess;
   private readonly events: WorkerEvents;
   private readonly pending = new Map<number, Pending>();
+  /** Connections on their way to it, by the id of their message. */
+  private readonly handed = new Map<number, { readonly listener: string; readonly socket: Socket }>();
   private nextId = 1;
   private unfinishedLine = '';
   private onStarted: () => void = () => {};
@@ -71,14 +75,19 @@ export class WorkerProcess {
   }
 
   /** Sends without an answer; what cannot be sent is dropped: the worker is gone, or soon will be. */
-  send(message: ToWorker, socket?: Socket): void {
-    if (!this.child.connected) {
-      socket?.destroy();
-      return;
-    }
-    this.child.send(message, socket, {}, (error) => {
-      if (error !== null) socket?.destroy();
-    });
+  send(message: ToWorker, handle?: SendHandle): void {
+    if (this.child.connected) this.child.send(message, handle, {}, () => {});
+  }
+
+  /**
+   * Gives it a connection, of which nothing was read. The socket here stays open until the worker says that it has it, so
+   * that one that ends before loses nothing. The bare handle goes, not the socket: Node would forget that one when the
+   * worker dies, and leave the client with a connection that nobody serves and nobody closes.
+   */
+  hand(listener: string, socket: Socket): void {
+    const id = this.nextId++;
+    this.handed.set(id, { listener, socket });
+    this.send({ type: 'connection', id, listener }, (socket as unknown as { _handle: SendHandle })._handle);
   }
 
   /** Sends and waits for the answer; rejects with `WorkerGoneError` when the worker ends before it. */
@@ -106,7 +115,10 @@ export class WorkerProcess {
   private onMessage(message: FromWorker): void {
     this.silence = 0;
     if (message.type === 'started') this.onStarted();
-    else if (message.type === 'done') this.settle(message.id)?.resolve(message);
+    else if (message.type === 'took') {
+      this.handed.get(message.id)?.socket.destroy();
+      this.handed.delete(message.id);
+    } else if (message.type === 'done') this.settle(message.id)?.resolve(message);
     else {
       this.events.onMessage(this, message);
       if (message.type === 'report') this.settle(message.id)?.resolve({ error: null, cut: 0 });
@@ -135,5 +147,7 @@ export class WorkerProcess {
     for (const { reject } of this.pending.values()) reject(error);
     this.pending.clear();
     this.events.onExit(this, code, signal);
+    for (const { listener, socket } of this.handed.values()) this.events.onReturned(listener, socket);
+    this.handed.clear();
   }
 }

@@ -1,5 +1,5 @@
 /** A worker: one gateway that carries traffic, and does as the supervisor says. */
-import { Socket } from 'node:net';
+import { Socket, type SocketConstructorOpts } from 'node:net';
 import { systemClock, systemTimers } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Endpoint } from '../../upstream/endpoint.ts';
@@ -52,11 +52,13 @@ export class Worker {
     send({ type: 'started' });
   }
 
-  onMessage(message: ToWorker, socket?: unknown): void {
+  /** `handle`: what came with the message, of the kind that `SocketConstructorOpts` takes. */
+  onMessage(message: ToWorker, handle?: unknown): void {
     switch (message.type) {
       case 'connection':
-        // A client that has gone meanwhile leaves no socket.
-        if (socket instanceof Socket) this.gateway.adopt(message.listener, socket);
+        this.deps.send({ type: 'took', id: message.id });
+        if (handle !== undefined)
+          this.gateway.adopt(message.listener, new Socket({ handle, allowHalfOpen: true } as SocketConstructorOpts));
         return;
       case 'verdict':
         return this.obey(message.verdict);
@@ -90,7 +92,7 @@ export class Worker {
       else if (message.type === 'discard') {
         this.prepared?.discard();
         this.prepared = null;
-      } else cut = await this.gateway.stop(message.drain);
+      } else cut = await this.gateway.stop(0, message.timeout);
     } catch (fault) {
       error = (fault as Error).message;
     }

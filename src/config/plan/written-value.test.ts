@@ -1,0 +1,62 @@
+import { describe, expect, test } from 'vitest';
+import type { ValuePath } from '../source-tree.ts';
+import { writtenAt } from './written-value.ts';
+
+const hidden = '(hidden)';
+const policy = (name: string): ValuePath => ['routes', 'r', 'policies', name];
+
+describe('a value is written as a file would have it', () => {
+  test.each<[ValuePath, unknown, unknown]>([
+    [['routes', 'r', 'timeout'], 1500, '1500ms'],
+    [['routes', 'r', 'priority'], 1500, 1500],
+    [['listeners', 'l', 'limits', 'requestHead'], 32_768, '32KiB'],
+    [['listeners', 'l', 'address'], { host: '::1', port: 80 }, '[::1]:80'],
+    [
+      ['services', 's', 'healthCheck', 'expectStatus'],
+      [
+        [200, 200],
+        [300, 399],
+      ],
+      ['200', '300-399'],
+    ],
+    [['routes', 'r', 'retry'], { attempts: 2, perTryTimeout: 60_000 }, { attempts: 2, perTryTimeout: '1m' }],
+    [['policies'], [{ name: 'cors', options: { maxAge: 5 } }], [{ cors: { maxAge: 5 } }]],
+    [['routes', 'r'], { name: 'r', timeout: undefined }, { name: 'r' }],
+    [policy('custom'), { pattern: /a/, list: [1n, null, true] }, { pattern: '/a/', list: ['1', null, true] }],
+    [['routes', 'r', 'timeout'], undefined, undefined],
+  ])('%j of %o', (path, value, written) => {
+    expect(writtenAt(path, value)).toEqual(written);
+  });
+});
+
+describe('secrets are hidden by their key', () => {
+  test.each<[ValuePath, unknown, unknown]>([
+    [['admin', 'token'], 'abc', hidden],
+    [['admin'], { token: 'abc' }, { token: hidden }],
+    [policy('jwt'), { secret: 'a', keys: [{ k: 'b' }], issuer: 'c' }, { secret: hidden, keys: hidden, issuer: 'c' }],
+    [
+      policy('basicAuth'),
+      { users: [{ name: 'a', passwordHash: 'b' }] },
+      { users: [{ name: 'a', passwordHash: hidden }] },
+    ],
+    [
+      policy('requestHeaders'),
+      { set: { Authorization: 'a', 'X-API-Key': 'b', Set: 'c' } },
+      { set: { Authorization: hidden, 'X-API-Key': hidden, Set: 'c' } },
+    ],
+    [['listeners', 'l', 'tls', 'key'], 'a', hidden],
+    [[...policy('introspection'), 'clientSecret'], 'a', hidden],
+    [['routes', 'r', 'match', 'cookies'], { session: 'a' }, hidden],
+  ])('%j of %o', (path, value, written) => {
+    expect(writtenAt(path, value)).toEqual(written);
+  });
+
+  test.each<[ValuePath, unknown]>([
+    [policy('apiKey'), { header: 'x-k' }],
+    [policy('rateLimit'), { key: 'ip' }],
+    [['routes', 'tokens', 'priority'], 3],
+    [['services', 'keys', 'panic'], true],
+  ])('but not by the names of things: %j', (path, value) => {
+    expect(writtenAt(path, value)).toEqual(value);
+  });
+});

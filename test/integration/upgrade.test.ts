@@ -1,0 +1,116 @@
+/** An upgrade as people do it: SIGUSR2 to a running gateway, whose successor goes on with its addresses. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, test } from 'vitest';
+import { rawClient } from '../support/raw-client.ts';
+
+const PORTICO = fileURLToPath(new URL('../../bin/portico.js', import.meta.url));
+const directory = mkdtempSync(join(tmpdir(), 'portico-upgrade-'));
+process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
+
+const ended: (() => void)[] = [];
+afterEach(() => {
+  for (const end of ended.splice(0)) end();
+});
+
+const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+
+function write(workers: number, body: string): string {
+  const file = join(directory, `workers-${workers}.yaml`);
+  writeFileSync(
+    file,
+    `version: 1
+workers: ${workers}
+listeners: [{ name: public, address: 127.0.0.1:0 }]
+admin: { address: 127.0.0.1:0 }
+shutdown: { drain: 0ms, timeout: 5s }
+logging: { access: false }
+routes: [{ name: all, match: { pathPrefix: / }, respond: { status: 200, body: ${body} } }]
+`,
+  );
+  return file;
+}
+
+async function start(file: string) {
+  const child: ChildProcess = spawn(process.execPath, [PORTICO, 'start', '-c', file], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let out = '';
+  child.stdout?.on('data', (bytes) => {
+    out += bytes;
+  });
+  const addressOf = (listener: string): string | undefined =>
+    new RegExp(`"msg":"listening","listener":"${listener}","address":"([^"]+)"`).exec(out)?.[1];
+  await expect.poll(() => addressOf('admin'), { timeout: 20_000 }).toBeDefined();
+  const admin = `http://${addressOf('admin')}/status`;
+  const status = async (): Promise<{ pid: number }> =>
+    (await (await fetch(admin, { headers: { connection: 'close' } })).json()) as { pid: number };
+  let leader = (await status()).pid;
+  ended.push(() => {
+    child.kill('SIGKILL');
+    try {
+      process.kill(leader, 'SIGKILL');
+    } catch {
+      // It has ended.
+    }
+  });
+  const succeeded = async (): Promise<number> => {
+    const before = leader;
+    process.kill(leader, 'SIGUSR2');
+    await expect.poll(async () => (leader = (await status()).pid), { timeout: 20_000 }).not.toBe(before);
+    return leader;
+  };
+  return { child, port: Number(addressOf('public')?.split(':')[1]), status, succeeded, out: () => out };
+}
+
+async function bodyOf(port: number): Promise<string> {
+  const client = await rawClient(port);
+  try {
+    await client.send(GET);
+    return (await client.answer()).body.toString();
+  } finally {
+    client.close();
+  }
+}
+
+describe.each([1, 2])('a gateway of %i processes', (workers) => {
+  test('is upgraded, and its successor too, on the same addresses and without a lost request', async () => {
+    const { child, port, succeeded } = await start(write(workers, 'one'));
+    const standing = await rawClient(port);
+    await standing.send(GET);
+    expect((await standing.answer()).body.toString()).toBe('one');
+    const exit = once(child, 'exit');
+    write(workers, 'two');
+    await succeeded();
+    expect(await bodyOf(port)).toBe('two');
+    expect(await exit).toEqual([0, null]);
+    // What stood there was not cut in the middle of anything.
+    expect(standing.unread).toHaveLength(0);
+    expect(standing.ended).toBe('end');
+    standing.close();
+    write(workers, 'three');
+    const leader = await succeeded();
+    expect(await bodyOf(port)).toBe('three');
+    process.kill(leader, 'SIGTERM');
+    await expect.poll(() => bodyOf(port).catch(() => 'gone'), { timeout: 10_000 }).toBe('gone');
+  });
+
+  test('stays when the file on disk does not let its successor start, and says so', async () => {
+    const file = write(workers, 'one');
+    const { port, status, out } = await start(file);
+    const { pid } = await status();
+    writeFileSync(file, 'version: 2\n');
+    process.kill(pid, 'SIGUSR2');
+    await expect.poll(out, { timeout: 20_000 }).toContain('the upgrade failed; the running gateway stays');
+    expect(out()).toContain('it ended with status 1');
+    expect([await bodyOf(port), (await status()).pid]).toEqual(['one', pid]);
+    write(workers, 'two');
+    process.kill(pid, 'SIGUSR2');
+    await expect.poll(() => bodyOf(port), { timeout: 20_000 }).toBe('two');
+    process.kill((await status()).pid, 'SIGTERM');
+  });
+});
