@@ -64,6 +64,13 @@ export function connectionsKey(service: string, url: string): string {
   return `connections ${service} ${url}`;
 }
 
+export interface ApplyOptions {
+  /** A new generation also when the configuration equals the running one. */
+  readonly force?: boolean;
+  /** The new generation's number is greater than this. */
+  readonly after?: number;
+}
+
 /** A generation that is built and not live. One of the two is called, once. */
 export interface Prepared {
   /** Makes it the running one. Cannot fail. */
@@ -165,16 +172,16 @@ export class Gateway implements RequestHandler, ExchangeContext {
    * the reason, and has changed nothing, when it cannot be built, an address cannot be had, or the gateway is stopping.
    * Answers false, and does nothing, when it equals the running one. Calls made meanwhile wait their turn.
    */
-  apply(config: GatewayConfig): Promise<boolean> {
-    const turn = this.applying.then(() => this.applyNow(config));
+  apply(config: GatewayConfig, options: ApplyOptions = {}): Promise<boolean> {
+    const turn = this.applying.then(() => this.applyNow(config, options));
     this.applying = turn.catch(() => undefined);
     return turn;
   }
 
-  private async applyNow(config: GatewayConfig): Promise<boolean> {
+  private async applyNow(config: GatewayConfig, { force = false, after = 0 }: ApplyOptions): Promise<boolean> {
     this.refuseWhenStopping();
-    if (this.snapshot !== null && isDeepStrictEqual(this.snapshot.config, config)) return false;
-    (await this.prepare(config)).commit();
+    if (!force && this.snapshot !== null && isDeepStrictEqual(this.snapshot.config, config)) return false;
+    (await this.prepare(config, Math.max(this.generation, after) + 1)).commit();
     return true;
   }
 

@@ -10,7 +10,7 @@ import type { GatewayConfig } from '../../config/model.ts';
 import { createServices } from '../../upstream/create-services.ts';
 import { probeHttp } from '../../upstream/health/http-probe.ts';
 import type { Service } from '../../upstream/service.ts';
-import { connectionsKey, REQUESTS_KEY } from '../gateway.ts';
+import { type ApplyOptions, connectionsKey, REQUESTS_KEY } from '../gateway.ts';
 import type { HealthPicture, StatusPicture } from '../picture.ts';
 import { type AbsentPool, Account } from './account.ts';
 import { Ledger } from './ledger.ts';
@@ -107,8 +107,8 @@ export class Supervisor {
    * Makes `config` the running one in every worker, as one generation: prepared by all before any goes live. Rejects with
    * the reason, and has changed nothing, when one cannot. Answers false, and does nothing, when it equals the running one.
    */
-  apply(config: GatewayConfig): Promise<boolean> {
-    return this.inTurn(() => this.applyNow(config));
+  apply(config: GatewayConfig, options: ApplyOptions = {}): Promise<boolean> {
+    return this.inTurn(() => this.applyNow(config, options));
   }
 
   private inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -117,12 +117,12 @@ export class Supervisor {
     return turn;
   }
 
-  private async applyNow(config: GatewayConfig): Promise<boolean> {
+  private async applyNow(config: GatewayConfig, { force = false, after = 0 }: ApplyOptions): Promise<boolean> {
     this.refuseWhenStopping();
-    if (this.config !== null && isDeepStrictEqual(this.config, config)) return false;
+    if (!force && this.config !== null && isDeepStrictEqual(this.config, config)) return false;
     const services = this.createServices(config);
     let sockets: Awaited<ReturnType<Sockets['prepare']>> | null = null;
-    const generation = this.generation + 1;
+    const generation = Math.max(this.generation, after) + 1;
     try {
       sockets = await this.sockets.prepare(config.listeners);
       const workerConfig = { ...config, listeners: this.partOf(sockets.listeners) };
