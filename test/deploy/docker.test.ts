@@ -1,7 +1,18 @@
-/** The image: what its Dockerfile says, and, where a registry may be asked, what its steps make. */
+/** The image: what its Dockerfile says, and what its steps make. */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -24,6 +35,7 @@ describe('the Dockerfile', () => {
     expect(all(final, 'USER')).toEqual(['10001:10001']);
     expect(all(final, 'STOPSIGNAL')).toEqual(['SIGTERM']);
     expect(all(final, 'VOLUME')).toEqual(['/var/lib/portico']);
+    expect(all(final, 'ENV')).toContain('PORTICO_STATE_DIR=/var/lib/portico');
   });
 
   test('starts what stands in the image, by commands that there are', async () => {
@@ -61,14 +73,40 @@ describe('the Dockerfile', () => {
   });
 });
 
-// It asks the package registry, as a build of the image does.
-describe.skipIf(process.env.CI === undefined && !REQUIRED)('its steps, as commands in a clean folder', () => {
+/**
+ * What `npm install` would bring, from this checkout: tests need no network. With every peer at hand the step itself is
+ * carried out.
+ */
+function install(command: string, directory: string): boolean {
+  if (REQUIRED || !command.startsWith('npm install ')) return false;
+  const modules = join(ROOT, 'node_modules');
+  const there = join(directory, 'node_modules');
+  if (!command.includes('--omit=dev')) {
+    symlinkSync(realpathSync(modules), there);
+    return true;
+  }
+  const bring = (names: readonly string[]): void => {
+    for (const name of names.filter((each) => !existsSync(join(there, each)))) {
+      cpSync(realpathSync(join(modules, name)), join(there, name), { recursive: true });
+      bring(dependenciesOf(join(there, name)));
+    }
+  };
+  bring(dependenciesOf(directory));
+  return true;
+}
+
+function dependenciesOf(directory: string): string[] {
+  const { dependencies = {} } = JSON.parse(readText(join(directory, 'package.json'))) as { dependencies?: object };
+  return Object.keys(dependencies);
+}
+
+describe('its steps, as commands in a clean folder', () => {
   const work = mkdtempSync(join(tmpdir(), 'portico-image-'));
   afterAll(() => rmSync(work, { recursive: true, force: true }));
   let image: Image;
 
   /** A path of the image on this machine. */
-  const here = (path: string): string => (path.startsWith('/app') ? join(image.root, path) : path);
+  const here = (path: string): string => (/^\/(app|var)\//.test(path) ? join(image.root, path) : path);
 
   /** As the image's user where that can be: it owns nothing but the state, so that everything else is read-only to it. */
   const identity = (): { uid?: number; gid?: number } => {
@@ -89,14 +127,13 @@ describe.skipIf(process.env.CI === undefined && !REQUIRED)('its steps, as comman
       mkdirSync(dirname(join(context, file)), { recursive: true });
       cpSync(join(ROOT, file), join(context, file));
     }
-    image = build(stages, context, work);
+    image = build(stages, context, work, install);
     expect(readdirSync(image.root).sort()).toEqual(['app', 'var']);
     const app = join(image.root, 'app');
     const entries = ['LICENSE', 'README.md', 'bin', 'dist', 'node_modules', 'package.json'];
     expect(readdirSync(app).sort()).toEqual(entries);
-    const { dependencies } = JSON.parse(readText(join(ROOT, 'package.json'))) as { dependencies: object };
     const modules = readdirSync(join(app, 'node_modules')).filter((name) => !name.startsWith('.'));
-    expect(modules).toEqual(expect.arrayContaining(Object.keys(dependencies)));
+    expect(modules).toEqual(expect.arrayContaining(dependenciesOf(ROOT)));
     expect(modules).not.toContain('typescript');
     const built = readdirSync(join(app, 'dist'), { recursive: true, encoding: 'utf8' });
     expect(built.filter((name) => name.includes('.test.'))).toEqual([]);
@@ -119,7 +156,13 @@ describe.skipIf(process.env.CI === undefined && !REQUIRED)('its steps, as comman
     const [program, args] = onThisMachine([...image.entrypoint, ...image.command]);
     const command = args.map((word) => (word === '/etc/portico/portico.yaml' ? file : word));
     expect(command).toContain(file);
-    const gateway = spawn(program, command, { cwd: '/', stdio: ['ignore', 'pipe', 'inherit'], ...identity() });
+    const given = Object.entries(image.env).map(([name, value]) => [name, here(value)]);
+    const gateway = spawn(program, command, {
+      cwd: '/',
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, ...Object.fromEntries(given) },
+      ...identity(),
+    });
     try {
       const addresses = new Map<string, string>();
       for await (const line of createInterface({ input: gateway.stdout })) {
@@ -129,6 +172,7 @@ describe.skipIf(process.env.CI === undefined && !REQUIRED)('its steps, as comman
       }
       gateway.stdout.resume();
       expect((await fetch(`http://${addresses.get('public')}/hello`)).status).toBe(200);
+      expect(readdirSync(here('/var/lib/portico'))).toContain('last-good.json');
       const [, question] = onThisMachine(health);
       const asked = question.map((word) => word.replace('127.0.0.1:9901', addresses.get('admin') as string));
       const healthy = spawnSync(program, asked, { encoding: 'utf8', cwd: '/', ...identity() });

@@ -1,7 +1,7 @@
 /** Reads a Dockerfile, and carries out its steps in plain folders: as much of a build as can be had without containers. */
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, lchownSync, mkdirSync, readFileSync, statSync } from 'node:fs';
-import { basename, dirname, join, matchesGlob } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 export interface Instruction {
   readonly word: string;
@@ -20,6 +20,7 @@ export interface Image {
   readonly root: string;
   readonly entrypoint: readonly string[];
   readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
 }
 
 /** The stages of a Dockerfile. Arguments before the first stage stand for their defaults in `FROM`. */
@@ -60,28 +61,46 @@ export function all(stage: Stage, word: string): string[] {
 
 /** What `.dockerignore` leaves of `files`: the last pattern that fits a path, or a folder of it, decides. */
 export function contextOf(files: readonly string[], ignore: string): string[] {
-  const patterns = ignore.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  const patterns = ignore
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map((line) => ({ kept: line.startsWith('!'), fits: expressionOf(line.replace(/^!/, '')) }));
   return files.filter((file) => {
     const parts = file.split('/');
     const above = parts.map((_, index) => parts.slice(0, index + 1).join('/'));
-    const deciding = patterns.findLast((pattern) => above.some((path) => matchesGlob(path, pattern.replace(/^!/, ''))));
-    return deciding?.startsWith('!') ?? true;
+    return patterns.findLast(({ fits }) => above.some((path) => fits.test(path)))?.kept ?? true;
   });
+}
+
+/** Docker's patterns are not a shell's: `*` takes names that begin with a dot too. */
+function expressionOf(pattern: string): RegExp {
+  const source = pattern.replace(/\*\*\/|\*|\?|[^*?]/g, (piece) => {
+    if (piece === '**/') return '(.*/)?';
+    if (piece === '*') return '[^/]*';
+    return piece === '?' ? '[^/]' : piece.replace(/[\\^$.|+()[\]{}]/, '\\$&');
+  });
+  return new RegExp(`^${source}$`);
 }
 
 /**
  * Carries out every stage below `work` and answers the last one. A base that is no stage is an empty folder, whose programs
- * are this machine's: steps must not name a path of their own root.
+ * are this machine's: steps must not name a path of their own root. `instead` may do a step itself, and then answers true.
  */
-export function build(stages: readonly Stage[], context: string, work: string): Image {
+export function build(
+  stages: readonly Stage[],
+  context: string,
+  work: string,
+  instead: (command: string, directory: string) => boolean,
+): Image {
   const roots = new Map<string, string>();
+  const directories = new Map<string, string>();
   for (const stage of stages) {
     const root = join(work, `stage-${stage.name}`);
     const base = roots.get(stage.base);
     if (base === undefined) mkdirSync(root);
     else cpSync(base, root, { recursive: true, verbatimSymlinks: true });
     roots.set(stage.name, root);
-    let directory = '/';
+    let directory = directories.get(stage.base) ?? '/';
     for (const { word, rest } of stage.instructions) {
       if (word === 'WORKDIR') {
         directory = rest;
@@ -90,15 +109,18 @@ export function build(stages: readonly Stage[], context: string, work: string): 
         copy(rest, (from) => (from === undefined ? context : (roots.get(from) as string)), root, directory);
       } else if (word === 'RUN') {
         if (/(^|[\s=])\//.test(rest)) throw new Error(`a step outside its folder: ${rest}`);
-        execFileSync('sh', ['-ec', rest], { cwd: join(root, directory), stdio: ['ignore', 'ignore', 'pipe'] });
+        const cwd = join(root, directory);
+        if (!instead(rest, cwd)) execFileSync('sh', ['-ec', rest], { cwd, stdio: ['ignore', 'ignore', 'pipe'] });
       }
     }
+    directories.set(stage.name, directory);
   }
   const last = stages[stages.length - 1];
   return {
     root: roots.get(last.name) as string,
     entrypoint: execForm(all(last, 'ENTRYPOINT')[0]),
     command: execForm(all(last, 'CMD')[0]),
+    env: Object.fromEntries(all(last, 'ENV').flatMap((rest) => rest.split(' ').map((pair) => pair.split('=')))),
   };
 }
 
