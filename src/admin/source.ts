@@ -1,4 +1,6 @@
-/** What the admin listener asks of the running gateway: plain data, and later the one place that may change it. */
+/** What the admin listener asks of the running gateway: plain data, and the places that may change it. */
+import type { ConfigControl } from '../control/config-control.ts';
+import type { EndpointRegistry } from '../control/endpoint-registry.ts';
 import type { ExplainRequest, Explanation } from '../gateway/explain.ts';
 import type { HealthPicture, StatsPicture, StatusPicture } from '../gateway/picture.ts';
 import type { EventLog } from '../observability/events.ts';
@@ -6,7 +8,7 @@ import type { EventLog } from '../observability/events.ts';
 /** At once, or when the workers have told. */
 export type Soon<T> = T | Promise<T>;
 
-/** The gateway as admin sees it. Nothing here changes anything, and every answer is a copy. */
+/** The gateway as admin sees it. */
 export interface AdminSource {
   /** False before the listeners are open and while draining. */
   ready(): boolean;
@@ -18,4 +20,9 @@ export interface AdminSource {
   readonly events: Pick<EventLog, 'follow' | 'full' | 'since'>;
   /** The Prometheus page, whole or in pieces that are written one by one. */
   metrics(): Soon<string | Iterable<string>>;
+  /** The configuration, and its changes. None where a program runs the gateway with a configuration of its own making. */
+  readonly control?: ConfigControl | undefined;
+  readonly registry?: EndpointRegistry | undefined;
+  /** Begins to drain, as a signal to stop does. */
+  readonly drain?: (() => void) | undefined;
 }

@@ -6,6 +6,7 @@ import { checkCommand } from './check.ts';
 import { type Command, type CommandIo, helpOf, UsageError } from './command.ts';
 import { demoCommand } from './demo.ts';
 import { explainCommand } from './explain.ts';
+import { healthCommand } from './health.ts';
 import { initCommand } from './init.ts';
 import { planCommand } from './plan.ts';
 import { routesCommand } from './routes.ts';
@@ -19,6 +20,7 @@ export const commands: readonly Command[] = [
   explainCommand,
   routesCommand,
   planCommand,
+  healthCommand,
   initCommand,
   demoCommand,
   versionCommand,

@@ -1,5 +1,6 @@
 /** Loads a configuration file: reads, fills in references, validates and checks, and reports all that is wrong at once. */
 import { dirname, extname, resolve } from 'node:path';
+import type { Address } from '../base/address.ts';
 import { schemasFor } from './built-schemas.ts';
 import { checkGateway } from './check-gateway.ts';
 import type { Finding, FindingCode } from './finding.ts';
@@ -27,6 +28,11 @@ export interface LoadResult {
   config: GatewayConfig | null;
   /** Errors and warnings in the order of their places. */
   findings: Finding[];
+  /**
+   * Where the file puts the admin listener, also when there are errors elsewhere in it: null when it turns it off, undefined
+   * when the file could not be read that far.
+   */
+  adminAddress: Address | null | undefined;
   /** Absolute paths of every file that was read or asked for, to be watched. */
   files: string[];
   /** Where the value at a path such as `routes[2].match` stands; the nearest there is when the file has no such value. */
@@ -123,7 +129,9 @@ function finish(
   const read = [...new Set(files)];
   const locate = (path: string): Place => placeOf(tree, parsePath(path), 'value');
   const { secrets } = tree;
-  if (unreadable) return { config: null, findings: findings.all(), files: read, locate, secrets, source };
+  if (unreadable) {
+    return { config: null, findings: findings.all(), adminAddress: undefined, files: read, locate, secrets, source };
+  }
   const schemas = schemasFor(options.policies ?? noPolicies);
   // Of a value that is not known nothing more can be said.
   const unresolved = tree.problems.filter(({ code }) => code === 'unresolved_reference');
@@ -143,7 +151,9 @@ function finish(
     });
   }
   const config = parsed.value === undefined || findings.hasErrors() ? null : withoutFalse(parsed.value);
-  return { config, findings: findings.all(), files: read, locate, secrets, source };
+  const admin = parsed.sound?.admin;
+  const adminAddress = admin === false ? null : admin?.address;
+  return { config, findings: findings.all(), adminAddress, files: read, locate, secrets, source };
 }
 
 function withoutFalse({
@@ -156,7 +166,8 @@ function withoutFalse({
 function failed(file: string, files: string[], problem: FileProblem): LoadResult {
   const { code, message, place } = problem;
   const finding: Finding = { file, ...place, severity: 'error', code, message, path: '' };
-  return { config: null, findings: [finding], files, locate: () => fileStart, secrets: new Set(), source: null };
+  const nowhere = { adminAddress: undefined, locate: () => fileStart, secrets: new Set<string>(), source: null };
+  return { config: null, findings: [finding], files, ...nowhere };
 }
 
 /**

@@ -1,26 +1,9 @@
 /** The gateway as it is at this moment. */
 import { z } from 'zod';
-import type { AttemptPicture, ConfigPicture, StatsPicture, StatusPicture } from '../../gateway/picture.ts';
+import type { StatsPicture, StatusPicture } from '../../gateway/picture.ts';
 import { findingSchema } from '../finding-schema.ts';
 import { json } from '../reply.ts';
 import { type AdminResource, adminRoute } from '../route.ts';
-
-const attemptSchema = z.object({
-  at: z.string(),
-  cause: z.string(),
-  result: z.enum(['success', 'failure']),
-  findings: z.array(findingSchema).readonly().optional(),
-  error: z.string().optional(),
-}) satisfies z.ZodType<AttemptPicture>;
-
-const configSchema = z.object({
-  file: z.string(),
-  etag: z.string().meta({ description: 'The entity tag of what is written.' }),
-  cause: z.string().meta({ description: '`start`, `signal`, `file`, `api`, `rollback` or `last-good`.' }),
-  at: z.string().meta({ description: 'Since when, in ISO 8601.' }),
-  diverged: z.boolean().meta({ description: 'True when the file does not say what runs.' }),
-  lastReload: attemptSchema.nullable(),
-}) satisfies z.ZodType<ConfigPicture>;
 
 const statusSchema = z.object({
   pid: z.int().meta({ description: 'Of the process that leads: the one to send signals to.' }),
@@ -29,6 +12,27 @@ const statusSchema = z.object({
   listeners: z.array(z.object({ name: z.string(), address: z.string() })),
   workers: z.array(z.object({ pid: z.int(), state: z.string() })),
   routes: z.array(z.object({ name: z.string(), state: z.string() })),
+  config: z
+    .object({
+      file: z.string(),
+      etag: z.string(),
+      cause: z.string().meta({
+        description: 'Why it came to run: `start`, `signal`, `file`, `api`, `rollback` or `last-good`.',
+      }),
+      at: z.string().meta({ description: 'Since when.' }),
+      diverged: z.boolean().meta({ description: 'True when the file does not say what runs.' }),
+      lastReload: z
+        .object({
+          at: z.string(),
+          cause: z.string(),
+          result: z.enum(['success', 'failure']),
+          findings: z.array(findingSchema).optional(),
+          error: z.string().optional(),
+        })
+        .nullable()
+        .meta({ description: 'The last attempt to load the file anew, or to change the configuration.' }),
+    })
+    .optional(),
   services: z.array(
     z.object({
       name: z.string(),
@@ -44,7 +48,6 @@ const statusSchema = z.object({
       ),
     }),
   ),
-  config: configSchema.optional(),
 }) satisfies z.ZodType<StatusPicture>;
 
 const trafficFields = {
