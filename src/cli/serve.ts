@@ -92,6 +92,7 @@ export async function serve(config: GatewayConfig, logger: Logger, options: Serv
             logger,
             inherited: options.inherited?.take(ADMIN, wanted.address.host, wanted.address.port)?.handle ?? null,
             source: {
+              version: packageVersion(),
               ready: () => runner.state === 'running',
               status: async () => withConfig(await runner.status(), options.control),
               stats: () => runner.stats(),
