@@ -8,6 +8,7 @@ import { jsonFault } from './json-syntax.ts';
 import type { GatewayConfig } from './model.ts';
 import { parseTree } from './parse-tree.ts';
 import { noPolicies, type PolicySchemas } from './policy-schemas.ts';
+import { type QuarantinedRoute, quarantineRoutes } from './quarantine.ts';
 import { type FileProblem, type FileReader, readReferenced, readText, readWhole } from './source-file.ts';
 import { fileStart, formatPath, type Place, parsePath, placeOf, type SourceTree, valueAt } from './source-tree.ts';
 import { referencedFiles, type SubstitutionSources } from './substitution.ts';
@@ -15,6 +16,8 @@ import { filesReferencedBy, importModule, readValue } from './typescript-source.
 import { type ParsedYaml, parseYaml, placeAt, readYaml, referencesIn } from './yaml-source.ts';
 
 export interface LoadOptions {
+  /** What findings call the file; by default as it was given. */
+  name?: string;
   /** The policies that may be used; none by default. */
   policies?: PolicySchemas;
   /** Where `${env.NAME}` looks; nothing by default. */
@@ -23,8 +26,10 @@ export interface LoadOptions {
 }
 
 export interface LoadResult {
-  /** The configuration, or null when there is an error among the findings. */
+  /** The configuration, or null when there is an error among the findings that is not of a quarantined route. */
   config: GatewayConfig | null;
+  /** Routes that were taken out of the configuration, with their errors, which stand among the findings too. */
+  quarantined: QuarantinedRoute[];
   /** Errors and warnings in the order of their places. */
   findings: Finding[];
   /** Absolute paths of every file that was read or asked for, to be watched. */
@@ -38,16 +43,17 @@ export interface LoadResult {
 /** Loads a YAML, JSON or TypeScript file. Never rejects for what the file holds. */
 export async function loadConfig(file: string, options: LoadOptions = {}): Promise<LoadResult> {
   const path = resolve(file);
-  if (['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs'].includes(extname(path))) return loadModule(file, path, options);
+  const name = options.name ?? file;
+  if (['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs'].includes(extname(path))) return loadModule(name, path, options);
   const read = options.readFile ?? readWhole;
   const text = await readText(path, read);
-  if (typeof text !== 'string') return failed(file, [path], text);
+  if (typeof text !== 'string') return failed(name, [path], text);
   const parsed = parseYaml(text);
   const directory = dirname(path);
   const wanted = referencesIn(parsed).flatMap((value) => referencedFiles(value, directory));
   const files = await readReferenced(wanted, read);
   const sources = { env: options.env ?? {}, files, directory };
-  return finish(file, treeOf(file, text, parsed, sources), options, [path, ...files.keys()]);
+  return finish(name, treeOf(file, text, parsed, sources), options, [path, ...files.keys()]);
 }
 
 /** What `parseConfigText` needs beside the text. */
@@ -98,7 +104,7 @@ function finish(file: string, tree: SourceTree, options: { policies?: PolicySche
   const read = [...new Set(files)];
   const locate = (path: string): Place => placeOf(tree, parsePath(path), 'value');
   const { secrets } = tree;
-  if (unreadable) return { config: null, findings: findings.all(), files: read, locate, secrets };
+  if (unreadable) return { config: null, quarantined: [], findings: findings.all(), files: read, locate, secrets };
   const schemas = schemasFor(options.policies ?? noPolicies);
   // Of a value that is not known nothing more can be said.
   const unresolved = tree.problems.filter(({ code }) => code === 'unresolved_reference');
@@ -117,8 +123,19 @@ function finish(file: string, tree: SourceTree, options: { policies?: PolicySche
       reportWritten: (report) => findings.addReport(report),
     });
   }
-  const config = parsed.value === undefined || findings.hasErrors() ? null : withoutFalse(parsed.value);
-  return { config, findings: findings.all(), files: read, locate, secrets };
+  const whole = findings.hasErrors() ? undefined : parsed.value;
+  // Where nothing was left to check, nothing is known to be sound.
+  const rest =
+    whole === undefined && parsed.sound !== undefined ? quarantineRoutes(tree.root, schemas.whole, findings) : null;
+  const value = whole ?? rest?.config;
+  return {
+    config: value === undefined ? null : withoutFalse(value),
+    quarantined: rest?.routes ?? [],
+    findings: findings.all(),
+    files: read,
+    locate,
+    secrets,
+  };
 }
 
 function withoutFalse({
@@ -131,7 +148,7 @@ function withoutFalse({
 function failed(file: string, files: string[], problem: FileProblem): LoadResult {
   const { code, message, place } = problem;
   const finding: Finding = { file, ...place, severity: 'error', code, message, path: '' };
-  return { config: null, findings: [finding], files, locate: () => fileStart, secrets: new Set() };
+  return { config: null, quarantined: [], findings: [finding], files, locate: () => fileStart, secrets: new Set() };
 }
 
 /**
