@@ -56,6 +56,8 @@ export interface ServeOptions {
   readonly registry?: EndpointRegistry;
   /** Begins what a signal to stop begins. */
   readonly drain?: () => void;
+  /** Has a successor take over; answers its process id. */
+  readonly upgrade?: () => Promise<number>;
 }
 
 /**
@@ -84,6 +86,7 @@ export async function serve(config: GatewayConfig, logger: Logger, options: Serv
               control: options.control,
               registry: options.registry,
               drain: options.drain,
+              upgrade: options.upgrade,
             },
           });
     const adminAddress = admin === null ? null : await admin.listen();
