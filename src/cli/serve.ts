@@ -7,6 +7,7 @@ import { handleOf, Inheritance, type InheritedSocket } from '../base/inherited.t
 import type { Logger } from '../base/logger.ts';
 import type { GatewayConfig } from '../config/model.ts';
 import type { ConfigControl } from '../control/config-control.ts';
+import type { EndpointRegistry } from '../control/endpoint-registry.ts';
 import { builtInPolicies } from '../gateway/built-in-policies.ts';
 import { type ApplyOptions, Gateway } from '../gateway/gateway.ts';
 import { type HealthPicture, healthPicture, type StatusPicture, statusPicture } from '../gateway/picture.ts';
@@ -52,6 +53,9 @@ export interface ServeOptions {
   readonly sharing?: SocketSharing;
   /** What the admin API shows of the configuration, and changes. */
   readonly control?: ConfigControl;
+  readonly registry?: EndpointRegistry;
+  /** Begins what a signal to stop begins. */
+  readonly drain?: () => void;
 }
 
 /**
@@ -77,6 +81,9 @@ export async function serve(config: GatewayConfig, logger: Logger, options: Serv
               status: async () => withConfig(await runner.status(), options.control),
               health: () => runner.health(),
               metrics: () => runner.metrics(),
+              control: options.control,
+              registry: options.registry,
+              drain: options.drain,
             },
           });
     const adminAddress = admin === null ? null : await admin.listen();

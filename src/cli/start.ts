@@ -1,18 +1,17 @@
 /** `portico start`: runs the gateway until it is told to stop, and changes it when its file does. */
 import { formatAddress } from '../base/address.ts';
-import { systemClock, systemTimers } from '../base/clock.ts';
-import { OperatorError } from '../base/errors.ts';
-import type { Inheritance } from '../base/inherited.ts';
+import { systemTimers } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { textOfFindings } from '../config/finding.ts';
-import type { GatewayConfig } from '../config/model.ts';
 import { type FileWatch, watchFiles } from '../config/watch.ts';
-import { ConfigControl } from '../control/config-control.ts';
+import type { ConfigControl } from '../control/config-control.ts';
+import type { Lease } from '../control/endpoint-registry.ts';
 import { createLogger } from '../observability/logger.ts';
 import { type Command, type CommandIo, parseCommandArgs } from './command.ts';
-import { CONFIG_OPTION, configFile, policySchemas } from './config-file.ts';
-import { type Server, serve } from './serve.ts';
-import { inheritSockets, startSuccessor, succeed } from './successor.ts';
+import { CONFIG_OPTION, configFile } from './config-file.ts';
+import { startManaged } from './managed-gateway.ts';
+import type { Server } from './serve.ts';
+import { inherit, startSuccessor, succeed } from './successor.ts';
 
 export const startCommand: Command = {
   name: 'start',
@@ -32,58 +31,39 @@ export const startCommand: Command = {
     let files: readonly string[] = [];
     // The level of the file is not known before it is read.
     const logger = createLogger({ level: 'info' });
-    const control = new ConfigControl({
+    const started = await startManaged({
       file,
       directory: io.cwd,
-      load: { policies: policySchemas, env: io.env },
-      clock: systemClock,
+      env: io.env,
       logger,
+      bootLastGood: parsed.flag('boot-last-good'),
+      stateDir: parsed.text('state-dir') ?? io.env.PORTICO_STATE_DIR,
       // The next load may read other files: imports, or values that it takes from files.
       onFiles: (read) => {
         if (read.join('\n') !== files.join('\n')) watcher?.update(read);
         files = read;
       },
+      inherit: () => inherit(process.env),
+      drain: () => process.kill(process.pid, 'SIGTERM'),
     });
-    const { config, findings } = await control.open({
-      bootLastGood: parsed.flag('boot-last-good'),
-      stateDir: parsed.text('state-dir') ?? io.env.PORTICO_STATE_DIR,
-    });
-    if (config === null) {
-      io.error(textOfFindings(findings));
+    if ('findings' in started) {
+      io.error(textOfFindings(started.findings));
       return 1;
     }
-    logger.level = config.logging.level;
-    const server = await startServing(config, logger, io, await inheritSockets(process.env), control);
-    await control.attach(server);
+    const { server, control, registry } = started;
+    for (const address of server.addresses) announce(io, address.name, formatAddress(address));
+    if (server.admin !== null) announce(io, 'admin', formatAddress(server.admin));
     succeed();
     const reload = createReload(control);
     if (parsed.flag('watch')) watcher = watchFiles(files, () => reload('file'), { timers: systemTimers });
     process.on('SIGHUP', () => reload('signal'));
     process.on('SIGUSR1', () => server.reopenLogs());
-    await untilStopped(server, logger);
+    await untilStopped(server, logger, () => registry.leases);
+    registry.close();
     watcher?.close();
     return 0;
   },
 };
-
-/** Starts a gateway and says where it listens, one line per listener. */
-async function startServing(
-  config: GatewayConfig,
-  logger: Logger,
-  io: CommandIo,
-  inherited: Inheritance,
-  control: ConfigControl,
-): Promise<Server> {
-  let server: Server;
-  try {
-    server = await serve(config, logger, { inherited, control });
-  } catch (error) {
-    throw new OperatorError(`could not start: ${(error as Error).message}`);
-  }
-  for (const address of server.addresses) announce(io, address.name, formatAddress(address));
-  if (server.admin !== null) announce(io, 'admin', formatAddress(server.admin));
-  return server;
-}
 
 /** Whatever the log level: scripts wait for this line. */
 function announce(io: CommandIo, listener: string, address: string): void {
@@ -110,7 +90,7 @@ function createReload(control: ConfigControl): (cause: string) => void {
 }
 
 /** Resolves after SIGTERM or SIGINT, or after SIGUSR2 and the start of a successor, and the drain that follows. */
-export function untilStopped(server: Server, logger: Logger): Promise<void> {
+export function untilStopped(server: Server, logger: Logger, leases: () => Lease[] = () => []): Promise<void> {
   return new Promise((done) => {
     let stopping = false;
     let succeeding = false;
@@ -118,7 +98,7 @@ export function untilStopped(server: Server, logger: Logger): Promise<void> {
       if (stopping || succeeding) return;
       succeeding = true;
       logger.info('upgrading: a successor is started', {});
-      startSuccessor(server.inheritance)
+      startSuccessor({ sockets: server.inheritance, leases: leases() })
         .then((pid) => {
           stopping = true;
           logger.info('succeeded: draining', { successor: pid });

@@ -2,7 +2,7 @@
 import { readFile, realpath, stat } from 'node:fs/promises';
 import { extname, resolve } from 'node:path';
 import type { Clock } from '../base/clock.ts';
-import { OperatorError } from '../base/errors.ts';
+import { type ErrorCode, OperatorError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Finding } from '../config/finding.ts';
 import { type ConfigText, type LoadOptions, type LoadResult, loadConfig, loadConfigText } from '../config/load.ts';
@@ -49,7 +49,13 @@ export type Outcome =
   | { readonly kind: 'done'; readonly changed: boolean; readonly warnings: readonly Finding[] }
   | { readonly kind: 'planned'; readonly plan: Plan; readonly warnings: readonly Finding[] }
   | { readonly kind: 'invalid'; readonly findings: readonly Finding[] }
-  | { readonly kind: 'refused'; readonly code: 'conflict' | 'precondition_failed'; readonly reason: string };
+  | Refusal;
+
+export interface Refusal {
+  readonly kind: 'refused';
+  readonly code: Extract<ErrorCode, 'bad_request' | 'resource_not_found' | 'conflict' | 'precondition_failed'>;
+  readonly reason: string;
+}
 
 export interface Plan {
   readonly changes: readonly Change[];
@@ -122,8 +128,7 @@ export class ConfigControl {
     if (sound !== null) this.running = (await this.keptChange()) ?? sound;
     else if (options.bootLastGood) await this.bootLastGood(loaded.findings);
     this.at = this.now();
-    const config = this.running === null ? null : this.overlay(this.running.config);
-    return { config, findings: this.running?.findings ?? loaded.findings };
+    return { config: this.running?.config ?? null, findings: this.running?.findings ?? loaded.findings };
   }
 
   /** `target` runs what `open` gave. */
@@ -210,6 +215,10 @@ export class ConfigControl {
     return this.sound.config;
   }
 
+  get generation(): number {
+    return this.target?.generation ?? 0;
+  }
+
   get etag(): string {
     return etagOf(this.sound.source);
   }
@@ -294,7 +303,7 @@ export class ConfigControl {
   }
 
   /** Puts one value, by its path in what is written; `undefined` takes it out. `find` is asked when its turn has come. */
-  edit(find: () => Edit | Outcome, wish: ChangeWish): Promise<Outcome> {
+  edit(find: () => Edit | Refusal, wish: ChangeWish): Promise<Outcome> {
     return this.change(() => {
       const edit = find();
       return 'kind' in edit ? edit : { source: withValue(this.source, edit.path, edit.value) };
