@@ -481,18 +481,17 @@ export class ConfigControl {
   }
 
   private async load(): Promise<LoadResult> {
-    const loaded = await loadConfig(this.path, this.deps.load);
+    const loaded = await loadConfig(this.path, this.loadOptions);
     this.deps.onFiles?.(loaded.files);
-    return this.named(loaded);
+    return loaded;
   }
 
-  private async loadText(source: ConfigText): Promise<LoadResult> {
-    return this.named(await loadConfigText(source, this.path, this.deps.load));
+  private loadText(source: ConfigText): Promise<LoadResult> {
+    return loadConfigText(source, this.path, this.loadOptions);
   }
 
-  private named(loaded: LoadResult): LoadResult {
-    const { file } = this.deps;
-    return { ...loaded, findings: loaded.findings.map((finding) => ({ ...finding, file })) };
+  private get loadOptions(): LoadOptions {
+    return { ...this.deps.load, name: this.deps.file };
   }
 }
 
