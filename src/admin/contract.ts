@@ -1,5 +1,8 @@
 /** What the admin listener offers: every resource with its routes. One line here adds a resource; its file holds the rest. */
+
 import { configuration } from './resources/configuration.ts';
+import { events } from './resources/events.ts';
+import { explain } from './resources/explain.ts';
 import { probes } from './resources/probes.ts';
 import { processes } from './resources/process.ts';
 import { registration } from './resources/registration.ts';
@@ -12,6 +15,8 @@ import type { AdminResource, AdminRoute } from './route.ts';
 export const ADMIN_RESOURCES: readonly AdminResource[] = [
   probes,
   state,
+  explain,
+  events,
   configuration,
   routes,
   services,

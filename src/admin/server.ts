@@ -2,11 +2,12 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Server as NetServer } from 'node:net';
 import { type Address, formatAddress, isLoopback } from '../base/address.ts';
-import { type Clock, systemClock } from '../base/clock.ts';
+import { type Clock, systemClock, systemTimers, type Timers } from '../base/clock.ts';
 import { OperatorError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { createRequestIdSource } from '../observability/request-id.ts';
 import { AdminHandler } from './handler.ts';
+import type { LastingReplies } from './reply-writer.ts';
 import type { AdminRoute } from './route.ts';
 import type { AdminSource } from './source.ts';
 
@@ -21,13 +22,16 @@ export interface AdminOptions {
   readonly inherited?: object | null;
   readonly logger: Logger;
   readonly clock?: Clock;
+  readonly timers?: Timers;
 }
 
 export interface Admin {
   readonly server: NetServer;
   /** Opens the listener; rejects with `OperatorError` when the address cannot be had. */
   listen(): Promise<Address>;
-  /** Ends idle connections at once and the others after a second. */
+  /** Ends answers that go on, such as that of `/events`: the gateway stops, and none of them may hold it up. */
+  endLasting(): void;
+  /** Ends idle connections and answers that go on at once, and the others after a second. */
   close(): Promise<void>;
 }
 
@@ -41,9 +45,9 @@ export function createAdmin(options: AdminOptions): Admin {
     throw new OperatorError(`admin.token is required on ${formatAddress(address)}: it is not a loopback address`);
   }
   const clock = options.clock ?? systemClock;
-  const { source, routes } = options;
+  const { source, routes, timers = systemTimers } = options;
   const newRequestId = createRequestIdSource(clock);
-  const handler = new AdminHandler({ address, token, logger, clock, source, newRequestId, routes });
+  const handler = new AdminHandler({ address, token, logger, clock, timers, source, newRequestId, routes });
   const server = createServer(
     {
       maxHeaderSize: 16 * 1024,
@@ -64,7 +68,8 @@ export function createAdmin(options: AdminOptions): Admin {
   return {
     server,
     listen: () => listen(server, options, logger),
-    close: () => close(server),
+    endLasting: () => handler.lasting.end(),
+    close: () => close(server, handler.lasting),
   };
 }
 
@@ -85,13 +90,14 @@ function listen(server: Server, { address, inherited }: AdminOptions, logger: Lo
   });
 }
 
-function close(server: Server): Promise<void> {
+function close(server: Server, lasting: LastingReplies): Promise<void> {
   return new Promise((resolve) => {
     const lastCall = setTimeout(() => server.closeAllConnections(), LAST_CALL);
     server.close(() => {
       clearTimeout(lastCall);
       resolve();
     });
+    lasting.end();
     server.closeIdleConnections();
   });
 }

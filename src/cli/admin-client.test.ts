@@ -4,8 +4,8 @@ import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { sourceWith } from '../admin/admin.test.support.ts';
 import { type Admin, createAdmin } from '../admin/server.ts';
-import type { AdminSource } from '../admin/source.ts';
 import { silentLogger } from '../base/logger.ts';
 import { ADMIN_OPTIONS, type AdminClient, adminClient, refusalOf, TOKEN_VARIABLE } from './admin-client.ts';
 import { type Command, parseCommandArgs } from './command.ts';
@@ -23,12 +23,11 @@ afterEach(async () => {
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 let ready = true;
-const source: AdminSource = {
+const source = sourceWith({
   ready: () => ready,
   status: () => ({ pid: 1, generation: 3, state: 'running', listeners: [], workers: [], routes: [], services: [] }),
   health: () => ({ status: 'healthy', total: 0, failed: 0, successRate: 100 }),
-  metrics: () => 'up 1\n',
-};
+});
 
 /** A real admin listener; answers its port. */
 async function startAdmin(token?: string): Promise<number> {

@@ -15,6 +15,7 @@ import type { ClientStream, RequestHandler } from '../net/stream.ts';
 import { type PoolOptions, UpstreamPool } from '../net/upstream-pool.ts';
 import { type AccessEntry, type AccessLog, createAccessLog } from '../observability/access-log.ts';
 import { createEventLoopLag, type EventLoopLag } from '../observability/event-loop-lag.ts';
+import type { Emit } from '../observability/events.ts';
 import { HealthWindow } from '../observability/health-window.ts';
 import { createGatewayMetrics, type GatewayMetrics } from '../observability/metrics/gateway-metrics.ts';
 import type { RouteMetrics } from '../observability/metrics/route-metrics.ts';
@@ -45,6 +46,8 @@ export interface GatewayDeps {
   readonly team?: Team;
   /** Addresses from the process whose place this one takes. */
   readonly inherited?: Inheritance;
+  /** Told of generations that go live and of endpoints that go down and come up. Not in one of several processes. */
+  readonly emit?: Emit;
 }
 
 /** What a gateway leaves to, or has from, the process that leads several. */
@@ -206,8 +209,10 @@ export class Gateway implements RequestHandler, ExchangeContext {
       random: this.random,
       createPool: (endpoint, service) => this.createPool(endpoint, service),
       check: this.deps.team === undefined ? probeHttp : null,
-      onHealthChange: (service, { url, healthy }, reason) =>
-        this.deps.team?.onHealthChange(service.name, url, healthy, reason),
+      onHealthChange: (service, { id, url, healthy }, reason) => {
+        this.deps.team?.onHealthChange(service.name, url, healthy, reason);
+        this.deps.emit?.({ type: 'health', service: service.name, endpoint: id, healthy, reason });
+      },
     });
     let built: Snapshot | null = null;
     let opened: Listener[] = [];
@@ -288,6 +293,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
         snapshot.routes.map(({ name, quarantined }) => routeState(name, quarantined)),
       );
     }
+    this.deps.emit?.({ type: 'config', result: 'applied', generation: snapshot.generation });
   }
 
   private async openListeners(configs: readonly ListenerConfig[]): Promise<Listener[]> {

@@ -7,11 +7,12 @@ import type { Clock, TimerHandle, Timers } from '../../base/clock.ts';
 import type { Inheritance, InheritedSocket } from '../../base/inherited.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { GatewayConfig } from '../../config/model.ts';
+import type { Emit, GatewayEvent } from '../../observability/events.ts';
 import { createServices } from '../../upstream/create-services.ts';
 import { probeHttp } from '../../upstream/health/http-probe.ts';
 import type { Service } from '../../upstream/service.ts';
 import { type ApplyOptions, connectionsKey, REQUESTS_KEY } from '../gateway.ts';
-import type { HealthPicture, StatusPicture } from '../picture.ts';
+import type { HealthPicture, StatsPicture, StatusPicture } from '../picture.ts';
 import { type LateQuarantine, logQuarantined, type RouteState, routeState, withQuarantined } from '../quarantine.ts';
 import { type AbsentPool, Account } from './account.ts';
 import { Ledger } from './ledger.ts';
@@ -28,9 +29,13 @@ export interface SupervisorDeps {
   readonly sharing: SocketSharing;
   /** Addresses from the process whose place this one takes. */
   readonly inherited: Inheritance;
+  /** Told of generations that go live, of endpoints, and of workers that come and go. */
+  readonly emit?: Emit;
   /** Takes whole lines that workers wrote to their standard output. */
   readonly onLines: (lines: string) => void;
 }
+
+type WorkerEvent = Extract<GatewayEvent, { type: 'worker' }>;
 
 /** Milliseconds between two looks at the workers. */
 const LOOK = 1000;
@@ -158,6 +163,7 @@ export class Supervisor {
       this.state = 'running';
       this.look();
     }
+    this.deps.emit?.({ type: 'config', result: 'applied', generation });
     return true;
   }
 
@@ -173,7 +179,8 @@ export class Supervisor {
       random: this.deps.random,
       createPool: () => this.account.createPool(),
       check: probeHttp,
-      onHealthChange: ({ name }, { url, healthy }, reason) => {
+      onHealthChange: ({ name }, { id, url, healthy }, reason) => {
+        this.deps.emit?.({ type: 'health', service: name, endpoint: id, healthy, reason });
         // A rest ends in each worker by itself.
         this.tell({ service: name, url, healthy, reason }, null);
       },
@@ -263,7 +270,10 @@ export class Supervisor {
 
   private async commit(worker: WorkerProcess): Promise<void> {
     await worker.request({ type: 'commit', shares: [...this.ledger.join(worker)], down: this.downVerdicts() });
-    if (worker.state === 'starting') worker.state = 'running';
+    if (worker.state === 'starting') {
+      worker.state = 'running';
+      this.emitWorker(worker, 'running');
+    }
     this.admitWaiting();
   }
 
@@ -311,6 +321,7 @@ export class Supervisor {
     this.workers.delete(worker);
     this.ledger.leave(worker);
     this.account.leave(worker);
+    this.emitWorker(worker, 'ended', signal === null ? `exit status ${code}` : `signal ${signal}`);
     if (this.state === 'draining' || this.state === 'stopped') return;
     const wanted = [...this.workers].filter(({ state }) => state !== 'draining').length < this.count;
     if (!wanted) return;
@@ -388,6 +399,7 @@ export class Supervisor {
         // Looks are counted, not time: a pause of this process itself is nobody else's silence.
         if (worker.silence++ * LOOK >= workerHeartbeat) {
           logger.error('a worker does not answer and is killed', { pid: worker.pid, silent_ms: workerHeartbeat });
+          this.emitWorker(worker, 'killed', `no answer for ${workerHeartbeat} ms`);
           worker.kill();
           continue;
         }
@@ -417,6 +429,7 @@ export class Supervisor {
   /** The worker ends what it has; answers how many requests had to be cut. */
   private async drain(worker: WorkerProcess, timeout: number): Promise<number> {
     worker.state = 'draining';
+    this.emitWorker(worker, 'draining');
     try {
       const { cut } = await this.within(timeout + GRACE, worker.request({ type: 'stop', timeout }));
       return cut;
@@ -425,6 +438,10 @@ export class Supervisor {
       worker.kill();
       return worker.report?.active ?? 0;
     }
+  }
+
+  private emitWorker({ pid }: WorkerProcess, state: WorkerEvent['state'], reason?: string): void {
+    this.deps.emit?.({ type: 'worker', pid, state, ...(reason === undefined ? {} : { reason }) });
   }
 
   // The whole.
@@ -447,6 +464,15 @@ export class Supervisor {
 
   metrics(): Promise<Iterable<string>> {
     return this.collected(() => this.account.metrics.pieces());
+  }
+
+  stats(): Promise<StatsPicture> {
+    return this.collected(() => ({ active: this.active, ...this.account.metrics.stats() }));
+  }
+
+  /** The configuration of the generation that runs; null before the first. */
+  get current(): GatewayConfig | null {
+    return this.config;
   }
 
   /** After the workers have told what they counted; one that is slow to answer keeps nobody waiting long. */
