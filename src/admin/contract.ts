@@ -5,6 +5,7 @@ import { createDescription } from './resources/description.ts';
 import { events } from './resources/events.ts';
 import { explain } from './resources/explain.ts';
 import { probes } from './resources/probes.ts';
+import { processes } from './resources/process.ts';
 import { registration } from './resources/registration.ts';
 import { routes } from './resources/routes.ts';
 import { services } from './resources/services.ts';
@@ -21,6 +22,7 @@ export const ADMIN_RESOURCES: readonly AdminResource[] = [
   routes,
   services,
   registration,
+  processes,
   createDescription(() => ADMIN_RESOURCES),
 ];
 

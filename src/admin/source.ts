@@ -27,4 +27,6 @@ export interface AdminSource {
   readonly registry?: EndpointRegistry | undefined;
   /** Begins to drain, as a signal to stop does. */
   readonly drain?: (() => void) | undefined;
+  /** Has the program on disk take over; answers its process id, or rejects with the reason why it could not. */
+  readonly upgrade?: (() => Promise<number>) | undefined;
 }

@@ -51,6 +51,7 @@ const table = {
   },
   circuit_open: { status: 503, source: 'upstream', retryable: true, retryAfter: true, title: 'Circuit open' },
   overloaded: { status: 503, source: 'gateway', retryable: true, retryAfter: true, title: 'Overloaded' },
+  route_quarantined: { status: 503, source: 'gateway', retryable: false, title: 'Route out of service' },
   draining: { status: 503, source: 'gateway', retryable: true, retryAfter: true, title: 'Draining' },
   upstream_timeout: { status: 504, source: 'upstream', retryable: true, title: 'Upstream timeout' },
 } as const satisfies Record<string, Omit<ErrorKind, 'code' | keyof typeof USUAL> & Partial<typeof USUAL>>;

@@ -25,7 +25,11 @@ export const ADMIN_OPTIONS: readonly CommandOption[] = [
     help: `the admin listener; default: the one of the configuration, else ${DEFAULT_BASE}`,
   },
   CONFIG_OPTION,
-  { name: 'timeout', value: 'DURATION', help: `longest wait for an answer; default ${DEFAULT_TIMEOUT}` },
+  {
+    name: 'timeout',
+    value: 'DURATION',
+    help: `longest wait for an answer; default ${DEFAULT_TIMEOUT}, and longer for what takes longer`,
+  },
 ];
 
 export interface AdminRequest {
@@ -54,11 +58,16 @@ export interface AdminClient {
 export class UnreachableError extends OperatorError {}
 
 /**
- * The client that a command line asks for. Throws `UsageError` for an option that makes no sense, and `OperatorError` when
+ * The client that a command line asks for; `usualTimeout` is for a line that names none. Throws `UsageError` for an option that makes no sense, and `OperatorError` when
  * the configuration does not say where to ask.
  */
-export async function adminClient(command: Command, args: ParsedArgs, io: CommandIo): Promise<AdminClient> {
-  const timeout = timeoutOf(command, args);
+export async function adminClient(
+  command: Command,
+  args: ParsedArgs,
+  io: CommandIo,
+  usualTimeout = DEFAULT_TIMEOUT,
+): Promise<AdminClient> {
+  const timeout = timeoutOf(command, args, usualTimeout);
   const named = args.text('admin');
   const base = named === undefined ? await configuredBase(args, io) : givenBase(named, command);
   const token = tokenOf(io);
@@ -81,9 +90,9 @@ export function refusalOf({ status, headers, body, withToken }: AdminAnswer): st
   return `answered ${status}`;
 }
 
-function timeoutOf(command: Command, args: ParsedArgs): number {
+function timeoutOf(command: Command, args: ParsedArgs, usual: string): number {
   try {
-    const timeout = parseDuration(args.text('timeout') ?? DEFAULT_TIMEOUT);
+    const timeout = parseDuration(args.text('timeout') ?? usual);
     if (timeout > 0) return timeout;
   } catch (error) {
     if (!(error instanceof DurationError)) throw error;

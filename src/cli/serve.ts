@@ -51,6 +51,8 @@ const ADMIN = ' admin';
 
 export interface Server extends Omit<Runner, 'status' | 'stats' | 'health' | 'current' | 'metrics' | 'abandon'> {
   readonly admin: { host: string; port: number } | null;
+  /** Tells those who follow the gateway's events. */
+  readonly emit: Emit;
   /** Stops as `stop` does, but takes nothing new from now on: a successor has the addresses. */
   retire(): Promise<number>;
   /** Ends everything at once, whatever is under way. */
@@ -69,6 +71,8 @@ export interface ServeOptions {
   readonly registry?: EndpointRegistry;
   /** Begins what a signal to stop begins. */
   readonly drain?: () => void;
+  /** Has a successor take over; answers its process id. */
+  readonly upgrade?: () => Promise<number>;
 }
 
 /**
@@ -106,6 +110,7 @@ export async function serve(config: GatewayConfig, logger: Logger, options: Serv
               control: options.control,
               registry: options.registry,
               drain: options.drain,
+              upgrade: options.upgrade,
             },
           });
     const adminAddress = admin === null ? null : await admin.listen();
@@ -125,6 +130,7 @@ export async function serve(config: GatewayConfig, logger: Logger, options: Serv
       admin: adminAddress,
       apply: (next, how) => refusalOf(next, config) ?? runner.apply(next, how),
       countReload: (result) => runner.countReload(result),
+      emit: events.emit,
       reopenLogs: () => runner.reopenLogs(),
       get inheritance() {
         const { inheritance } = runner;

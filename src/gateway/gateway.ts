@@ -28,6 +28,7 @@ import type { Service } from '../upstream/service.ts';
 import { DateHeader } from './date-header.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangeContext } from './exchange-context.ts';
+import { type LateQuarantine, logQuarantined, routeState } from './quarantine.ts';
 import { Snapshot } from './snapshot.ts';
 
 /** What the access log has to write its last lines when the shutdown's time is used up, in milliseconds. */
@@ -76,6 +77,8 @@ export interface ApplyOptions {
 
 /** A generation that is built and not live. One of the two is called, once. */
 export interface Prepared {
+  /** Routes that could not be built and are quarantined, beside those that were so in the configuration. */
+  readonly quarantined: readonly LateQuarantine[];
   /** Makes it the running one. Cannot fail. */
   commit(): void;
   /** Gives it up: nothing has changed. */
@@ -123,6 +126,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
         endpoints: () => this.endpointSamples(),
         connections: () => this.connectionSamples(),
         droppedLogLines: () => this.droppedLogLines,
+        quarantinedRoutes: () => this.snapshot?.routes.filter(({ quarantined }) => quarantined !== null).length ?? 0,
       },
       version: deps.version,
       lag: this.lag,
@@ -173,7 +177,8 @@ export class Gateway implements RequestHandler, ExchangeContext {
   /**
    * Makes `config` the running one: builds it beside what runs, opens new listeners and logs, and then swaps. Rejects with
    * the reason, and has changed nothing, when it cannot be built, an address cannot be had, or the gateway is stopping.
-   * Answers false, and does nothing, when it equals the running one. Calls made meanwhile wait their turn.
+   * Answers false, and does nothing, when it equals the running one, unless there is a route to be built anew. Calls made
+   * meanwhile wait their turn.
    */
   apply(config: GatewayConfig, options: ApplyOptions = {}): Promise<boolean> {
     const turn = this.applying.then(() => this.applyNow(config, options));
@@ -183,7 +188,9 @@ export class Gateway implements RequestHandler, ExchangeContext {
 
   private async applyNow(config: GatewayConfig, { force = false, after = 0 }: ApplyOptions): Promise<boolean> {
     this.refuseWhenStopping();
-    if (!force && this.snapshot !== null && isDeepStrictEqual(this.snapshot.config, config)) return false;
+    const same = !force && this.snapshot !== null && isDeepStrictEqual(this.snapshot.config, config);
+    // What kept a route from being built may stand outside the configuration.
+    if (same && this.snapshot?.late.length === 0) return false;
     (await this.prepare(config, Math.max(this.generation, after) + 1)).commit();
     return true;
   }
@@ -207,16 +214,17 @@ export class Gateway implements RequestHandler, ExchangeContext {
         this.deps.emit?.({ type: 'health', service: service.name, endpoint: id, healthy, reason });
       },
     });
-    let snapshot: Snapshot;
+    let built: Snapshot | null = null;
     let opened: Listener[] = [];
     let accessLog = this.accessLog;
     const discard = (): void => {
+      built?.closeChains();
       for (const service of services.values()) service.close();
       for (const listener of opened) listener.destroy();
       if (accessLog !== this.accessLog) void accessLog?.close();
     };
     try {
-      snapshot = new Snapshot(generation, config, services, {
+      built = new Snapshot(generation, config, services, {
         policies: this.deps.policies,
         metrics: this.metrics,
         logger: this.logger,
@@ -229,7 +237,9 @@ export class Gateway implements RequestHandler, ExchangeContext {
       discard();
       throw error;
     }
+    const snapshot = built;
     return {
+      quarantined: snapshot.late,
       discard,
       commit: () => {
         this.swap(snapshot, services, opened, accessLog);
@@ -276,6 +286,13 @@ export class Gateway implements RequestHandler, ExchangeContext {
     const names = new Set(config.routes.map((route) => `${route.name}\n${route.service ?? ''}`));
     this.metrics.retainRoutes((route, service) => names.has(`${route}\n${service}`));
     if (this.state === 'starting') this.state = 'running';
+    // Of several processes one tells.
+    if (this.deps.team === undefined) {
+      logQuarantined(
+        this.logger,
+        snapshot.routes.map(({ name, quarantined }) => routeState(name, quarantined)),
+      );
+    }
     this.deps.emit?.({ type: 'config', result: 'applied', generation: snapshot.generation });
   }
 

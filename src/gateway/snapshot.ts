@@ -12,6 +12,7 @@ import { compileRewrite, type Rewrite } from '../router/rewrite.ts';
 import { createRouter, type Router } from '../router/router.ts';
 import { compileRetry, type RetryPlan } from '../upstream/retry.ts';
 import type { Service } from '../upstream/service.ts';
+import { type LateQuarantine, lateReason, quarantineChain } from './quarantine.ts';
 
 /** An answer that a route gives by itself, made once. */
 export interface StaticReply {
@@ -39,6 +40,8 @@ export interface CompiledRoute {
   readonly retry: RetryPlan | null;
   readonly chain: Chain;
   readonly metrics: RouteMetrics;
+  /** Why it could not be built, in which case its chain refuses; null where it serves. */
+  readonly quarantined: string | null;
 }
 
 const NOBODY = createCidrSet([]);
@@ -58,6 +61,8 @@ export class Snapshot {
   private readonly trusted: ReadonlyMap<string, CidrSet>;
   /** The policies that apply where no route was found: the global ones. */
   readonly globalChain: Chain;
+  /** Routes that config found sound and that could not be built all the same. */
+  readonly late: readonly LateQuarantine[];
   /** Requests that began on this generation and are not over. */
   active = 0;
   private retired = false;
@@ -73,9 +78,23 @@ export class Snapshot {
     this.config = config;
     this.services = services;
     this.router = createRouter(config.routes);
-    this.routes = config.routes.map((route, index) => compileRoute(route, index, config, services, deps));
     this.trusted = new Map(config.listeners.map((l) => [l.name, createCidrSet(l.trustedProxies)]));
     this.globalChain = compileChain([config.policies], deps.policies, { logger: deps.logger });
+    const routes: CompiledRoute[] = [];
+    const late: LateQuarantine[] = [];
+    this.routes = routes;
+    this.late = late;
+    try {
+      config.routes.forEach((route, index) => {
+        const compiled = buildRoute(route, index, this, deps);
+        routes.push(compiled);
+        const { name, quarantined: reason } = compiled;
+        if (reason !== null && route.quarantined === undefined) late.push({ name, reason });
+      });
+    } catch (error) {
+      this.closeChains();
+      throw error;
+    }
   }
 
   /** Whose forwarding fields are believed on a listener; nobody's on one that this generation no longer has. */
@@ -97,9 +116,52 @@ export class Snapshot {
 
   private close(): void {
     for (const service of this.services.values()) service.close();
+    this.closeChains();
+  }
+
+  /** For one that was never live: its services are not closed. */
+  closeChains(): void {
     for (const route of this.routes) closeChain(route.chain);
     closeChain(this.globalChain);
   }
+}
+
+/** The route, or what stands in its place where it is or must be quarantined. */
+function buildRoute(config: RouteConfig, index: number, snapshot: Snapshot, deps: SnapshotDeps): CompiledRoute {
+  const known = config.quarantined?.reason;
+  if (known !== undefined) return quarantinedRoute(config, index, known, snapshot.globalChain, deps);
+  try {
+    return compileRoute(config, index, snapshot.config, snapshot.services, deps);
+  } catch (error) {
+    const reason = lateReason(error, config, snapshot.config);
+    if (reason === null) throw error;
+    return quarantinedRoute(config, index, reason, snapshot.globalChain, deps);
+  }
+}
+
+function quarantinedRoute(
+  config: RouteConfig,
+  index: number,
+  reason: string,
+  globalChain: Chain,
+  deps: SnapshotDeps,
+): CompiledRoute {
+  return {
+    index,
+    config,
+    name: config.name,
+    serviceName: config.service ?? '',
+    service: null,
+    staticReply: null,
+    rewrite: null,
+    host: null,
+    timeout: 0,
+    responseTimeout: 0,
+    retry: null,
+    chain: quarantineChain(globalChain),
+    metrics: deps.metrics.routeMetrics(config.name, config.service ?? ''),
+    quarantined: reason,
+  };
 }
 
 function compileRoute(
@@ -127,6 +189,7 @@ function compileRoute(
     retry: compileRetry(config.retry),
     chain: compileChain(scopes, deps.policies, { logger: deps.logger }),
     metrics: deps.metrics.routeMetrics(config.name, config.service ?? ''),
+    quarantined: null,
   };
 }
 

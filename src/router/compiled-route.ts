@@ -24,11 +24,15 @@ export interface Entry {
   next: Entry | null;
 }
 
-/** The entries of all routes, in the order of precedence, `rank` being the place. */
+/**
+ * The entries of all routes, in the order of precedence, `rank` being the place. A quarantined route whose match is broken
+ * has none.
+ */
 export function compileEntries(routes: readonly RouteConfig[]): Entry[] {
   const entries: Entry[] = [];
   routes.forEach((route, index) => {
     const { match } = route;
+    if (route.quarantined?.matched === false) return;
     const path = effectivePath(match);
     const predicates = compilePredicates(match, true);
     const methods = match.methods ?? null;

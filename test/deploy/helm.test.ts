@@ -45,7 +45,7 @@ test.each(wrong)('the schema refuses %s', (_, spoil) => {
   expect(schema.safeParse(values).success).toBe(false);
 });
 
-describe.skipIf(!hasHelm && !REQUIRED)('rendered by Helm', () => {
+describe.skipIf(!hasHelm && !REQUIRED)('rendered by Helm, where it is installed', () => {
   test('the chart passes its lint', () => {
     const { status, out, error } = helm(['lint', '--strict']);
     expect([status, error]).toEqual([0, '']);

@@ -28,30 +28,33 @@ function validate(version: string, files: readonly string[], documents: number):
   return '';
 }
 
-describe.skipIf(!hasValidator && !REQUIRED).each(VERSIONS)('Kubernetes %s takes', (version) => {
-  const plain = manifestFiles().filter((name) => name !== 'kustomization.yaml');
+describe.skipIf(!hasValidator && !REQUIRED).each(VERSIONS)(
+  'with kubernetes-validate, where it is installed, Kubernetes %s takes',
+  (version) => {
+    const plain = manifestFiles().filter((name) => name !== 'kustomization.yaml');
 
-  test('the plain manifests', () => {
-    const files = plain.map((name) => join(MANIFESTS, name));
-    expect(validate(version, files, plain.length)).toBe('');
-  });
+    test('the plain manifests', () => {
+      const files = plain.map((name) => join(MANIFESTS, name));
+      expect(validate(version, files, plain.length)).toBe('');
+    });
 
-  test.skipIf(!hasHelm && !REQUIRED)('the chart', () => {
-    const file = join(directory, 'chart.yaml');
-    writeFileSync(file, rendered());
-    expect(validate(version, [file], 8)).toBe('');
-  });
+    test.skipIf(!hasHelm && !REQUIRED)('the chart', () => {
+      const file = join(directory, 'chart.yaml');
+      writeFileSync(file, rendered());
+      expect(validate(version, [file], 8)).toBe('');
+    });
 
-  test.each([
-    ['readinessProbe:', 'readynessProbe:'],
-    ['maxSurge: 1', 'maxSurge: [1]'],
-    ['periodSeconds: 1\n', 'periodSeconds: 1s\n'],
-    ['  selector:', '  selectors:'],
-  ])('not %j as %j', (from, to) => {
-    const text = readFileSync(join(MANIFESTS, 'deployment.yaml'), 'utf8');
-    expect(text).toContain(from);
-    const file = join(directory, 'wrong.yaml');
-    writeFileSync(file, text.replace(from, to));
-    expect(validate(version, [file], 1)).not.toBe('');
-  });
-});
+    test.each([
+      ['readinessProbe:', 'readynessProbe:'],
+      ['maxSurge: 1', 'maxSurge: [1]'],
+      ['periodSeconds: 1\n', 'periodSeconds: 1s\n'],
+      ['  selector:', '  selectors:'],
+    ])('not %j as %j', (from, to) => {
+      const text = readFileSync(join(MANIFESTS, 'deployment.yaml'), 'utf8');
+      expect(text).toContain(from);
+      const file = join(directory, 'wrong.yaml');
+      writeFileSync(file, text.replace(from, to));
+      expect(validate(version, [file], 1)).not.toBe('');
+    });
+  },
+);

@@ -45,7 +45,7 @@ const OLDEST = 250;
 const said = spawnSync('systemd-analyze', ['--version'], { encoding: 'utf8' }).stdout ?? '';
 const hasSystemd = Number(/^systemd (\d+)/.exec(said)?.[1] ?? 0) >= OLDEST;
 
-describe.skipIf(!hasSystemd && !REQUIRED)('systemd', () => {
+describe.skipIf(!hasSystemd && !REQUIRED)('systemd, where it is installed,', () => {
   const directory = mkdtempSync(join(tmpdir(), 'portico-systemd-'));
   afterAll(() => rmSync(directory, { recursive: true, force: true }));
 

@@ -84,7 +84,9 @@ describe.skipIf(!hasCurl && process.env.REQUIRE_SERVICES !== '1')('the example o
   test.each(ADMIN_ROUTES.map((route) => [`${route.method} ${route.path}`, route] as const))(
     '%s',
     async (_name, route) => {
-      const gateway = await startManagedTest(CONFIG, { drain: () => {} });
+      // Nothing here stands in for a process that could end or be succeeded.
+      const signals = { drain: () => {}, upgrade: () => Promise.resolve(process.pid) };
+      const gateway = await startManagedTest(CONFIG, signals);
       const { example, answers } = route;
       for (const id of example.after ?? []) {
         const before = ADMIN_ROUTES.find((other) => other.id === id) as AdminRoute;

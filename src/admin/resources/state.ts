@@ -11,7 +11,13 @@ const statusSchema = z.object({
   state: z.string().meta({ description: '`starting`, `running`, `draining` or `stopped`.' }),
   listeners: z.array(z.object({ name: z.string(), address: z.string() })),
   workers: z.array(z.object({ pid: z.int(), state: z.string() })),
-  routes: z.array(z.object({ name: z.string(), state: z.string() })),
+  routes: z.array(
+    z.object({
+      name: z.string(),
+      state: z.enum(['active', 'quarantined']),
+      reason: z.string().optional().meta({ description: 'Why it is quarantined.' }),
+    }),
+  ),
   config: z
     .object({
       file: z.string(),

@@ -13,6 +13,7 @@ import { probeHttp } from '../../upstream/health/http-probe.ts';
 import type { Service } from '../../upstream/service.ts';
 import { type ApplyOptions, connectionsKey, REQUESTS_KEY } from '../gateway.ts';
 import type { HealthPicture, StatsPicture, StatusPicture } from '../picture.ts';
+import { type LateQuarantine, logQuarantined, type RouteState, routeState, withQuarantined } from '../quarantine.ts';
 import { type AbsentPool, Account } from './account.ts';
 import { Ledger } from './ledger.ts';
 import type { FromWorker, Verdict } from './protocol.ts';
@@ -88,6 +89,7 @@ export class Supervisor {
       generation: () => this.generation,
       services: () => this.services,
       workers: () => this.workers,
+      quarantinedRoutes: () => this.routeStates().filter(({ reason }) => reason !== undefined).length,
     });
   }
 
@@ -110,7 +112,8 @@ export class Supervisor {
 
   /**
    * Makes `config` the running one in every worker, as one generation: prepared by all before any goes live. Rejects with
-   * the reason, and has changed nothing, when one cannot. Answers false, and does nothing, when it equals the running one.
+   * the reason, and has changed nothing, when one cannot. Answers false, and does nothing, when it equals the running one,
+   * unless there is a route to be built anew.
    */
   apply(config: GatewayConfig, options: ApplyOptions = {}): Promise<boolean> {
     return this.inTurn(() => this.applyNow(config, options));
@@ -124,17 +127,18 @@ export class Supervisor {
 
   private async applyNow(config: GatewayConfig, { force = false, after = 0 }: ApplyOptions): Promise<boolean> {
     this.refuseWhenStopping();
-    if (!force && this.config !== null && isDeepStrictEqual(this.config, config)) return false;
+    const same = !force && this.config !== null && isDeepStrictEqual(this.config, config);
+    // What kept a route from being built may stand outside the configuration.
+    if (same && !this.hasLate()) return false;
     const services = this.createServices(config);
     let sockets: Awaited<ReturnType<Sockets['prepare']>> | null = null;
     const generation = Math.max(this.generation, after) + 1;
     try {
       sockets = await this.sockets.prepare(config.listeners);
-      const workerConfig = { ...config, listeners: this.partOf(sockets.listeners) };
+      const wanted = { ...config, listeners: this.partOf(sockets.listeners) };
       const first = this.workers.size === 0;
       if (first) await this.startAll();
-      const failed = await this.prepareAll(generation, workerConfig);
-      if (failed !== null) throw new Error(failed);
+      const workerConfig = await this.prepareAll(generation, wanted);
       this.refuseWhenStopping();
       this.workerConfig = workerConfig;
     } catch (error) {
@@ -151,6 +155,7 @@ export class Supervisor {
     this.deps.logger.level = config.logging.level;
     this.setLimits(config);
     this.account.retain(config);
+    logQuarantined(this.deps.logger, this.routeStates());
     await this.toAll((worker) => this.commit(worker));
     sockets.commit();
     for (const service of former.values()) service.close();
@@ -226,18 +231,41 @@ export class Supervisor {
     });
   }
 
-  /** What is wrong with the generation, or null. A worker that ends meanwhile says nothing about it. */
-  private async prepareAll(generation: number, config: GatewayConfig): Promise<string | null> {
+  /**
+   * Has the generation prepared by every worker; answers the configuration that all of them have, in which a route is
+   * quarantined that one of them could not build. Rejects when it cannot be had. A worker that ends meanwhile says nothing
+   * about it.
+   */
+  private async prepareAll(generation: number, config: GatewayConfig): Promise<GatewayConfig> {
     const errors: string[] = [];
+    const late: LateQuarantine[] = [];
     let ready = 0;
     await this.toAll(async (worker) => {
-      const { error } = await worker.request({ type: 'prepare', generation, config });
+      const { error, quarantined } = await worker.request({ type: 'prepare', generation, config });
+      late.push(...quarantined);
+      worker.quarantined = [];
       if (error === null) ready++;
       else errors.push(error);
     });
-    if (errors.length === 0 && ready > 0) return null;
+    if (errors.length === 0 && ready > 0) {
+      // A route that is quarantined is not built again, so this ends.
+      return late.length === 0 ? config : this.prepareAll(generation, withQuarantined(config, late));
+    }
     await this.toAll((worker) => worker.request({ type: 'discard' }));
-    return errors[0] ?? 'no worker is running';
+    throw new Error(errors[0] ?? 'no worker is running');
+  }
+
+  /** True where a route serves in the configuration and not in the workers. */
+  private hasLate(): boolean {
+    const serving = this.config?.routes.filter(({ quarantined }) => quarantined === undefined).length ?? 0;
+    return this.routeStates().filter(({ reason }) => reason === undefined).length < serving;
+  }
+
+  /** A route is active where every worker serves it. */
+  private routeStates(): RouteState[] {
+    const late = [...this.workers].flatMap(({ quarantined }) => quarantined);
+    const { routes } = withQuarantined(this.workerConfig ?? { routes: [] }, late);
+    return routes.map(({ name, quarantined }) => routeState(name, quarantined?.reason));
   }
 
   private async commit(worker: WorkerProcess): Promise<void> {
@@ -268,13 +296,18 @@ export class Supervisor {
       const worker = this.begin();
       try {
         await this.within(START_TIME, worker.started);
-        const { error } = await worker.request({
+        const { error, quarantined } = await worker.request({
           type: 'prepare',
           generation: this.generation,
           config: this.workerConfig,
         });
         if (error !== null) throw new Error(error);
+        worker.quarantined = quarantined;
         await this.commit(worker);
+        logQuarantined(
+          this.deps.logger,
+          quarantined.map(({ name, reason }) => routeState(name, reason)),
+        );
       } catch (error) {
         if (error instanceof WorkerGoneError) return;
         this.deps.logger.error('a worker could not begin', { pid: worker.pid, error });
@@ -420,7 +453,7 @@ export class Supervisor {
       state: this.state,
       listeners: this.account.listeners(this.addresses),
       workers: [...this.workers].map(({ pid, state }) => ({ pid, state })),
-      routes: (this.config?.routes ?? []).map(({ name }) => ({ name, state: 'active' })),
+      routes: this.routeStates(),
       services: this.account.services(),
     }));
   }

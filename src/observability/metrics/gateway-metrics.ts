@@ -27,6 +27,8 @@ export interface GatewayGauges {
   connections(): Iterable<{ readonly service: string; readonly state: string; readonly count: number }>;
   /** Lines that the logs had to drop. */
   droppedLogLines(): number;
+  /** Routes of the running generation that do not serve. */
+  quarantinedRoutes(): number;
 }
 
 export interface GatewayMetricsDeps {
@@ -234,6 +236,16 @@ function addGaugeFamilies(registry: MetricRegistry, gauges: GatewayGauges): void
         help: 'Log lines lost because their file or pipe did not take them.',
       },
       gauges.droppedLogLines,
+    ),
+  );
+  registry.add(
+    createNumberFamily(
+      {
+        name: 'portico_routes_quarantined',
+        type: 'gauge',
+        help: 'Routes that cannot be built and are answered 503 `route_quarantined`, or only shown.',
+      },
+      gauges.quarantinedRoutes,
     ),
   );
   registry.add(
