@@ -94,6 +94,11 @@ describe.skipIf(!hasCurl && process.env.REQUIRE_SERVICES !== '1')('the example o
       }
       const result = await runExample(exampleOf(route), gateway.admin, example.lasting === true);
       expect(result).toMatchObject({ exit: example.lasting === true ? 28 : 0, status: example.status });
+      if (route.method === 'GET') {
+        const headers = { ...example.headers, authorization: `Bearer ${TOKEN}` };
+        const head = await fetch(`${gateway.admin}${example.path}`, { method: 'HEAD', headers });
+        expect([head.status, head.headers.get('content-type')]).toEqual([example.status, result.mediaType]);
+      }
       const { schema, mediaType } = answers[example.status];
       if (mediaType !== undefined) expect(result.mediaType).toBe(mediaType);
       if (schema === undefined || !result.mediaType.startsWith('application/json')) return;
