@@ -4,15 +4,14 @@ import { schemasFor } from './built-schemas.ts';
 import { checkGateway } from './check-gateway.ts';
 import type { Finding, FindingCode } from './finding.ts';
 import { createFindings } from './findings.ts';
-import { jsonFault } from './json-syntax.ts';
 import type { GatewayConfig } from './model.ts';
 import { parseTree } from './parse-tree.ts';
 import { noPolicies, type PolicySchemas } from './policy-schemas.ts';
 import { type FileProblem, type FileReader, readReferenced, readText, readWhole } from './source-file.ts';
 import { fileStart, formatPath, type Place, parsePath, placeOf, type SourceTree, valueAt } from './source-tree.ts';
 import { referencedFiles, type SubstitutionSources } from './substitution.ts';
+import { parseText } from './text-source.ts';
 import { filesReferencedBy, importModule, readValue } from './typescript-source.ts';
-import { type ParsedYaml, parseYaml, placeAt, readYaml, referencesIn } from './yaml-source.ts';
 
 export interface LoadOptions {
   /** The policies that may be used; none by default. */
@@ -58,12 +57,12 @@ export async function loadConfigText(source: ConfigText, file: string, options: 
   const path = resolve(file);
   const { text } = source;
   const read = options.readFile ?? readWhole;
-  const parsed = parseYaml(text);
+  const parsed = parseText(file, text);
   const directory = dirname(path);
-  const wanted = referencesIn(parsed).flatMap((value) => referencedFiles(value, directory));
+  const wanted = parsed.references.flatMap((value) => referencedFiles(value, directory));
   const files = await readReferenced(wanted, read);
   const sources = { env: options.env ?? {}, files, directory };
-  return finish(file, treeOf(file, text, parsed, sources), options, [path, ...files.keys()], source);
+  return finish(file, parsed.tree(sources), options, [path, ...files.keys()], source);
 }
 
 /** What `parseConfigText` needs beside the text. */
@@ -79,7 +78,7 @@ export interface TextOptions {
 /** Loads YAML or JSON text without touching the disk: for tests, and for text that came over the network. */
 export function parseConfigText(text: string, options: TextOptions = {}): LoadResult {
   const file = options.file ?? 'portico.yaml';
-  return finish(file, treeOf(file, text, parseYaml(text), givenSources(file, options)), options, []);
+  return finish(file, parseText(file, text).tree(givenSources(file, options)), options, []);
 }
 
 /** Validates plain values of the file's shape, such as those that a program puts together. */
@@ -157,21 +156,4 @@ function failed(file: string, files: string[], problem: FileProblem): LoadResult
   const { code, message, place } = problem;
   const finding: Finding = { file, ...place, severity: 'error', code, message, path: '' };
   return { config: null, findings: [finding], files, locate: () => fileStart, secrets: new Set(), source: null };
-}
-
-/**
- * The tree of a text. YAML allows more than JSON does; a file that is called JSON is held to JSON, since other programs will
- * read it. What could be read of it all the same is still checked.
- */
-function treeOf(file: string, text: string, parsed: ParsedYaml, sources: SubstitutionSources): SourceTree {
-  const tree = readYaml(parsed, sources);
-  const fault = extname(file) === '.json' ? jsonFault(text) : null;
-  if (fault === null) return tree;
-  // The same fault again, in words of YAML.
-  tree.problems = tree.problems.filter(({ code }) => code !== 'yaml_syntax');
-  // YAML knows no comments of this form, and took them for keys and values.
-  if (text[fault.offset] === '/' || /^[ \t]*\/[/*]/m.test(text)) tree.root = undefined;
-  const place = placeAt(parsed.lines, fault.offset);
-  tree.problems.push({ code: 'json_syntax', message: `not JSON: ${fault.message}`, place, path: [] });
-  return tree;
 }
