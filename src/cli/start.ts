@@ -8,6 +8,7 @@ import { textOfFindings } from '../config/finding.ts';
 import type { GatewayConfig } from '../config/model.ts';
 import { type FileWatch, watchFiles } from '../config/watch.ts';
 import { ConfigControl } from '../control/config-control.ts';
+import { loadApart } from '../gateway/loader/config-loader.ts';
 import { createLogger } from '../observability/logger.ts';
 import { type Command, type CommandIo, parseCommandArgs } from './command.ts';
 import { CONFIG_OPTION, configFile, policySchemas } from './config-file.ts';
@@ -36,6 +37,7 @@ export const startCommand: Command = {
       file,
       directory: io.cwd,
       load: { policies: policySchemas, env: io.env },
+      loader: loadApart,
       clock: systemClock,
       logger,
       // The next load may read other files: imports, or values that it takes from files.

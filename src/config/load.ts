@@ -36,6 +36,22 @@ export interface LoadResult {
   source: ConfigText | null;
 }
 
+/** What a loader finds, wherever it does its work. */
+export type Loaded = Omit<LoadResult, 'locate'>;
+
+/** Who loads configurations for a process. Rejects only where it fails itself. */
+export interface ConfigLoader {
+  file(path: string, options: LoadOptions): Promise<Loaded>;
+  /** Text that stands for the file of this path. */
+  text(source: ConfigText, path: string, options: LoadOptions): Promise<Loaded>;
+}
+
+/** Loads in this thread, which does nothing else meanwhile. */
+export const loadHere: ConfigLoader = {
+  file: (path, options) => loadConfig(path, options),
+  text: (source, path, options) => loadConfigText(source, path, options),
+};
+
 /** A configuration as it is written: references are not filled in. */
 export interface ConfigText {
   readonly text: string;

@@ -7,6 +7,7 @@ import type { Clock, Timers } from '../base/clock.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import { handleOf, type Inheritance, type InheritedSocket } from '../base/inherited.ts';
 import { type Logger, silentLogger } from '../base/logger.ts';
+import { inSlices, type Steps } from '../base/slices.ts';
 import { TimerWheel } from '../base/timer-wheel.ts';
 import type { GatewayConfig, ListenerConfig, ServiceConfig } from '../config/model.ts';
 import type { ConnectionLimits } from '../net/client-connection.ts';
@@ -180,7 +181,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
 
   private async applyNow(config: GatewayConfig, { force = false, after = 0 }: ApplyOptions): Promise<boolean> {
     this.refuseWhenStopping();
-    if (!force && this.snapshot !== null && isDeepStrictEqual(this.snapshot.config, config)) return false;
+    if (!force && this.snapshot !== null && (await inSlices(isSameConfig(this.snapshot.config, config)))) return false;
     (await this.prepare(config, Math.max(this.generation, after) + 1)).commit();
     return true;
   }
@@ -211,11 +212,13 @@ export class Gateway implements RequestHandler, ExchangeContext {
       if (accessLog !== this.accessLog) void accessLog?.close();
     };
     try {
-      snapshot = new Snapshot(generation, config, services, {
-        policies: this.deps.policies,
-        metrics: this.metrics,
-        logger: this.logger,
-      });
+      snapshot = await inSlices(
+        Snapshot.build(generation, config, services, {
+          policies: this.deps.policies,
+          metrics: this.metrics,
+          logger: this.logger,
+        }),
+      );
       opened = await this.openListeners(config.listeners);
       this.refuseWhenStopping();
       if (!isDeepStrictEqual(previous?.config.logging.access, config.logging.access))
@@ -429,6 +432,18 @@ export class Gateway implements RequestHandler, ExchangeContext {
       yield { service: service.name, state: 'idle', count: idle };
     }
   }
+}
+
+/** True when the two are equal; in steps, since most of a large configuration is its routes. */
+export function* isSameConfig(one: GatewayConfig, other: GatewayConfig): Steps<boolean> {
+  const { routes, ...rest } = one;
+  const { routes: otherRoutes, ...otherRest } = other;
+  if (routes.length !== otherRoutes.length || !isDeepStrictEqual(rest, otherRest)) return false;
+  for (let index = 0; index < routes.length; index++) {
+    yield;
+    if (!isDeepStrictEqual(routes[index], otherRoutes[index])) return false;
+  }
+  return true;
 }
 
 function isSame(config: ListenerConfig, listener: Listener): boolean {

@@ -1,6 +1,7 @@
 /** One generation: everything that a config compiles to, immutable, swapped as one reference. */
 import { type CidrSet, createCidrSet } from '../base/ip.ts';
 import type { Logger } from '../base/logger.ts';
+import { atOnce, type Steps } from '../base/slices.ts';
 import type { GatewayConfig, RouteConfig, ServiceConfig } from '../config/model.ts';
 import { fieldLine } from '../http/header-edits.ts';
 import type { UpstreamPool } from '../net/upstream-pool.ts';
@@ -9,7 +10,7 @@ import type { RouteMetrics } from '../observability/metrics/route-metrics.ts';
 import { type Chain, closeChain, compileChain } from '../pipeline/chain.ts';
 import type { Policy } from '../pipeline/policy.ts';
 import { compileRewrite, type Rewrite } from '../router/rewrite.ts';
-import { createRouter, type Router } from '../router/router.ts';
+import { type Router, routerOf } from '../router/router.ts';
 import { compileRetry, type RetryPlan } from '../upstream/retry.ts';
 import type { Service } from '../upstream/service.ts';
 
@@ -62,20 +63,47 @@ export class Snapshot {
   active = 0;
   private retired = false;
 
-  /** `services` are built and not yet live. */
-  constructor(
+  private constructor(
     generation: number,
     config: GatewayConfig,
     services: ReadonlyMap<string, Service<UpstreamPool>>,
+    router: Router,
+    routes: readonly CompiledRoute[],
     deps: SnapshotDeps,
   ) {
     this.generation = generation;
     this.config = config;
     this.services = services;
-    this.router = createRouter(config.routes);
-    this.routes = config.routes.map((route, index) => compileRoute(route, index, config, services, deps));
+    this.router = router;
+    this.routes = routes;
     this.trusted = new Map(config.listeners.map((l) => [l.name, createCidrSet(l.trustedProxies)]));
     this.globalChain = compileChain([config.policies], deps.policies, { logger: deps.logger });
+  }
+
+  /** Compiles a config. `services` are built and not yet live. */
+  static create(
+    generation: number,
+    config: GatewayConfig,
+    services: ReadonlyMap<string, Service<UpstreamPool>>,
+    deps: SnapshotDeps,
+  ): Snapshot {
+    return atOnce(Snapshot.build(generation, config, services, deps));
+  }
+
+  /** `create`, in steps. */
+  static *build(
+    generation: number,
+    config: GatewayConfig,
+    services: ReadonlyMap<string, Service<UpstreamPool>>,
+    deps: SnapshotDeps,
+  ): Steps<Snapshot> {
+    const router = yield* routerOf(config.routes);
+    const routes: CompiledRoute[] = [];
+    for (const [index, route] of config.routes.entries()) {
+      yield;
+      routes.push(compileRoute(route, index, config, services, deps));
+    }
+    return new Snapshot(generation, config, services, router, routes, deps);
   }
 
   /** Whose forwarding fields are believed on a listener; nobody's on one that this generation no longer has. */

@@ -2,15 +2,16 @@
 
 import type { Socket } from 'node:net';
 import { availableParallelism } from 'node:os';
-import { isDeepStrictEqual } from 'node:util';
 import type { Clock, TimerHandle, Timers } from '../../base/clock.ts';
 import type { Inheritance, InheritedSocket } from '../../base/inherited.ts';
 import type { Logger } from '../../base/logger.ts';
+import { inSlices } from '../../base/slices.ts';
 import type { GatewayConfig } from '../../config/model.ts';
+import { type ConfigParcel, packConfig } from '../../config/parcel.ts';
 import { createServices } from '../../upstream/create-services.ts';
 import { probeHttp } from '../../upstream/health/http-probe.ts';
 import type { Service } from '../../upstream/service.ts';
-import { type ApplyOptions, connectionsKey, REQUESTS_KEY } from '../gateway.ts';
+import { type ApplyOptions, connectionsKey, isSameConfig, REQUESTS_KEY } from '../gateway.ts';
 import type { HealthPicture, StatusPicture } from '../picture.ts';
 import { type AbsentPool, Account } from './account.ts';
 import { Ledger } from './ledger.ts';
@@ -119,7 +120,7 @@ export class Supervisor {
 
   private async applyNow(config: GatewayConfig, { force = false, after = 0 }: ApplyOptions): Promise<boolean> {
     this.refuseWhenStopping();
-    if (!force && this.config !== null && isDeepStrictEqual(this.config, config)) return false;
+    if (!force && this.config !== null && (await inSlices(isSameConfig(this.config, config)))) return false;
     const services = this.createServices(config);
     let sockets: Awaited<ReturnType<Sockets['prepare']>> | null = null;
     const generation = Math.max(this.generation, after) + 1;
@@ -223,8 +224,9 @@ export class Supervisor {
   private async prepareAll(generation: number, config: GatewayConfig): Promise<string | null> {
     const errors: string[] = [];
     let ready = 0;
+    const parcel = await inSlices(packConfig(config));
     await this.toAll(async (worker) => {
-      const { error } = await worker.request({ type: 'prepare', generation, config });
+      const { error } = await prepare(worker, generation, parcel);
       if (error === null) ready++;
       else errors.push(error);
     });
@@ -258,11 +260,8 @@ export class Supervisor {
       const worker = this.begin();
       try {
         await this.within(START_TIME, worker.started);
-        const { error } = await worker.request({
-          type: 'prepare',
-          generation: this.generation,
-          config: this.workerConfig,
-        });
+        const parcel = await inSlices(packConfig(this.workerConfig));
+        const { error } = await prepare(worker, this.generation, parcel);
         if (error !== null) throw new Error(error);
         await this.commit(worker);
       } catch (error) {
@@ -463,4 +462,11 @@ export class Supervisor {
     for (const service of this.services.values()) service.close();
     this.account.close();
   }
+}
+
+/** Has a worker build a generation; the channel keeps the order of what is sent. */
+function prepare(worker: WorkerProcess, generation: number, { rest, services, routes }: ConfigParcel) {
+  for (const portion of services) worker.send({ type: 'portion', list: 'services', portion });
+  for (const portion of routes) worker.send({ type: 'portion', list: 'routes', portion });
+  return worker.request({ type: 'prepare', generation, rest });
 }
