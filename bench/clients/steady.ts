@@ -10,6 +10,8 @@ const request = `GET ${process.argv[6]} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\
 const interval = 1000 / rate;
 /** The first second settles connections and compilers and is not counted. */
 const SETTLING = 1000;
+/** How long answers are waited for after the last request, in milliseconds. */
+const PATIENCE = 5000;
 /** A turn of this program takes some ten microseconds: longer than this, in milliseconds, it did not run. */
 const ASLEEP = 1;
 
@@ -50,7 +52,7 @@ function finish(): void {
   const result = {
     sent,
     failed,
-    unanswered: connections - free.length,
+    unanswered: connections - free.length - failed,
     p50: percentile(waits, 0.5),
     p99: percentile(waits, 0.99),
     p999: percentile(waits, 0.999),
@@ -70,7 +72,8 @@ function turn(): void {
     slept += away;
   }
   last = now;
-  while (free.length > 0 && first + sent * interval <= now) {
+  const over = now - first > seconds * 1000;
+  while (!over && free.length > 0 && first + sent * interval <= now) {
     const connection = free.pop() as Connection;
     const due = first + sent * interval;
     // Due before this turn: what was slept since then is not the gateway's.
@@ -78,7 +81,7 @@ function turn(): void {
     connection.send(request, due);
     sent++;
   }
-  if (now - first > seconds * 1000) finish();
+  if (over && (free.length + failed >= connections || now - first > seconds * 1000 + PATIENCE)) finish();
   else setImmediate(turn);
 }
 

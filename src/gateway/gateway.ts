@@ -192,17 +192,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
    */
   async prepare(config: GatewayConfig, generation = this.generation + 1): Promise<Prepared> {
     const previous = this.snapshot;
-    const services = createServices<UpstreamPool>(config.services, previous?.services ?? null, {
-      clock: this.deps.clock,
-      timers: this.deps.timers,
-      // Of several processes one tells of endpoints that go down and come up.
-      logger: this.deps.team === undefined ? this.logger : silentLogger,
-      random: this.random,
-      createPool: (endpoint, service) => this.createPool(endpoint, service),
-      check: this.deps.team === undefined ? probeHttp : null,
-      onHealthChange: (service, { url, healthy }, reason) =>
-        this.deps.team?.onHealthChange(service.name, url, healthy, reason),
-    });
+    const services = this.createServices(config);
     let snapshot: Snapshot;
     let opened: Listener[] = [];
     let accessLog = this.accessLog;
@@ -234,6 +224,24 @@ export class Gateway implements RequestHandler, ExchangeContext {
         previous?.retire();
       },
     };
+  }
+
+  /**
+   * A method of its own: what services keep of it, as long as they live, must not hold the generation before them, which
+   * holds the one before it.
+   */
+  private createServices(config: GatewayConfig): Map<string, Service<UpstreamPool>> {
+    return createServices<UpstreamPool>(config.services, this.snapshot?.services ?? null, {
+      clock: this.deps.clock,
+      timers: this.deps.timers,
+      // Of several processes one tells of endpoints that go down and come up.
+      logger: this.deps.team === undefined ? this.logger : silentLogger,
+      random: this.random,
+      createPool: (endpoint, service) => this.createPool(endpoint, service),
+      check: this.deps.team === undefined ? probeHttp : null,
+      onHealthChange: (service, { url, healthy }, reason) =>
+        this.deps.team?.onHealthChange(service.name, url, healthy, reason),
+    });
   }
 
   private refuseWhenStopping(): void {
