@@ -6,6 +6,7 @@ import type { Logger } from '../base/logger.ts';
 import type { Finding } from '../config/finding.ts';
 import { ConfigControl } from '../control/config-control.ts';
 import { EndpointRegistry, type Lease } from '../control/endpoint-registry.ts';
+import { loadApart } from '../gateway/loader/config-loader.ts';
 import { policySchemas } from './config-file.ts';
 import { type ServeOptions, type Server, serve } from './serve.ts';
 
@@ -51,6 +52,7 @@ export async function startManaged(
     file,
     directory,
     load: { policies: policySchemas, env },
+    loader: loadApart,
     clock: systemClock,
     logger,
     ...(onFiles === undefined ? {} : { onFiles }),

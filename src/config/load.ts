@@ -5,7 +5,6 @@ import { schemasFor } from './built-schemas.ts';
 import { checkGateway } from './check-gateway.ts';
 import type { Finding, FindingCode } from './finding.ts';
 import { createFindings } from './findings.ts';
-import { jsonFault } from './json-syntax.ts';
 import type { GatewayConfig } from './model.ts';
 import { parseTree } from './parse-tree.ts';
 import { noPolicies, type PolicySchemas } from './policy-schemas.ts';
@@ -13,8 +12,8 @@ import { type QuarantinedRoute, quarantineRoutes } from './quarantine.ts';
 import { type FileProblem, type FileReader, readReferenced, readText, readWhole } from './source-file.ts';
 import { fileStart, formatPath, type Place, parsePath, placeOf, type SourceTree, valueAt } from './source-tree.ts';
 import { referencedFiles, type SubstitutionSources } from './substitution.ts';
+import { parseText } from './text-source.ts';
 import { filesReferencedBy, importModule, readValue } from './typescript-source.ts';
-import { type ParsedYaml, parseYaml, placeAt, readYaml, referencesIn } from './yaml-source.ts';
 
 export interface LoadOptions {
   /** What findings call the file; by default as it was given. */
@@ -48,6 +47,22 @@ export interface LoadResult {
   source: ConfigText | null;
 }
 
+/** What a loader finds, wherever it does its work. */
+export type Loaded = Omit<LoadResult, 'locate'>;
+
+/** Who loads configurations for a process. Rejects only where it fails itself. */
+export interface ConfigLoader {
+  file(path: string, options: LoadOptions): Promise<Loaded>;
+  /** Text that stands for the file of this path. */
+  text(source: ConfigText, path: string, options: LoadOptions): Promise<Loaded>;
+}
+
+/** Loads in this thread, which does nothing else meanwhile. */
+export const loadHere: ConfigLoader = {
+  file: (path, options) => loadConfig(path, options),
+  text: (source, path, options) => loadConfigText(source, path, options),
+};
+
 /** A configuration as it is written: references are not filled in. */
 export interface ConfigText {
   readonly text: string;
@@ -71,12 +86,12 @@ export async function loadConfigText(source: ConfigText, file: string, options: 
   const name = options.name ?? file;
   const { text } = source;
   const read = options.readFile ?? readWhole;
-  const parsed = parseYaml(text);
+  const parsed = parseText(file, text);
   const directory = dirname(path);
-  const wanted = referencesIn(parsed).flatMap((value) => referencedFiles(value, directory));
+  const wanted = parsed.references.flatMap((value) => referencedFiles(value, directory));
   const files = await readReferenced(wanted, read);
   const sources = { env: options.env ?? {}, files, directory };
-  return finish(name, treeOf(file, text, parsed, sources), options, [path, ...files.keys()], source);
+  return finish(name, parsed.tree(sources), options, [path, ...files.keys()], source);
 }
 
 /** What `parseConfigText` needs beside the text. */
@@ -92,7 +107,7 @@ export interface TextOptions {
 /** Loads YAML or JSON text without touching the disk: for tests, and for text that came over the network. */
 export function parseConfigText(text: string, options: TextOptions = {}): LoadResult {
   const file = options.file ?? 'portico.yaml';
-  return finish(file, treeOf(file, text, parseYaml(text), givenSources(file, options)), options, []);
+  return finish(file, parseText(file, text).tree(givenSources(file, options)), options, []);
 }
 
 /** Validates plain values of the file's shape, such as those that a program puts together. */
@@ -188,21 +203,4 @@ function failed(file: string, files: string[], problem: FileProblem): LoadResult
   const finding: Finding = { file, ...place, severity: 'error', code, message, path: '' };
   const nothing = { config: null, quarantined: [], adminAddress: undefined, secrets: new Set<string>(), source: null };
   return { ...nothing, findings: [finding], files, locate: () => fileStart };
-}
-
-/**
- * The tree of a text. YAML allows more than JSON does; a file that is called JSON is held to JSON, since other programs will
- * read it. What could be read of it all the same is still checked.
- */
-function treeOf(file: string, text: string, parsed: ParsedYaml, sources: SubstitutionSources): SourceTree {
-  const tree = readYaml(parsed, sources);
-  const fault = extname(file) === '.json' ? jsonFault(text) : null;
-  if (fault === null) return tree;
-  // The same fault again, in words of YAML.
-  tree.problems = tree.problems.filter(({ code }) => code !== 'yaml_syntax');
-  // YAML knows no comments of this form, and took them for keys and values.
-  if (text[fault.offset] === '/' || /^[ \t]*\/[/*]/m.test(text)) tree.root = undefined;
-  const place = placeAt(parsed.lines, fault.offset);
-  tree.problems.push({ code: 'json_syntax', message: `not JSON: ${fault.message}`, place, path: [] });
-  return tree;
 }

@@ -5,7 +5,7 @@ import type { Clock } from '../base/clock.ts';
 import { type ErrorCode, OperatorError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Finding } from '../config/finding.ts';
-import { type ConfigText, type LoadOptions, type LoadResult, loadConfig, loadConfigText } from '../config/load.ts';
+import { type ConfigLoader, type ConfigText, type Loaded, type LoadOptions, loadHere } from '../config/load.ts';
 import type { GatewayConfig } from '../config/model.ts';
 import { type Change, type ChangeSummary, summaryOf } from '../config/plan/change.ts';
 import { withoutSecrets } from '../config/plan/written-value.ts';
@@ -32,6 +32,8 @@ export interface ConfigControlDeps {
   /** Where a relative name is looked for. */
   readonly directory: string;
   readonly load: LoadOptions;
+  /** In this thread by default. */
+  readonly loader?: ConfigLoader;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Hears which files the newest load read. */
@@ -157,7 +159,7 @@ export class ConfigControl {
   }
 
   /** Where the state of a file lies that is broken: the key is found as long as its line is whole. */
-  private async stateDirOfBroken({ config }: LoadResult): Promise<string | undefined> {
+  private async stateDirOfBroken({ config }: Loaded): Promise<string | undefined> {
     if (config !== null) return undefined;
     const text = await readFile(this.path, 'utf8').catch(() => '');
     const line = /^[ \t{]*(["']?)stateDir\1[ \t]*:[ \t]*("[^"\n]+"|'[^'\n]+'|[^\s"'#][^#\n]*)/m.exec(text);
@@ -322,7 +324,7 @@ export class ConfigControl {
   }
 
   /** What is wrong with a text, if it were the configuration. */
-  validate(wanted: ConfigText): Promise<LoadResult> {
+  validate(wanted: ConfigText): Promise<Loaded> {
     return this.loadText(wanted);
   }
 
@@ -479,6 +481,10 @@ export class ConfigControl {
     return turn;
   }
 
+  private get loader(): ConfigLoader {
+    return this.deps.loader ?? loadHere;
+  }
+
   private get path(): string {
     return resolve(this.deps.directory, this.deps.file);
   }
@@ -487,14 +493,14 @@ export class ConfigControl {
     return new Date(this.deps.clock.wall()).toISOString();
   }
 
-  private async load(): Promise<LoadResult> {
-    const loaded = await loadConfig(this.path, this.loadOptions);
+  private async load(): Promise<Loaded> {
+    const loaded = await this.loader.file(this.path, this.loadOptions);
     this.deps.onFiles?.(loaded.files);
     return loaded;
   }
 
-  private loadText(source: ConfigText): Promise<LoadResult> {
-    return loadConfigText(source, this.path, this.loadOptions);
+  private loadText(source: ConfigText): Promise<Loaded> {
+    return this.loader.text(source, this.path, this.loadOptions);
   }
 
   private get loadOptions(): LoadOptions {
@@ -502,7 +508,7 @@ export class ConfigControl {
   }
 }
 
-function soundOf({ config, source, secrets, findings }: LoadResult): Sound | null {
+function soundOf({ config, source, secrets, findings }: Loaded): Sound | null {
   return config === null || source === null ? null : { config, source, secrets, findings };
 }
 

@@ -2,16 +2,17 @@
 
 import type { Socket } from 'node:net';
 import { availableParallelism } from 'node:os';
-import { isDeepStrictEqual } from 'node:util';
 import type { Clock, TimerHandle, Timers } from '../../base/clock.ts';
 import type { Inheritance, InheritedSocket } from '../../base/inherited.ts';
 import type { Logger } from '../../base/logger.ts';
+import { inSlices } from '../../base/slices.ts';
 import type { GatewayConfig } from '../../config/model.ts';
+import { type ConfigParcel, packConfig } from '../../config/parcel.ts';
 import type { Emit, GatewayEvent } from '../../observability/events.ts';
 import { createServices } from '../../upstream/create-services.ts';
 import { probeHttp } from '../../upstream/health/http-probe.ts';
 import type { Service } from '../../upstream/service.ts';
-import { type ApplyOptions, connectionsKey, REQUESTS_KEY } from '../gateway.ts';
+import { type ApplyOptions, connectionsKey, isSameConfig, REQUESTS_KEY } from '../gateway.ts';
 import type { HealthPicture, StatsPicture, StatusPicture } from '../picture.ts';
 import { type LateQuarantine, logQuarantined, type RouteState, routeState, withQuarantined } from '../quarantine.ts';
 import { type AbsentPool, Account } from './account.ts';
@@ -127,7 +128,7 @@ export class Supervisor {
 
   private async applyNow(config: GatewayConfig, { force = false, after = 0 }: ApplyOptions): Promise<boolean> {
     this.refuseWhenStopping();
-    const same = !force && this.config !== null && isDeepStrictEqual(this.config, config);
+    const same = !force && this.config !== null && (await inSlices(isSameConfig(this.config, config)));
     // What kept a route from being built may stand outside the configuration.
     if (same && !this.hasLate()) return false;
     const services = this.createServices(config);
@@ -240,8 +241,9 @@ export class Supervisor {
     const errors: string[] = [];
     const late: LateQuarantine[] = [];
     let ready = 0;
+    const parcel = await inSlices(packConfig(config));
     await this.toAll(async (worker) => {
-      const { error, quarantined } = await worker.request({ type: 'prepare', generation, config });
+      const { error, quarantined } = await prepare(worker, generation, parcel);
       late.push(...quarantined);
       worker.quarantined = [];
       if (error === null) ready++;
@@ -296,11 +298,8 @@ export class Supervisor {
       const worker = this.begin();
       try {
         await this.within(START_TIME, worker.started);
-        const { error, quarantined } = await worker.request({
-          type: 'prepare',
-          generation: this.generation,
-          config: this.workerConfig,
-        });
+        const parcel = await inSlices(packConfig(this.workerConfig));
+        const { error, quarantined } = await prepare(worker, this.generation, parcel);
         if (error !== null) throw new Error(error);
         worker.quarantined = quarantined;
         await this.commit(worker);
@@ -522,4 +521,11 @@ export class Supervisor {
     for (const service of this.services.values()) service.close();
     this.account.close();
   }
+}
+
+/** Has a worker build a generation; the channel keeps the order of what is sent. */
+function prepare(worker: WorkerProcess, generation: number, { rest, services, routes }: ConfigParcel) {
+  for (const portion of services) worker.send({ type: 'portion', list: 'services', portion });
+  for (const portion of routes) worker.send({ type: 'portion', list: 'routes', portion });
+  return worker.request({ type: 'prepare', generation, rest });
 }
