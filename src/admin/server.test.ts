@@ -1,58 +1,15 @@
 import { once } from 'node:events';
-import { type IncomingHttpHeaders, type RequestOptions, request } from 'node:http';
+import { type RequestOptions, request } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from 'vitest';
 import { silentLogger } from '../base/logger.ts';
-import type { HealthPicture, StatusPicture } from '../gateway/picture.ts';
-import { ADMIN_ROUTES, type AdminSource } from './contract.ts';
-import { type Admin, type AdminOptions, createAdmin } from './server.ts';
+import type { HealthPicture } from '../gateway/picture.ts';
+import { ask, closeAll, STATUS, sourceWith, start } from './admin.test.support.ts';
+import { ADMIN_ROUTES } from './contract.ts';
+import { createAdmin } from './server.ts';
 
-const STATUS: StatusPicture = {
-  pid: 1,
-  generation: 3,
-  state: 'running',
-  listeners: [{ name: 'public', address: '127.0.0.1:8080' }],
-  workers: [{ pid: 1, state: 'running' }],
-  routes: [{ name: 'a', state: 'active' }],
-  services: [],
-};
-
-const HEALTHY: HealthPicture = { status: 'healthy', total: 10, failed: 0, successRate: 100 };
-
-function sourceWith(changes: Partial<AdminSource> = {}): AdminSource {
-  return { ready: () => true, status: () => STATUS, health: () => HEALTHY, metrics: () => 'up 1\n', ...changes };
-}
-
-interface Answer {
-  status: number;
-  headers: IncomingHttpHeaders;
-  body: string;
-}
-
-const open: Admin[] = [];
-
-afterEach(async () => {
-  for (const admin of open.splice(0)) await admin.close();
-});
-
-async function start(options: Partial<AdminOptions> = {}): Promise<number> {
-  const admin = createAdmin({
-    address: { host: '127.0.0.1', port: 0 },
-    source: sourceWith(),
-    logger: silentLogger,
-    ...options,
-  });
-  open.push(admin);
-  return (await admin.listen()).port;
-}
-
-async function ask(port: number, path: string, options: RequestOptions = {}): Promise<Answer> {
-  const sent = request({ host: '127.0.0.1', port, path, agent: false, ...options });
-  sent.end();
-  const [response] = await once(sent, 'response');
-  return { status: response.statusCode, headers: response.headers, body: await text(response) };
-}
+afterEach(closeAll);
 
 describe('the routes of the admin listener', () => {
   it('answers each with its media type, and lets nothing be cached', async () => {
@@ -186,12 +143,13 @@ describe('refusals of the admin listener', () => {
 describe('the token of the admin listener', () => {
   it('is asked for wherever a route is not open, and only there', async () => {
     const port = await start({ token: 'the-token' });
-    for (const { path, open: isOpen } of ADMIN_ROUTES) {
-      const without = await ask(port, path);
+    for (const { method, example, open: isOpen } of ADMIN_ROUTES) {
+      const { path } = example;
+      const without = await ask(port, path, { method });
       expect([path, without.status]).toEqual([path, isOpen ? 200 : 401]);
       if (!isOpen) expect(without.headers['www-authenticate']).toBe('Bearer realm="portico admin"');
       const headers = { authorization: 'Bearer the-token' };
-      expect([path, (await ask(port, path, { headers })).status]).toEqual([path, 200]);
+      expect([path, (await ask(port, path, { method, headers })).status]).not.toEqual([path, 401]);
     }
   });
 

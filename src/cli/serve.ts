@@ -6,8 +6,10 @@ import { OperatorError } from '../base/errors.ts';
 import { handleOf, Inheritance, type InheritedSocket } from '../base/inherited.ts';
 import type { Logger } from '../base/logger.ts';
 import type { GatewayConfig } from '../config/model.ts';
+import type { ConfigControl } from '../control/config-control.ts';
+import type { EndpointRegistry } from '../control/endpoint-registry.ts';
 import { builtInPolicies } from '../gateway/built-in-policies.ts';
-import { Gateway } from '../gateway/gateway.ts';
+import { type ApplyOptions, Gateway } from '../gateway/gateway.ts';
 import { type HealthPicture, healthPicture, type StatusPicture, statusPicture } from '../gateway/picture.ts';
 import { bestSharing, type SocketSharing } from '../gateway/workers/sockets.ts';
 import { Supervisor, workerCount } from '../gateway/workers/supervisor.ts';
@@ -21,7 +23,7 @@ interface Runner {
   readonly addresses: { name: string; host: string; port: number }[];
   /** Requests in progress. */
   readonly active: number;
-  apply(config: GatewayConfig): Promise<boolean>;
+  apply(config: GatewayConfig, options?: ApplyOptions): Promise<boolean>;
   countReload(result: 'success' | 'failure'): void;
   reopenLogs(): void;
   status(): Promise<StatusPicture>;
@@ -49,6 +51,11 @@ export interface ServeOptions {
   readonly inherited?: Inheritance;
   /** How workers share an address; by default as this runtime does it best. */
   readonly sharing?: SocketSharing;
+  /** What the admin API shows of the configuration, and changes. */
+  readonly control?: ConfigControl;
+  readonly registry?: EndpointRegistry;
+  /** Begins what a signal to stop begins. */
+  readonly drain?: () => void;
 }
 
 /**
@@ -59,7 +66,7 @@ export async function serve(config: GatewayConfig, logger: Logger, options: Serv
   const count = workerCount(config.workers);
   const runner = count === 1 ? createSingle(logger, options) : createSupervisor(count, logger, options);
   try {
-    await runner.apply(config);
+    await runner.apply(config, { after: options.control?.generationFloor ?? 0 });
     const { admin: wanted } = config;
     const admin =
       wanted === undefined
@@ -71,9 +78,12 @@ export async function serve(config: GatewayConfig, logger: Logger, options: Serv
             inherited: options.inherited?.take(ADMIN, wanted.address.host, wanted.address.port)?.handle ?? null,
             source: {
               ready: () => runner.state === 'running',
-              status: () => runner.status(),
+              status: async () => withConfig(await runner.status(), options.control),
               health: () => runner.health(),
               metrics: () => runner.metrics(),
+              control: options.control,
+              registry: options.registry,
+              drain: options.drain,
             },
           });
     const adminAddress = admin === null ? null : await admin.listen();
@@ -91,7 +101,7 @@ export async function serve(config: GatewayConfig, logger: Logger, options: Serv
         return runner.active;
       },
       admin: adminAddress,
-      apply: (next) => refusalOf(next, config) ?? runner.apply(next),
+      apply: (next, how) => refusalOf(next, config) ?? runner.apply(next, how),
       countReload: (result) => runner.countReload(result),
       reopenLogs: () => runner.reopenLogs(),
       get inheritance() {
@@ -121,6 +131,11 @@ export async function serve(config: GatewayConfig, logger: Logger, options: Serv
     runner.abandon();
     throw error;
   }
+}
+
+/** The status of the gateway, and of its configuration where that is known. */
+function withConfig(status: StatusPicture, control: ConfigControl | undefined): StatusPicture {
+  return control === undefined ? status : { ...status, config: control.picture() };
 }
 
 /** What only a new start can change. */
@@ -155,7 +170,7 @@ function createSingle(logger: Logger, { inherited }: ServeOptions): Runner {
     get active() {
       return gateway.active;
     },
-    apply: (config) => gateway.apply(config),
+    apply: (config, options) => gateway.apply(config, options),
     countReload: (result) => gateway.metrics.reloads.count(result),
     reopenLogs: () => gateway.reopenLogs(),
     status: () => Promise.resolve(statusPicture(gateway)),

@@ -1,104 +1,79 @@
 /** `portico start`: runs the gateway until it is told to stop, and changes it when its file does. */
 import { formatAddress } from '../base/address.ts';
 import { systemTimers } from '../base/clock.ts';
-import { OperatorError } from '../base/errors.ts';
-import type { Inheritance } from '../base/inherited.ts';
 import type { Logger } from '../base/logger.ts';
 import { textOfFindings } from '../config/finding.ts';
-import type { GatewayConfig } from '../config/model.ts';
-import { watchFiles } from '../config/watch.ts';
+import { type FileWatch, watchFiles } from '../config/watch.ts';
+import type { ConfigControl } from '../control/config-control.ts';
+import type { Lease } from '../control/endpoint-registry.ts';
 import { createLogger } from '../observability/logger.ts';
 import { type Command, type CommandIo, parseCommandArgs } from './command.ts';
-import { CONFIG_OPTION, configFile, readConfig } from './config-file.ts';
-import { type Server, serve } from './serve.ts';
-import { inheritSockets, startSuccessor, succeed } from './successor.ts';
+import { CONFIG_OPTION, configFile } from './config-file.ts';
+import { startManaged } from './managed-gateway.ts';
+import type { Server } from './serve.ts';
+import { inherit, startSuccessor, succeed } from './successor.ts';
 
 export const startCommand: Command = {
   name: 'start',
   summary:
     'Runs the gateway. SIGTERM and SIGINT drain and stop it, SIGHUP reloads the file, SIGUSR1 reopens the logs, SIGUSR2 upgrades it.',
-  usage: '-c FILE [--watch]',
-  options: [CONFIG_OPTION, { name: 'watch', help: 'reload when the file changes' }],
+  usage: '-c FILE [--watch] [--boot-last-good] [--state-dir DIR]',
+  options: [
+    CONFIG_OPTION,
+    { name: 'watch', help: 'reload when the file changes' },
+    { name: 'boot-last-good', help: 'when the file has errors, start with the last configuration that ran' },
+    { name: 'state-dir', value: 'DIR', help: 'in place of `stateDir` of the file; default: PORTICO_STATE_DIR' },
+  ],
   async run(args, io) {
     const parsed = parseCommandArgs(startCommand, args);
     const file = configFile(parsed, io);
-    const loaded = await readConfig(file, io);
-    if (loaded.config === null) {
-      io.error(textOfFindings(loaded.findings));
+    let watcher: FileWatch | null = null;
+    let files: readonly string[] = [];
+    // The level of the file is not known before it is read.
+    const logger = createLogger({ level: 'info' });
+    const started = await startManaged({
+      file,
+      directory: io.cwd,
+      env: io.env,
+      logger,
+      bootLastGood: parsed.flag('boot-last-good'),
+      stateDir: parsed.text('state-dir') ?? io.env.PORTICO_STATE_DIR,
+      // The next load may read other files: imports, or values that it takes from files.
+      onFiles: (read) => {
+        if (read.join('\n') !== files.join('\n')) watcher?.update(read);
+        files = read;
+      },
+      inherit: () => inherit(process.env),
+      drain: () => process.kill(process.pid, 'SIGTERM'),
+    });
+    if ('findings' in started) {
+      io.error(textOfFindings(started.findings));
       return 1;
     }
-    const logger = createLogger({ level: loaded.config.logging.level });
-    const server = await startServing(loaded.config, logger, io, await inheritSockets(process.env));
+    const { server, control, registry } = started;
+    for (const address of server.addresses) announce(io, address.name, formatAddress(address));
+    if (server.admin !== null) announce(io, 'admin', formatAddress(server.admin));
     succeed();
-    let watcher: { close(): void } | null = null;
-    let watched = '';
-    // The next load may read other files: imports, or values that it takes from files.
-    const watch = (files: readonly string[]): void => {
-      if (!parsed.flag('watch') || files.join('\n') === watched) return;
-      watched = files.join('\n');
-      watcher?.close();
-      watcher = watchFiles(files, () => reload('file'), { timers: systemTimers });
-    };
-    const reload = createReload(server, file, io, logger, watch);
-    watch(loaded.files);
+    const reload = createReload(control);
+    if (parsed.flag('watch')) watcher = watchFiles(files, () => reload('file'), { timers: systemTimers });
     process.on('SIGHUP', () => reload('signal'));
     process.on('SIGUSR1', () => server.reopenLogs());
-    await untilStopped(server, logger);
-    (watcher as { close(): void } | null)?.close();
+    await untilStopped(server, logger, () => registry.leases);
+    registry.close();
+    watcher?.close();
     return 0;
   },
 };
-
-/** Starts a gateway and says where it listens, one line per listener. */
-async function startServing(
-  config: GatewayConfig,
-  logger: Logger,
-  io: CommandIo,
-  inherited: Inheritance,
-): Promise<Server> {
-  let server: Server;
-  try {
-    server = await serve(config, logger, { inherited });
-  } catch (error) {
-    throw new OperatorError(`could not start: ${(error as Error).message}`);
-  }
-  for (const address of server.addresses) announce(io, address.name, formatAddress(address));
-  if (server.admin !== null) announce(io, 'admin', formatAddress(server.admin));
-  return server;
-}
 
 /** Whatever the log level: scripts wait for this line. */
 function announce(io: CommandIo, listener: string, address: string): void {
   io.out(`${JSON.stringify({ time: new Date().toISOString(), level: 'info', msg: 'listening', listener, address })}\n`);
 }
 
-/** One reload at a time; what comes meanwhile makes one more after it. `onFiles` hears which files the newest load read. */
-function createReload(
-  server: Server,
-  file: string,
-  io: CommandIo,
-  logger: Logger,
-  onFiles: (files: readonly string[]) => void,
-): (cause: string) => void {
+/** One reload at a time; what comes meanwhile makes one more after it. */
+function createReload(control: ConfigControl): (cause: string) => void {
   let next: string | null = null;
   let running = false;
-  const reload = async (cause: string): Promise<void> => {
-    try {
-      const { config, findings, files } = await readConfig(file, io);
-      onFiles(files);
-      if (config === null) {
-        server.countReload('failure');
-        logger.error('reload refused: the file has errors; the running configuration stays', { cause, findings });
-        return;
-      }
-      const changed = await server.apply(config);
-      server.countReload('success');
-      logger.info(changed ? 'reloaded' : 'reload: nothing changed', { cause, generation: server.generation });
-    } catch (error) {
-      server.countReload('failure');
-      logger.error('reload failed; the running configuration stays', { cause, error });
-    }
-  };
   return (cause) => {
     next = cause;
     if (running) return;
@@ -107,7 +82,7 @@ function createReload(
       while (next !== null) {
         const current = next;
         next = null;
-        await reload(current);
+        await control.reload(current);
       }
       running = false;
     })();
@@ -115,7 +90,7 @@ function createReload(
 }
 
 /** Resolves after SIGTERM or SIGINT, or after SIGUSR2 and the start of a successor, and the drain that follows. */
-export function untilStopped(server: Server, logger: Logger): Promise<void> {
+export function untilStopped(server: Server, logger: Logger, leases: () => Lease[] = () => []): Promise<void> {
   return new Promise((done) => {
     let stopping = false;
     let succeeding = false;
@@ -123,7 +98,7 @@ export function untilStopped(server: Server, logger: Logger): Promise<void> {
       if (stopping || succeeding) return;
       succeeding = true;
       logger.info('upgrading: a successor is started', {});
-      startSuccessor(server.inheritance)
+      startSuccessor({ sockets: server.inheritance, leases: leases() })
         .then((pid) => {
           stopping = true;
           logger.info('succeeded: draining', { successor: pid });

@@ -16,7 +16,7 @@ export function checkGateway(config: Parsed, context: CheckContext): void {
   checkNames('services', context);
   checkNames('routes', context);
   checkAddresses(config, context);
-  checkAdmin(config.admin, context);
+  checkAdmin(config, context);
   checkShutdown(config, context);
   checkAccessLog(config.logging.access, context);
   for (const [index, listener] of config.listeners.entries()) checkListener(listener, index, context);
@@ -65,8 +65,16 @@ function checkAddresses(config: Parsed, context: CheckContext): void {
   if (!isDefault) lookAtAdmin();
 }
 
-function checkAdmin(admin: Parsed['admin'], context: CheckContext): void {
+function checkAdmin({ admin, stateDir }: Parsed, context: CheckContext): void {
   if (admin === false) return;
+  if (admin.persist === 'state' && stateDir === undefined && context.written(['stateDir']) === undefined) {
+    context.report({
+      severity: 'error',
+      code: 'conflicting_keys',
+      path: ['admin', 'persist'],
+      message: 'changes are to be kept in the state directory, and there is no `stateDir`',
+    });
+  }
   if (admin.token === undefined) {
     if (isLoopback(admin.address.host) || context.written(['admin', 'token']) !== undefined) return;
     context.report({

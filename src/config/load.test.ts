@@ -20,7 +20,7 @@ describe('defaults', () => {
           timeouts: { requestHead: 10_000, bodyIdle: 30_000, keepAlive: 60_000 },
         },
       ],
-      admin: { address: { host: '127.0.0.1', port: 9901 } },
+      admin: { address: { host: '127.0.0.1', port: 9901 }, writes: false, persist: 'file' },
       limits: { concurrentRequests: 10_000 },
       shutdown: { drain: 5000, timeout: 30_000 },
       logging: {

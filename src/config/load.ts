@@ -38,6 +38,14 @@ export interface LoadResult {
   locate(path: string): Place;
   /** Values that came from outside the file, by references: nothing shows them. */
   secrets: ReadonlySet<string>;
+  /** What was read, with its references as they are written; null when nothing was. */
+  source: ConfigText | null;
+}
+
+/** A configuration as it is written: references are not filled in. */
+export interface ConfigText {
+  readonly text: string;
+  readonly format: 'yaml' | 'json';
 }
 
 /** Loads a YAML, JSON or TypeScript file. Never rejects for what the file holds. */
@@ -48,12 +56,20 @@ export async function loadConfig(file: string, options: LoadOptions = {}): Promi
   const read = options.readFile ?? readWhole;
   const text = await readText(path, read);
   if (typeof text !== 'string') return failed(name, [path], text);
+  return loadConfigText({ text, format: extname(path) === '.json' ? 'json' : 'yaml' }, file, options);
+}
+
+/** Loads text that stands for the file of this name: its relative references are read from beside it. */
+export async function loadConfigText(source: ConfigText, file: string, options: LoadOptions = {}): Promise<LoadResult> {
+  const path = resolve(file);
+  const { text } = source;
+  const read = options.readFile ?? readWhole;
   const parsed = parseYaml(text);
   const directory = dirname(path);
   const wanted = referencesIn(parsed).flatMap((value) => referencedFiles(value, directory));
   const files = await readReferenced(wanted, read);
   const sources = { env: options.env ?? {}, files, directory };
-  return finish(name, treeOf(file, text, parsed, sources), options, [path, ...files.keys()]);
+  return finish(options.name ?? file, treeOf(file, text, parsed, sources), options, [path, ...files.keys()], source);
 }
 
 /** What `parseConfigText` needs beside the text. */
@@ -91,20 +107,30 @@ async function loadModule(file: string, path: string, options: LoadOptions): Pro
   const directory = dirname(path);
   const files = await readReferenced(filesReferencedBy(module.value, directory), read);
   const tree = readValue(module.value, { env: options.env ?? {}, files, directory }, text);
-  return finish(file, tree, options, [...module.files, ...files.keys()]);
+  const loaded = finish(file, tree, options, [...module.files, ...files.keys()]);
+  if (loaded.config === null) return loaded;
+  // A program is not a text to be kept: what it made is.
+  return { ...loaded, source: { text: `${JSON.stringify(module.value, null, 2)}\n`, format: 'json' } };
 }
 
 /** Faults of the file itself in spite of which everything else can be read and checked. */
 const leavesTheRest: ReadonlySet<FindingCode> = new Set(['unresolved_reference', 'duplicate_key', 'json_syntax']);
 
-function finish(file: string, tree: SourceTree, options: { policies?: PolicySchemas }, files: string[]): LoadResult {
+function finish(
+  file: string,
+  tree: SourceTree,
+  options: { policies?: PolicySchemas },
+  files: string[],
+  source: ConfigText | null = null,
+): LoadResult {
   const findings = createFindings(file, tree);
   for (const problem of tree.problems) findings.addSourceProblem(problem);
   const unreadable = tree.root === undefined || tree.problems.some(({ code }) => !leavesTheRest.has(code));
   const read = [...new Set(files)];
   const locate = (path: string): Place => placeOf(tree, parsePath(path), 'value');
   const { secrets } = tree;
-  if (unreadable) return { config: null, quarantined: [], findings: findings.all(), files: read, locate, secrets };
+  if (unreadable)
+    return { config: null, quarantined: [], findings: findings.all(), files: read, locate, secrets, source };
   const schemas = schemasFor(options.policies ?? noPolicies);
   // Of a value that is not known nothing more can be said.
   const unresolved = tree.problems.filter(({ code }) => code === 'unresolved_reference');
@@ -135,6 +161,7 @@ function finish(file: string, tree: SourceTree, options: { policies?: PolicySche
     files: read,
     locate,
     secrets,
+    source,
   };
 }
 
@@ -148,7 +175,8 @@ function withoutFalse({
 function failed(file: string, files: string[], problem: FileProblem): LoadResult {
   const { code, message, place } = problem;
   const finding: Finding = { file, ...place, severity: 'error', code, message, path: '' };
-  return { config: null, quarantined: [], findings: [finding], files, locate: () => fileStart, secrets: new Set() };
+  const findings = [finding];
+  return { config: null, quarantined: [], findings, files, locate: () => fileStart, secrets: new Set(), source: null };
 }
 
 /**

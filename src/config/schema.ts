@@ -50,6 +50,16 @@ const adminSchema = z.union(
       token: adminTokenSchema
         .optional()
         .describe('Bearer token that requests must carry; required when the address is not on loopback'),
+      writes: z
+        .boolean()
+        .default(false)
+        .describe('Whether the configuration may be changed by the admin API; otherwise such requests are 409'),
+      persist: z
+        .enum(['file', 'state'])
+        .default('file')
+        .describe(
+          'Where such a change is kept: written back to the file, or in `stateDir` until the file itself changes',
+        ),
     }),
   ],
   { error: 'expected { address: ... }, or false for no admin listener' },
@@ -113,6 +123,13 @@ export function createGatewaySchema(policies: PolicySchemas) {
     workerHeartbeat: duration(1000)
       .prefault('10s')
       .describe('A worker that says nothing for so long is killed and replaced'),
+    stateDir: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'Directory for what outlives the process: the last good configuration, its history, changes by the admin API; without it nothing is kept',
+      ),
     shutdown: z
       .strictObject({
         drain: duration().prefault('5s').describe('How long requests are still served while `/readyz` says 503'),

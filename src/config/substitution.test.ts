@@ -20,7 +20,10 @@ describe('references', () => {
       { '/run/token': 'from-a-file-0123456789\n' },
     );
     expect(findings).toEqual([]);
-    expect(config?.admin).toEqual({ address: { host: '10.0.0.1', port: 8081 }, token: 'from-a-file-0123456789' });
+    expect(config?.admin).toMatchObject({
+      address: { host: '10.0.0.1', port: 8081 },
+      token: 'from-a-file-0123456789',
+    });
   });
 
   test('relative files start at the configuration', () => {

@@ -65,6 +65,13 @@ export function connectionsKey(service: string, url: string): string {
   return `connections ${service} ${url}`;
 }
 
+export interface ApplyOptions {
+  /** A new generation also when the configuration equals the running one. */
+  readonly force?: boolean;
+  /** The new generation's number is greater than this. */
+  readonly after?: number;
+}
+
 /** A generation that is built and not live. One of the two is called, once. */
 export interface Prepared {
   /** Routes that could not be built and are quarantined, beside those that were so in the configuration. */
@@ -170,18 +177,18 @@ export class Gateway implements RequestHandler, ExchangeContext {
    * Answers false, and does nothing, when it equals the running one, unless there is a route to be built anew. Calls made
    * meanwhile wait their turn.
    */
-  apply(config: GatewayConfig): Promise<boolean> {
-    const turn = this.applying.then(() => this.applyNow(config));
+  apply(config: GatewayConfig, options: ApplyOptions = {}): Promise<boolean> {
+    const turn = this.applying.then(() => this.applyNow(config, options));
     this.applying = turn.catch(() => undefined);
     return turn;
   }
 
-  private async applyNow(config: GatewayConfig): Promise<boolean> {
+  private async applyNow(config: GatewayConfig, { force = false, after = 0 }: ApplyOptions): Promise<boolean> {
     this.refuseWhenStopping();
     const same = this.snapshot !== null && isDeepStrictEqual(this.snapshot.config, config);
     // What kept a route from being built may stand outside the configuration.
-    if (same && this.snapshot?.late.length === 0) return false;
-    (await this.prepare(config)).commit();
+    if (!force && same && this.snapshot?.late.length === 0) return false;
+    (await this.prepare(config, Math.max(this.generation, after) + 1)).commit();
     return true;
   }
 

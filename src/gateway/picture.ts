@@ -1,5 +1,6 @@
 /** Plain-data pictures of a running gateway for whoever shows them: nothing below knows that admin exists. */
 import { formatAddress } from '../base/address.ts';
+import type { Finding } from '../config/finding.ts';
 import type { HealthTotals } from '../observability/health-window.ts';
 import type { Gateway } from './gateway.ts';
 import { type RouteState, routeState } from './quarantine.ts';
@@ -17,6 +18,31 @@ export interface StatusPicture {
     name: string;
     endpoints: { id: string; url: string; healthy: boolean; active: number; requests: number; failures: number }[];
   }[];
+  /** Where the running configuration came from, and how the last attempt to change it ended. */
+  config?: ConfigPicture;
+}
+
+export interface ConfigPicture {
+  file: string;
+  /** The entity tag of what is written. */
+  etag: string;
+  /** Why it came to run: `start`, `signal`, `file`, `api`, `rollback`, `last-good`. */
+  cause: string;
+  /** Since when, in ISO 8601. */
+  at: string;
+  /** True when the file does not say what runs. */
+  diverged: boolean;
+  lastReload: AttemptPicture | null;
+}
+
+/** An attempt to load the file anew, or to change the configuration. */
+export interface AttemptPicture {
+  at: string;
+  cause: string;
+  result: 'success' | 'failure';
+  /** What was wrong: findings, or the one reason. */
+  findings?: readonly Finding[];
+  error?: string;
 }
 
 export interface HealthPicture extends HealthTotals {

@@ -124,14 +124,24 @@ const listeners: Row[] = [
 
 const token = 'abcdefghijklmnopqrstuvwx';
 const admin: Row[] = [
-  ['none any more', {}, { admin: false }, 'notice admin_removed admin {"address":"127.0.0.1:9901"} -> -'],
-  ['one now', { admin: false }, {}, 'notice admin_added admin - -> {"address":"127.0.0.1:9901"}'],
+  [
+    'none any more',
+    {},
+    { admin: false },
+    'notice admin_removed admin {"address":"127.0.0.1:9901","writes":false,"persist":"file"} -> -',
+  ],
+  [
+    'one now',
+    { admin: false },
+    {},
+    'notice admin_added admin - -> {"address":"127.0.0.1:9901","writes":false,"persist":"file"}',
+  ],
   [
     'one now, for everybody',
     { admin: false },
     { admin: { address: ':9', token } },
     'danger admin_exposed admin.address - -> ":9"',
-    'notice admin_added admin - -> {"address":":9","token":"(hidden)"}',
+    'notice admin_added admin - -> {"address":":9","token":"(hidden)","writes":false,"persist":"file"}',
   ],
   [
     'beyond loopback',

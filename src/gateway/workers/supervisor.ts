@@ -10,7 +10,7 @@ import type { GatewayConfig } from '../../config/model.ts';
 import { createServices } from '../../upstream/create-services.ts';
 import { probeHttp } from '../../upstream/health/http-probe.ts';
 import type { Service } from '../../upstream/service.ts';
-import { connectionsKey, REQUESTS_KEY } from '../gateway.ts';
+import { type ApplyOptions, connectionsKey, REQUESTS_KEY } from '../gateway.ts';
 import type { HealthPicture, StatusPicture } from '../picture.ts';
 import { type LateQuarantine, logQuarantined, type RouteState, routeState, withQuarantined } from '../quarantine.ts';
 import { type AbsentPool, Account } from './account.ts';
@@ -110,8 +110,8 @@ export class Supervisor {
    * the reason, and has changed nothing, when one cannot. Answers false, and does nothing, when it equals the running one,
    * unless there is a route to be built anew.
    */
-  apply(config: GatewayConfig): Promise<boolean> {
-    return this.inTurn(() => this.applyNow(config));
+  apply(config: GatewayConfig, options: ApplyOptions = {}): Promise<boolean> {
+    return this.inTurn(() => this.applyNow(config, options));
   }
 
   private inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -120,13 +120,14 @@ export class Supervisor {
     return turn;
   }
 
-  private async applyNow(config: GatewayConfig): Promise<boolean> {
+  private async applyNow(config: GatewayConfig, { force = false, after = 0 }: ApplyOptions): Promise<boolean> {
     this.refuseWhenStopping();
+    const same = this.config !== null && isDeepStrictEqual(this.config, config);
     // What kept a route from being built may stand outside the configuration.
-    if (this.config !== null && !this.hasLate() && isDeepStrictEqual(this.config, config)) return false;
+    if (!force && same && !this.hasLate()) return false;
     const services = this.createServices(config);
     let sockets: Awaited<ReturnType<Sockets['prepare']>> | null = null;
-    const generation = this.generation + 1;
+    const generation = Math.max(this.generation, after) + 1;
     try {
       sockets = await this.sockets.prepare(config.listeners);
       const wanted = { ...config, listeners: this.partOf(sockets.listeners) };
@@ -235,13 +236,14 @@ export class Supervisor {
     await this.toAll(async (worker) => {
       const { error, quarantined } = await worker.request({ type: 'prepare', generation, config });
       late.push(...quarantined);
-      worker.quarantined = [];
       if (error === null) ready++;
       else errors.push(error);
     });
     if (errors.length === 0 && ready > 0) {
       // A route that is quarantined is not built again, so this ends.
-      return late.length === 0 ? config : this.prepareAll(generation, withQuarantined(config, late));
+      if (late.length > 0) return this.prepareAll(generation, withQuarantined(config, late));
+      for (const worker of this.workers) worker.quarantined = [];
+      return config;
     }
     await this.toAll((worker) => worker.request({ type: 'discard' }));
     throw new Error(errors[0] ?? 'no worker is running');
