@@ -34,7 +34,8 @@ type Refuse = AdminRequest['refuse'];
 export class AdminHandler {
   private readonly source: AdminSource;
   private readonly logger: Logger;
-  private readonly guard: TokenGuard | null;
+  private readonly clock: Clock;
+  private guard: TokenGuard | null;
   private readonly newRequestId: RequestIdSource;
   private readonly ownHosts: readonly string[];
   private readonly routes: RouteIndex;
@@ -42,10 +43,16 @@ export class AdminHandler {
   constructor({ address, token, source, logger, clock, newRequestId, routes = ADMIN_ROUTES }: AdminHandlerDeps) {
     this.source = source;
     this.logger = logger;
+    this.clock = clock;
     this.guard = token === undefined ? null : createTokenGuard(token, clock, logger);
     this.newRequestId = newRequestId;
     this.ownHosts = [address.host.toLowerCase()];
     this.routes = new RouteIndex(routes);
+  }
+
+  /** Asks another token, or none, of requests that come from now on. */
+  setToken(token: string | undefined): void {
+    this.guard = token === undefined ? null : createTokenGuard(token, this.clock, this.logger);
   }
 
   onRequest(request: IncomingMessage, response: ServerResponse): void {

@@ -27,6 +27,8 @@ export interface Admin {
   readonly server: NetServer;
   /** Opens the listener; rejects with `OperatorError` when the address cannot be had. */
   listen(): Promise<Address>;
+  /** Asks another token, or none, of requests that come from now on; throws `OperatorError` as `createAdmin` does. */
+  setToken(token: string | undefined): void;
   /** Ends idle connections at once and the others after a second. */
   close(): Promise<void>;
 }
@@ -37,9 +39,7 @@ const LAST_CALL = 1000;
 /** Throws `OperatorError` when anybody on the network could reach it without a token. */
 export function createAdmin(options: AdminOptions): Admin {
   const { address, logger, token } = options;
-  if (token === undefined && !isLoopback(address.host)) {
-    throw new OperatorError(`admin.token is required on ${formatAddress(address)}: it is not a loopback address`);
-  }
+  requireToken(address, token);
   const clock = options.clock ?? systemClock;
   const { source, routes } = options;
   const newRequestId = createRequestIdSource(clock);
@@ -64,8 +64,18 @@ export function createAdmin(options: AdminOptions): Admin {
   return {
     server,
     listen: () => listen(server, options, logger),
+    setToken(next) {
+      requireToken(address, next);
+      handler.setToken(next);
+    },
     close: () => close(server),
   };
+}
+
+/** Throws `OperatorError` where anybody on the network could reach the address without a token. */
+export function requireToken(address: Address, token: string | undefined): void {
+  if (token !== undefined || isLoopback(address.host)) return;
+  throw new OperatorError(`admin.token is required on ${formatAddress(address)}: it is not a loopback address`);
 }
 
 function listen(server: Server, { address, inherited }: AdminOptions, logger: Logger): Promise<Address> {

@@ -70,6 +70,8 @@ export interface ApplyOptions {
   readonly force?: boolean;
   /** The new generation's number is greater than this. */
   readonly after?: number;
+  /** How many processes there are to be from then on, where several carry the traffic; by default as many as there are. */
+  readonly workers?: number;
 }
 
 /** A generation that is built and not live. One of the two is called, once. */
