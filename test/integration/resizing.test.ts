@@ -51,12 +51,12 @@ describe.each(modes)('the number of workers, with sockets %s,', (sharing) => {
     return all;
   }
 
-  /** Asks again and again, on one connection for as long as it stays, until it is told to end. */
-  async function ask(port: number, goesOn: () => boolean, answers: string[]): Promise<void> {
+  /** Asks again and again, on one connection for as long as it stays or on a new one each time, until it is told to end. */
+  async function ask(port: number, anew: boolean, goesOn: () => boolean, answers: string[]): Promise<void> {
     while (goesOn()) {
       const client = await rawClient(port);
       for (let sent = 0; goesOn() && client.ended === null; sent++) {
-        await client.send(GET);
+        await client.send(anew ? GET.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n') : GET);
         const outcome = await client.read();
         // An idle connection may end while the next request is on its way (RFC 9112 section 9.3.1).
         if (outcome.kind === 'closed' && sent > 0) break;
@@ -73,7 +73,7 @@ describe.each(modes)('the number of workers, with sockets %s,', (sharing) => {
     const [first, second] = await running(supervisor);
     let goesOn = true;
     const answers: string[] = [];
-    const load = Promise.all(Array.from({ length: 8 }, () => ask(port, () => goesOn, answers)));
+    const load = Promise.all(Array.from({ length: 8 }, (_, i) => ask(port, i % 2 === 0, () => goesOn, answers)));
     const two = { ...answering, routes: [{ name: 'r', match: {}, respond: { body: 'two' } }] };
     expect(await supervisor.apply(await configOf(two), { workers: 4 })).toBe(true);
     const grown = await running(supervisor);
