@@ -2,6 +2,7 @@
 import { halfLoad } from './half-load.ts';
 import { idleConnections } from './idle-connections.ts';
 import { largeDownload, largeUpload } from './large-body.ts';
+import { manyRoutesScenario } from './many-routes.ts';
 import { createPlain } from './plain.ts';
 import { reload } from './reload.ts';
 import { routes } from './routes.ts';
@@ -17,5 +18,6 @@ export const allScenarios: readonly Scenario[] = [
   idleConnections,
   routes,
   reload,
+  manyRoutesScenario,
   workers,
 ];

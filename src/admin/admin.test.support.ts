@@ -2,8 +2,10 @@
 import { once } from 'node:events';
 import { type IncomingHttpHeaders, type RequestOptions, request } from 'node:http';
 import { text } from 'node:stream/consumers';
+import { systemClock } from '../base/clock.ts';
 import { silentLogger } from '../base/logger.ts';
-import type { HealthPicture, StatusPicture } from '../gateway/picture.ts';
+import type { HealthPicture, StatsPicture, StatusPicture } from '../gateway/picture.ts';
+import { EventLog } from '../observability/events.ts';
 import { type Admin, type AdminOptions, createAdmin } from './server.ts';
 import type { AdminSource } from './source.ts';
 
@@ -19,8 +21,23 @@ export const STATUS: StatusPicture = {
 
 export const HEALTHY: HealthPicture = { status: 'healthy', total: 10, failed: 0, successRate: 100 };
 
+export const STATS: StatsPicture = {
+  active: 1,
+  total: { requests: 0, failed: 0, successRate: 100, durations: null },
+  routes: [],
+};
+
 export function sourceWith(changes: Partial<AdminSource> = {}): AdminSource {
-  return { ready: () => true, status: () => STATUS, health: () => HEALTHY, metrics: () => 'up 1\n', ...changes };
+  return {
+    ready: () => true,
+    status: () => STATUS,
+    stats: () => STATS,
+    explain: () => null,
+    events: new EventLog(systemClock),
+    health: () => HEALTHY,
+    metrics: () => 'up 1\n',
+    ...changes,
+  };
 }
 
 export interface Answer {

@@ -1,7 +1,7 @@
 /** Takes an admin request through its checks to the route of the table. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Address } from '../base/address.ts';
-import type { Clock } from '../base/clock.ts';
+import type { Clock, Timers } from '../base/clock.ts';
 import { ERRORS } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { RequestIdSource } from '../observability/request-id.ts';
@@ -10,7 +10,7 @@ import { ADMIN_ROUTES } from './contract.ts';
 import { isForeignPage, isOwnAuthority, isOwnOrigin } from './host-guard.ts';
 import { readPath, readQuery } from './parameters.ts';
 import { type AdminReply, problem } from './reply.ts';
-import { writeReply } from './reply-writer.ts';
+import { LastingReplies, writeReply } from './reply-writer.ts';
 import { takeBody } from './request-body.ts';
 import type { AdminRequest, AdminRoute } from './route.ts';
 import { allowOf, type FoundRoutes, RouteIndex } from './route-index.ts';
@@ -22,6 +22,7 @@ export interface AdminHandlerDeps {
   readonly source: AdminSource;
   readonly logger: Logger;
   readonly clock: Clock;
+  readonly timers: Timers;
   readonly newRequestId: RequestIdSource;
   /** Those of the contract, but for tests. */
   readonly routes?: readonly AdminRoute[] | undefined;
@@ -39,8 +40,19 @@ export class AdminHandler {
   private readonly newRequestId: RequestIdSource;
   private readonly ownHosts: readonly string[];
   private readonly routes: RouteIndex;
+  /** Answers that go on. */
+  readonly lasting: LastingReplies;
 
-  constructor({ address, token, source, logger, clock, newRequestId, routes = ADMIN_ROUTES }: AdminHandlerDeps) {
+  constructor({
+    address,
+    token,
+    source,
+    logger,
+    clock,
+    timers,
+    newRequestId,
+    routes = ADMIN_ROUTES,
+  }: AdminHandlerDeps) {
     this.source = source;
     this.logger = logger;
     this.clock = clock;
@@ -48,6 +60,7 @@ export class AdminHandler {
     this.newRequestId = newRequestId;
     this.ownHosts = [address.host.toLowerCase()];
     this.routes = new RouteIndex(routes);
+    this.lasting = new LastingReplies(timers);
   }
 
   /** Asks another token, or none, of requests that come from now on. */
@@ -61,7 +74,7 @@ export class AdminHandler {
     response.setHeader('Cache-Control', 'no-store');
     response.setHeader('X-Content-Type-Options', 'nosniff');
     void this.answer(request, response, id).then((reply) => {
-      writeReply(request, response, reply, (error) => {
+      writeReply(request, response, reply, this.lasting, (error) => {
         this.logger.error('admin: an answer broke off', { request_id: id, path: targetOf(request).path, error });
       });
     });
@@ -72,6 +85,7 @@ export class AdminHandler {
     const refuse: Refuse = (code, detail, more) => {
       // The contract's fine points: every 400 closes the connection.
       if (ERRORS[code].closes) response.setHeader('Connection', 'close');
+      if (ERRORS[code].retryAfter) response.setHeader('Retry-After', '1');
       return problem(code, detail, id, more);
     };
     try {
@@ -115,10 +129,7 @@ export class AdminHandler {
   ): AdminReply | null {
     const verdict = guard.check(request.headers.authorization, request.socket.remoteAddress ?? '');
     if (verdict === 'accepted') return null;
-    if (verdict === 'limited') {
-      response.setHeader('Retry-After', '1');
-      return refuse('rate_limited', 'Too many wrong tokens came from this address.');
-    }
+    if (verdict === 'limited') return refuse('rate_limited', 'Too many wrong tokens came from this address.');
     const challenge = verdict === 'wrong' ? ', error="invalid_token"' : '';
     // RFC 6750 section 3.
     response.setHeader('WWW-Authenticate', `Bearer realm="portico admin"${challenge}`);

@@ -1,5 +1,6 @@
 /** Writes the answers of the admin listener: whole, piece by piece as the client takes them, or for as long as it stays. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { TimerHandle, Timers } from '../base/clock.ts';
 import { type AdminReply, isLasting, type LastingBody } from './reply.ts';
 
 /** Bytes and milliseconds that a refused body may still take: closing at once would reset what the client has yet to read. */
@@ -12,10 +13,62 @@ const BEHIND = 256 * 1024;
 /** Told of an answer that could not be completed. */
 export type OnBroken = (error: unknown) => void;
 
+/** Answers that go on, of one listener. */
+export class LastingReplies {
+  private readonly timers: Timers;
+  private readonly open = new Set<ServerResponse>();
+
+  constructor(timers: Timers) {
+    this.timers = timers;
+  }
+
+  write(response: ServerResponse, body: LastingBody): void {
+    // Quiet is what they are for; the heartbeat finds out who is gone.
+    response.socket?.setTimeout(0);
+    response.setHeader('Connection', 'close');
+    response.flushHeaders();
+    let ended = false;
+    let beating: TimerHandle = null;
+    let onEnded: () => void = () => {};
+    const write = (text: string): boolean => {
+      if (ended || response.writableEnded || response.destroyed) return false;
+      response.write(text);
+      if (response.writableLength <= BEHIND) return true;
+      response.destroy();
+      return false;
+    };
+    const beat = (text: string, every: number): void => {
+      beating = this.timers.setTimeout(() => {
+        if (write(text)) beat(text, every);
+      }, every);
+    };
+    this.open.add(response);
+    response.once('close', () => {
+      ended = true;
+      this.open.delete(response);
+      this.timers.clearTimeout(beating);
+      onEnded();
+    });
+    if (body.heartbeat !== undefined) beat(body.heartbeat.text, body.heartbeat.every);
+    onEnded = body.begin({ write, end: () => void response.end() });
+    // `close` comes in a later turn of the event loop, so that it finds the right `onEnded`.
+  }
+
+  /** Those that stand now end. */
+  end(): void {
+    for (const response of this.open) {
+      // Whoever has yet to read something would keep the listener waiting.
+      if (response.writableLength > 0) response.destroy();
+      else response.end();
+    }
+  }
+}
+
 export function writeReply(
   request: IncomingMessage,
   response: ServerResponse,
   reply: AdminReply,
+  lasting: LastingReplies,
   onBroken: OnBroken,
 ): void {
   const { status, mediaType, body, headers = {} } = reply;
@@ -26,7 +79,7 @@ export function writeReply(
   if (!request.complete) response.setHeader('Connection', 'close');
   if (typeof body === 'string') writeWhole(request, response, mediaType === null ? null : body);
   else if (request.method === 'HEAD') response.end();
-  else if (isLasting(body)) writeLasting(response, body);
+  else if (isLasting(body)) lasting.write(response, body);
   else writePieces(response, body[Symbol.iterator](), onBroken);
 }
 
@@ -54,27 +107,6 @@ function drain(request: IncomingMessage, then: () => void): void {
   };
   const timer = setTimeout(finish, DRAINING);
   request.on('data', onData).on('end', finish).on('close', finish).resume();
-}
-
-function writeLasting(response: ServerResponse, body: LastingBody): void {
-  response.flushHeaders();
-  let onEnded: (() => void) | null = null;
-  let ended = false;
-  response.once('close', () => {
-    ended = true;
-    onEnded?.();
-  });
-  onEnded = body.begin({
-    write(text) {
-      if (ended || response.destroyed) return false;
-      response.write(text);
-      if (response.writableLength <= BEHIND) return true;
-      response.destroy();
-      return false;
-    },
-    end: () => void response.end(),
-  });
-  if (ended) onEnded();
 }
 
 /** One piece a turn of the event loop, and none while the client does not read: traffic goes before scrapes. */

@@ -4,6 +4,8 @@ import { PROBLEM_MEDIA_TYPE, problemBody } from '../gateway/problem.ts';
 
 /** An answer that goes on until the client leaves or the listener closes. */
 export interface LastingBody {
+  /** What is written from time to time, so that neither side takes the other for dead; and that time, in milliseconds. */
+  readonly heartbeat?: { readonly text: string; readonly every: number };
   /** Called once, after the head is written. What it returns is called once, when the answer has ended for whatever reason. */
   begin(sink: LastingSink): () => void;
 }

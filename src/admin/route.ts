@@ -51,6 +51,8 @@ export interface AdminExample {
   readonly body?: string;
   /** What it answers. */
   readonly status: number;
+  /** True when the answer goes on: whoever has seen its head has seen enough. */
+  readonly lasting?: boolean;
   /** `id`s of routes whose examples make what this one needs. */
   readonly after?: readonly string[];
 }

@@ -6,7 +6,6 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { silentLogger } from '../base/logger.ts';
 import type { HealthPicture } from '../gateway/picture.ts';
 import { ask, closeAll, STATUS, sourceWith, start } from './admin.test.support.ts';
-import { ADMIN_ROUTES } from './contract.ts';
 import { createAdmin } from './server.ts';
 
 afterEach(closeAll);
@@ -42,16 +41,6 @@ describe('the routes of the admin listener', () => {
     const answer = await ask(await start({ source: sourceWith({ health: () => health }) }), '/gateway/health');
     expect(answer.status).toBe(code);
     expect(JSON.parse(answer.body)).toEqual(health);
-  });
-
-  it('answers HEAD like GET without the body', async () => {
-    const port = await start({ source: sourceWith({ metrics: () => ['a 1\n', 'b 2\n'] }) });
-    for (const { path } of ADMIN_ROUTES) {
-      const head = await ask(port, path, { method: 'HEAD' });
-      const get = await ask(port, path);
-      expect(head).toMatchObject({ status: get.status, body: '' });
-      expect(head.headers['content-length']).toBe(get.headers['content-length']);
-    }
   });
 
   it('writes a page in pieces only as fast as it is read, and whole', async () => {
@@ -141,22 +130,6 @@ describe('refusals of the admin listener', () => {
 });
 
 describe('the token of the admin listener', () => {
-  it('is asked for wherever a route is not open, and only there', async () => {
-    const port = await start({ token: 'the-token' });
-    for (const { method, example, open: isOpen } of ADMIN_ROUTES) {
-      const { path } = example;
-      const without = await ask(port, path, { method });
-      expect([path, without.status]).toEqual([path, isOpen ? 200 : 401]);
-      if (!isOpen) expect(without.headers['www-authenticate']).toBe('Bearer realm="portico admin"');
-      const headers = { authorization: 'Bearer the-token' };
-      expect([path, (await ask(port, path, { method, headers })).status]).not.toEqual([path, 401]);
-    }
-  });
-
-  it('names /livez and /readyz as the open routes', () => {
-    expect(ADMIN_ROUTES.filter((route) => route.open).map((route) => route.path)).toEqual(['/livez', '/readyz']);
-  });
-
   it('may be guessed ten times, then 429 with Retry-After', async () => {
     const port = await start({ token: 'the-token' });
     const headers = { authorization: 'Bearer guess' };

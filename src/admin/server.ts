@@ -2,11 +2,12 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Server as NetServer } from 'node:net';
 import { type Address, formatAddress, isLoopback } from '../base/address.ts';
-import { type Clock, systemClock } from '../base/clock.ts';
+import { type Clock, systemClock, systemTimers, type Timers } from '../base/clock.ts';
 import { OperatorError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { createRequestIdSource } from '../observability/request-id.ts';
 import { AdminHandler } from './handler.ts';
+import type { LastingReplies } from './reply-writer.ts';
 import type { AdminRoute } from './route.ts';
 import type { AdminSource } from './source.ts';
 
@@ -21,15 +22,21 @@ export interface AdminOptions {
   readonly inherited?: object | null;
   readonly logger: Logger;
   readonly clock?: Clock;
+  readonly timers?: Timers;
 }
 
 export interface Admin {
   readonly server: NetServer;
   /** Opens the listener; rejects with `OperatorError` when the address cannot be had. */
   listen(): Promise<Address>;
-  /** Asks another token, or none, of requests that come from now on; throws `OperatorError` as `createAdmin` does. */
+  /**
+   * Asks another token, or none, of requests that come from now on, and ends answers that go on under the former one;
+   * throws `OperatorError` as `createAdmin` does.
+   */
   setToken(token: string | undefined): void;
-  /** Ends idle connections at once and the others after a second. */
+  /** Ends answers that go on, such as that of `/events`: the gateway stops, and none of them may hold it up. */
+  endLasting(): void;
+  /** Ends idle connections and answers that go on at once, and the others after a second. */
   close(): Promise<void>;
 }
 
@@ -41,9 +48,9 @@ export function createAdmin(options: AdminOptions): Admin {
   const { address, logger, token } = options;
   requireToken(address, token);
   const clock = options.clock ?? systemClock;
-  const { source, routes } = options;
+  const { source, routes, timers = systemTimers } = options;
   const newRequestId = createRequestIdSource(clock);
-  const handler = new AdminHandler({ address, token, logger, clock, source, newRequestId, routes });
+  const handler = new AdminHandler({ address, token, logger, clock, timers, source, newRequestId, routes });
   const server = createServer(
     {
       maxHeaderSize: 16 * 1024,
@@ -67,8 +74,10 @@ export function createAdmin(options: AdminOptions): Admin {
     setToken(next) {
       requireToken(address, next);
       handler.setToken(next);
+      if (next !== undefined) handler.lasting.end();
     },
-    close: () => close(server),
+    endLasting: () => handler.lasting.end(),
+    close: () => close(server, handler.lasting),
   };
 }
 
@@ -95,13 +104,14 @@ function listen(server: Server, { address, inherited }: AdminOptions, logger: Lo
   });
 }
 
-function close(server: Server): Promise<void> {
+function close(server: Server, lasting: LastingReplies): Promise<void> {
   return new Promise((resolve) => {
     const lastCall = setTimeout(() => server.closeAllConnections(), LAST_CALL);
     server.close(() => {
       clearTimeout(lastCall);
       resolve();
     });
+    lasting.end();
     server.closeIdleConnections();
   });
 }

@@ -90,7 +90,12 @@ export class AdminListener {
   }
 
   private replace(former: Held | null, opened: Held | null): void {
-    if (former !== null) this.leave(former);
+    if (former !== null) {
+      const token = opened?.wanted.token;
+      // Its last requests, too, are of the time after the change.
+      if (token !== undefined && token !== former.wanted.token) former.admin.setToken(token);
+      this.leave(former);
+    }
     // The gateway began to stop meanwhile.
     if (this.closed && opened !== null) return this.leave(opened);
     this.held = opened;
@@ -98,6 +103,11 @@ export class AdminListener {
     const { logger } = this.deps;
     if (opened === null) logger.info('the admin listener is closed', {});
     else if (former !== null) logger.info('the admin listener has moved', { address: formatAddress(opened.address) });
+  }
+
+  /** Ends answers that go on, such as that of `/events`: the gateway stops. */
+  endLasting(): void {
+    this.held?.admin.endLasting();
   }
 
   private leave({ admin }: Held): void {

@@ -3,8 +3,7 @@ import { basename, resolve } from 'node:path';
 import { OperatorError } from '../base/errors.ts';
 import { findConfigFile } from '../config/find-file.ts';
 import { type LoadResult, loadConfig } from '../config/load.ts';
-import type { PolicySchemas } from '../config/policy-schemas.ts';
-import { builtInPolicies } from '../gateway/built-in-policies.ts';
+import { builtInSchemas } from '../gateway/built-in-policies.ts';
 import type { CommandIo, CommandOption, ParsedArgs } from './command.ts';
 
 export const CONFIG_OPTION: CommandOption = {
@@ -14,11 +13,7 @@ export const CONFIG_OPTION: CommandOption = {
   help: 'the configuration; default: portico.yaml, .yml, .json or portico.config.ts in the working directory',
 };
 
-/** The built-in policies as config wants to see them. */
-export const policySchemas: PolicySchemas = {
-  names: () => [...builtInPolicies.keys()],
-  schemaOf: (name) => builtInPolicies.get(name)?.schema,
-};
+export const policySchemas = builtInSchemas;
 
 /** The file that `-c` names or that stands in the working directory; throws OperatorError when there is none. */
 export function configFile(args: ParsedArgs, io: CommandIo): string {

@@ -6,10 +6,11 @@ import type { Logger } from '../base/logger.ts';
 import type { Finding } from '../config/finding.ts';
 import { ConfigControl } from '../control/config-control.ts';
 import { EndpointRegistry, type Lease } from '../control/endpoint-registry.ts';
+import { loadApart } from '../gateway/loader/config-loader.ts';
 import { policySchemas } from './config-file.ts';
 import { type ServeOptions, type Server, serve } from './serve.ts';
 
-export interface ManagedOptions extends Pick<ServeOptions, 'sharing' | 'drain'> {
+export interface ManagedOptions extends Pick<ServeOptions, 'sharing' | 'drain' | 'upgrade'> {
   readonly file: string;
   /** Where relative names are looked for. */
   readonly directory: string;
@@ -34,11 +35,24 @@ export interface ManagedGateway {
 export async function startManaged(
   options: ManagedOptions,
 ): Promise<ManagedGateway | { readonly findings: readonly Finding[] }> {
-  const { file, directory, env, logger, onFiles, bootLastGood = false, stateDir, inherit, sharing, drain } = options;
+  const {
+    file,
+    directory,
+    env,
+    logger,
+    onFiles,
+    bootLastGood = false,
+    stateDir,
+    inherit,
+    sharing,
+    drain,
+    upgrade,
+  } = options;
   const control = new ConfigControl({
     file,
     directory,
     load: { name: file, policies: policySchemas, env },
+    loader: loadApart,
     clock: systemClock,
     logger,
     ...(onFiles === undefined ? {} : { onFiles }),
@@ -60,6 +74,7 @@ export async function startManaged(
       ...(legacy === undefined ? {} : { inherited: legacy.inheritance }),
       ...(sharing === undefined ? {} : { sharing }),
       ...(drain === undefined ? {} : { drain }),
+      ...(upgrade === undefined ? {} : { upgrade }),
     });
   } catch (error) {
     throw new OperatorError(`could not start: ${(error as Error).message}`);

@@ -1,17 +1,15 @@
 /** `portico start`: runs the gateway until it is told to stop, and changes it when its file does. */
 import { formatAddress } from '../base/address.ts';
 import { systemTimers } from '../base/clock.ts';
-import type { Logger } from '../base/logger.ts';
 import { textOfFindings } from '../config/finding.ts';
 import { type FileWatch, watchFiles } from '../config/watch.ts';
 import type { ConfigControl } from '../control/config-control.ts';
-import type { Lease } from '../control/endpoint-registry.ts';
 import { createLogger } from '../observability/logger.ts';
 import { type Command, type CommandIo, parseCommandArgs } from './command.ts';
 import { CONFIG_OPTION, configFile } from './config-file.ts';
+import { Lifecycle } from './lifecycle.ts';
 import { startManaged } from './managed-gateway.ts';
-import type { Server } from './serve.ts';
-import { inherit, startSuccessor, succeed } from './successor.ts';
+import { inherit, succeed } from './successor.ts';
 
 export const startCommand: Command = {
   name: 'start',
@@ -31,6 +29,7 @@ export const startCommand: Command = {
     let files: readonly string[] = [];
     // The level of the file is not known before it is read.
     const logger = createLogger({ level: 'info' });
+    const lifecycle = new Lifecycle(logger);
     const started = await startManaged({
       file,
       directory: io.cwd,
@@ -44,7 +43,8 @@ export const startCommand: Command = {
         files = read;
       },
       inherit: () => inherit(process.env),
-      drain: () => process.kill(process.pid, 'SIGTERM'),
+      drain: () => lifecycle.stop('api'),
+      upgrade: () => lifecycle.upgrade(),
     });
     if ('findings' in started) {
       io.error(textOfFindings(started.findings));
@@ -58,7 +58,7 @@ export const startCommand: Command = {
     if (parsed.flag('watch')) watcher = watchFiles(files, () => reload('file'), { timers: systemTimers });
     process.on('SIGHUP', () => reload('signal'));
     process.on('SIGUSR1', () => server.reopenLogs());
-    await untilStopped(server, logger, () => registry.leases);
+    await lifecycle.untilStopped(server, () => registry.leases);
     registry.close();
     watcher?.close();
     return 0;
@@ -87,48 +87,4 @@ function createReload(control: ConfigControl): (cause: string) => void {
       running = false;
     })();
   };
-}
-
-/** Resolves after SIGTERM or SIGINT, or after SIGUSR2 and the start of a successor, and the drain that follows. */
-export function untilStopped(server: Server, logger: Logger, leases: () => Lease[] = () => []): Promise<void> {
-  return new Promise((done) => {
-    let stopping = false;
-    let succeeding = false;
-    process.on('SIGUSR2', () => {
-      if (stopping || succeeding) return;
-      succeeding = true;
-      logger.info('upgrading: a successor is started', {});
-      startSuccessor({ sockets: server.inheritance, leases: leases() })
-        .then((pid) => {
-          stopping = true;
-          logger.info('succeeded: draining', { successor: pid });
-          // New connections are the successor's, from now on.
-          return server.retire().then((cut) => {
-            logger.info('stopped', { cut_requests: cut });
-            done();
-          });
-        })
-        .catch((error: unknown) => {
-          logger.error('the upgrade failed; the running gateway stays', { error });
-        })
-        .finally(() => {
-          succeeding = false;
-        });
-    });
-    const stop = (signal: NodeJS.Signals): void => {
-      if (stopping) {
-        logger.warn('stopped at once, by a second signal', { signal, cut_requests: server.active });
-        server.abandon();
-        process.exit(1);
-      }
-      stopping = true;
-      logger.info('draining', { signal });
-      void server.stop().then((cut) => {
-        logger.info('stopped', { cut_requests: cut });
-        done();
-      });
-    };
-    process.on('SIGTERM', stop);
-    process.on('SIGINT', stop);
-  });
 }

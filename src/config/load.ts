@@ -1,10 +1,10 @@
 /** Loads a configuration file: reads, fills in references, validates and checks, and reports all that is wrong at once. */
 import { dirname, extname, resolve } from 'node:path';
+import type { Address } from '../base/address.ts';
 import { schemasFor } from './built-schemas.ts';
 import { checkGateway } from './check-gateway.ts';
 import type { Finding, FindingCode } from './finding.ts';
 import { createFindings } from './findings.ts';
-import { jsonFault } from './json-syntax.ts';
 import type { GatewayConfig } from './model.ts';
 import { parseTree } from './parse-tree.ts';
 import { noPolicies, type PolicySchemas } from './policy-schemas.ts';
@@ -12,8 +12,8 @@ import { type QuarantinedRoute, quarantineRoutes } from './quarantine.ts';
 import { type FileProblem, type FileReader, readReferenced, readText, readWhole } from './source-file.ts';
 import { fileStart, formatPath, type Place, parsePath, placeOf, type SourceTree, valueAt } from './source-tree.ts';
 import { referencedFiles, type SubstitutionSources } from './substitution.ts';
+import { parseText } from './text-source.ts';
 import { filesReferencedBy, importModule, readValue } from './typescript-source.ts';
-import { type ParsedYaml, parseYaml, placeAt, readYaml, referencesIn } from './yaml-source.ts';
 
 export interface LoadOptions {
   /** What findings call the file; by default as it was given. */
@@ -32,6 +32,11 @@ export interface LoadResult {
   quarantined: QuarantinedRoute[];
   /** Errors and warnings in the order of their places. */
   findings: Finding[];
+  /**
+   * Where the file puts the admin listener, also when there are errors elsewhere in it: null when it turns it off, undefined
+   * when the file could not be read that far.
+   */
+  adminAddress: Address | null | undefined;
   /** Absolute paths of every file that was read or asked for, to be watched. */
   files: string[];
   /** Where the value at a path such as `routes[2].match` stands; the nearest there is when the file has no such value. */
@@ -41,6 +46,22 @@ export interface LoadResult {
   /** What was read, with its references as they are written; null when nothing was. */
   source: ConfigText | null;
 }
+
+/** What a loader finds, wherever it does its work. */
+export type Loaded = Omit<LoadResult, 'locate'>;
+
+/** Who loads configurations for a process. Rejects only where it fails itself. */
+export interface ConfigLoader {
+  file(path: string, options: LoadOptions): Promise<Loaded>;
+  /** Text that stands for the file of this path. */
+  text(source: ConfigText, path: string, options: LoadOptions): Promise<Loaded>;
+}
+
+/** Loads in this thread, which does nothing else meanwhile. */
+export const loadHere: ConfigLoader = {
+  file: (path, options) => loadConfig(path, options),
+  text: (source, path, options) => loadConfigText(source, path, options),
+};
 
 /** A configuration as it is written: references are not filled in. */
 export interface ConfigText {
@@ -62,14 +83,15 @@ export async function loadConfig(file: string, options: LoadOptions = {}): Promi
 /** Loads text that stands for the file of this name: its relative references are read from beside it. */
 export async function loadConfigText(source: ConfigText, file: string, options: LoadOptions = {}): Promise<LoadResult> {
   const path = resolve(file);
+  const name = options.name ?? file;
   const { text } = source;
   const read = options.readFile ?? readWhole;
-  const parsed = parseYaml(text);
+  const parsed = parseText(file, text);
   const directory = dirname(path);
-  const wanted = referencesIn(parsed).flatMap((value) => referencedFiles(value, directory));
+  const wanted = parsed.references.flatMap((value) => referencedFiles(value, directory));
   const files = await readReferenced(wanted, read);
   const sources = { env: options.env ?? {}, files, directory };
-  return finish(options.name ?? file, treeOf(file, text, parsed, sources), options, [path, ...files.keys()], source);
+  return finish(name, parsed.tree(sources), options, [path, ...files.keys()], source);
 }
 
 /** What `parseConfigText` needs beside the text. */
@@ -85,7 +107,7 @@ export interface TextOptions {
 /** Loads YAML or JSON text without touching the disk: for tests, and for text that came over the network. */
 export function parseConfigText(text: string, options: TextOptions = {}): LoadResult {
   const file = options.file ?? 'portico.yaml';
-  return finish(file, treeOf(file, text, parseYaml(text), givenSources(file, options)), options, []);
+  return finish(file, parseText(file, text).tree(givenSources(file, options)), options, []);
 }
 
 /** Validates plain values of the file's shape, such as those that a program puts together. */
@@ -129,8 +151,10 @@ function finish(
   const read = [...new Set(files)];
   const locate = (path: string): Place => placeOf(tree, parsePath(path), 'value');
   const { secrets } = tree;
-  if (unreadable)
-    return { config: null, quarantined: [], findings: findings.all(), files: read, locate, secrets, source };
+  if (unreadable) {
+    const nothing = { config: null, quarantined: [], adminAddress: undefined };
+    return { ...nothing, findings: findings.all(), files: read, locate, secrets, source };
+  }
   const schemas = schemasFor(options.policies ?? noPolicies);
   // Of a value that is not known nothing more can be said.
   const unresolved = tree.problems.filter(({ code }) => code === 'unresolved_reference');
@@ -154,10 +178,12 @@ function finish(
   const rest =
     whole === undefined && parsed.sound !== undefined ? quarantineRoutes(tree.root, schemas.whole, findings) : null;
   const value = whole ?? rest?.config;
+  const admin = parsed.sound?.admin;
   return {
     config: value === undefined ? null : withoutFalse(value),
     quarantined: rest?.routes ?? [],
     findings: findings.all(),
+    adminAddress: admin === false ? null : admin?.address,
     files: read,
     locate,
     secrets,
@@ -175,23 +201,6 @@ function withoutFalse({
 function failed(file: string, files: string[], problem: FileProblem): LoadResult {
   const { code, message, place } = problem;
   const finding: Finding = { file, ...place, severity: 'error', code, message, path: '' };
-  const findings = [finding];
-  return { config: null, quarantined: [], findings, files, locate: () => fileStart, secrets: new Set(), source: null };
-}
-
-/**
- * The tree of a text. YAML allows more than JSON does; a file that is called JSON is held to JSON, since other programs will
- * read it. What could be read of it all the same is still checked.
- */
-function treeOf(file: string, text: string, parsed: ParsedYaml, sources: SubstitutionSources): SourceTree {
-  const tree = readYaml(parsed, sources);
-  const fault = extname(file) === '.json' ? jsonFault(text) : null;
-  if (fault === null) return tree;
-  // The same fault again, in words of YAML.
-  tree.problems = tree.problems.filter(({ code }) => code !== 'yaml_syntax');
-  // YAML knows no comments of this form, and took them for keys and values.
-  if (text[fault.offset] === '/' || /^[ \t]*\/[/*]/m.test(text)) tree.root = undefined;
-  const place = placeAt(parsed.lines, fault.offset);
-  tree.problems.push({ code: 'json_syntax', message: `not JSON: ${fault.message}`, place, path: [] });
-  return tree;
+  const nothing = { config: null, quarantined: [], adminAddress: undefined, secrets: new Set<string>(), source: null };
+  return { ...nothing, findings: [finding], files, locate: () => fileStart };
 }

@@ -5,13 +5,14 @@ import type { Clock } from '../base/clock.ts';
 import { type ErrorCode, OperatorError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Finding } from '../config/finding.ts';
-import { type ConfigText, type LoadOptions, type LoadResult, loadConfig, loadConfigText } from '../config/load.ts';
+import { type ConfigLoader, type ConfigText, type Loaded, type LoadOptions, loadHere } from '../config/load.ts';
 import type { GatewayConfig } from '../config/model.ts';
 import { type Change, type ChangeSummary, summaryOf } from '../config/plan/change.ts';
 import { withoutSecrets } from '../config/plan/written-value.ts';
 import type { ValuePath } from '../config/source-tree.ts';
 import type { ApplyOptions } from '../gateway/gateway.ts';
 import type { AttemptPicture, ConfigPicture } from '../gateway/picture.ts';
+import type { Emit } from '../observability/events.ts';
 import { planGateway } from '../router/plan-reach.ts';
 import { etagOf, textAs, valuesOf, withValue } from './config-document.ts';
 import { HISTORY_LENGTH, type Kept, StateDirectory, stageFile } from './state-directory.ts';
@@ -22,6 +23,7 @@ export interface ConfigTarget {
   /** Rejects, with nothing changed, when it cannot; answers false, and does nothing, when it runs that already. */
   apply(config: GatewayConfig, options?: ApplyOptions): Promise<boolean>;
   countReload(result: 'success' | 'failure'): void;
+  readonly emit?: Emit;
 }
 
 export interface ConfigControlDeps {
@@ -30,6 +32,8 @@ export interface ConfigControlDeps {
   /** Where a relative name is looked for. */
   readonly directory: string;
   readonly load: LoadOptions;
+  /** In this thread by default. */
+  readonly loader?: ConfigLoader;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Hears which files the newest load read. */
@@ -155,7 +159,7 @@ export class ConfigControl {
   }
 
   /** Where the state of a file lies that is broken: the key is found as long as its line is whole. */
-  private async stateDirOfBroken({ config }: LoadResult): Promise<string | undefined> {
+  private async stateDirOfBroken({ config }: Loaded): Promise<string | undefined> {
     if (config !== null) return undefined;
     const text = await readFile(this.path, 'utf8').catch(() => '');
     const line = /^[ \t{]*(["']?)stateDir\1[ \t]*:[ \t]*("[^"\n]+"|'[^'\n]+'|[^\s"'#][^#\n]*)/m.exec(text);
@@ -259,10 +263,6 @@ export class ConfigControl {
   reload(cause: string): Promise<AttemptPicture> {
     return this.inTurn(async () => {
       const { logger } = this.deps;
-      const failed = (what: Pick<AttemptPicture, 'findings' | 'error'>): AttemptPicture => {
-        this.target?.countReload('failure');
-        return (this.attempt = { at: this.now(), cause, result: 'failure', ...what });
-      };
       try {
         const loaded = await this.load();
         const sound = soundOf(loaded);
@@ -272,7 +272,7 @@ export class ConfigControl {
             cause,
             findings: loaded.findings,
           });
-          return failed({ findings: loaded.findings });
+          return this.fail(cause, { findings: loaded.findings });
         }
         const holds = this.changedUpon !== null && this.changedUpon === tag;
         const next = holds ? (soundOf(await this.loadText(this.source)) ?? this.sound) : sound;
@@ -286,7 +286,7 @@ export class ConfigControl {
         return (this.attempt = { at: this.now(), cause, result: 'success' });
       } catch (error) {
         logger.error('reload failed; the running configuration stays', { cause, error });
-        return failed({ error: (error as Error).message });
+        return this.fail(cause, { error: (error as Error).message });
       }
     });
   }
@@ -324,7 +324,7 @@ export class ConfigControl {
   }
 
   /** What is wrong with a text, if it were the configuration. */
-  validate(wanted: ConfigText): Promise<LoadResult> {
+  validate(wanted: ConfigText): Promise<Loaded> {
     return this.loadText(wanted);
   }
 
@@ -371,12 +371,21 @@ export class ConfigControl {
         return { kind: 'done', changed, warnings: next.findings };
       } catch (error) {
         const { message } = error as Error;
-        this.target?.countReload('failure');
-        this.attempt = { at: this.now(), cause, result: 'failure', error: message };
+        this.fail(cause, { error: message });
         this.deps.logger.error('a change of the configuration failed', { cause, by, error });
         return { kind: 'refused', code: 'conflict', reason: `The change could not be made: ${message}.` };
       }
     });
+  }
+
+  private fail(cause: string, what: Pick<AttemptPicture, 'findings' | 'error'>): AttemptPicture {
+    const { generation } = this;
+    const errors = what.findings?.filter(({ severity }) => severity === 'error').length;
+    const error = what.error ?? `${errors} error${errors === 1 ? '' : 's'} in the configuration`;
+    this.target?.countReload('failure');
+    this.target?.emit?.({ type: 'config', result: 'failed', generation, cause, error });
+    this.attempt = { at: this.now(), cause, result: 'failure', ...what };
+    return this.attempt;
   }
 
   /** Why the configuration may not be changed from outside its file, or null. */
@@ -472,6 +481,10 @@ export class ConfigControl {
     return turn;
   }
 
+  private get loader(): ConfigLoader {
+    return this.deps.loader ?? loadHere;
+  }
+
   private get path(): string {
     return resolve(this.deps.directory, this.deps.file);
   }
@@ -480,23 +493,22 @@ export class ConfigControl {
     return new Date(this.deps.clock.wall()).toISOString();
   }
 
-  private async load(): Promise<LoadResult> {
-    const loaded = await loadConfig(this.path, this.deps.load);
+  private async load(): Promise<Loaded> {
+    const loaded = await this.loader.file(this.path, this.loadOptions);
     this.deps.onFiles?.(loaded.files);
-    return this.named(loaded);
+    return loaded;
   }
 
-  private async loadText(source: ConfigText): Promise<LoadResult> {
-    return this.named(await loadConfigText(source, this.path, this.deps.load));
+  private loadText(source: ConfigText): Promise<Loaded> {
+    return this.loader.text(source, this.path, this.loadOptions);
   }
 
-  private named(loaded: LoadResult): LoadResult {
-    const { file } = this.deps;
-    return { ...loaded, findings: loaded.findings.map((finding) => ({ ...finding, file })) };
+  private get loadOptions(): LoadOptions {
+    return { ...this.deps.load, name: this.deps.file };
   }
 }
 
-function soundOf({ config, source, secrets, findings }: LoadResult): Sound | null {
+function soundOf({ config, source, secrets, findings }: Loaded): Sound | null {
   return config === null || source === null ? null : { config, source, secrets, findings };
 }
 

@@ -1,4 +1,5 @@
 /** The one explicit list of the policies that come with Portico. */
+import type { PolicySchemas } from '../config/policy-schemas.ts';
 import type { Policy } from '../pipeline/policy.ts';
 import { requestHeaders } from '../policies/request-headers/index.ts';
 import { responseHeaders } from '../policies/response-headers/index.ts';
@@ -9,3 +10,9 @@ const list: readonly Policy<never>[] = [requestHeaders, responseHeaders] as unkn
 export const builtInPolicies: ReadonlyMap<string, Policy> = new Map(
   list.map((policy) => [policy.name, policy as unknown as Policy]),
 );
+
+/** The built-in policies as config wants to see them. */
+export const builtInSchemas: PolicySchemas = {
+  names: () => [...builtInPolicies.keys()],
+  schemaOf: (name) => builtInPolicies.get(name)?.schema,
+};

@@ -61,7 +61,7 @@ export function explainRequest(
     check: () => new Promise(() => {}),
     onHealthChange: () => {},
   });
-  const snapshot = new Snapshot(1, config, services, {
+  const snapshot = Snapshot.create(1, config, services, {
     policies,
     metrics: { routeMetrics: () => metrics } as never,
     logger: silentLogger,

@@ -7,6 +7,7 @@ import type { Clock, Timers } from '../base/clock.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import { handleOf, type Inheritance, type InheritedSocket } from '../base/inherited.ts';
 import { type Logger, silentLogger } from '../base/logger.ts';
+import { inSlices, type Steps } from '../base/slices.ts';
 import { TimerWheel } from '../base/timer-wheel.ts';
 import type { GatewayConfig, ListenerConfig, ServiceConfig } from '../config/model.ts';
 import type { ConnectionLimits } from '../net/client-connection.ts';
@@ -15,6 +16,7 @@ import type { ClientStream, RequestHandler } from '../net/stream.ts';
 import { type PoolOptions, UpstreamPool } from '../net/upstream-pool.ts';
 import { type AccessEntry, type AccessLog, createAccessLog } from '../observability/access-log.ts';
 import { createEventLoopLag, type EventLoopLag } from '../observability/event-loop-lag.ts';
+import type { Emit } from '../observability/events.ts';
 import { HealthWindow } from '../observability/health-window.ts';
 import { createGatewayMetrics, type GatewayMetrics } from '../observability/metrics/gateway-metrics.ts';
 import type { RouteMetrics } from '../observability/metrics/route-metrics.ts';
@@ -45,6 +47,8 @@ export interface GatewayDeps {
   readonly team?: Team;
   /** Addresses from the process whose place this one takes. */
   readonly inherited?: Inheritance;
+  /** Told of generations that go live and of endpoints that go down and come up. Not in one of several processes. */
+  readonly emit?: Emit;
 }
 
 /** What a gateway leaves to, or has from, the process that leads several. */
@@ -187,9 +191,9 @@ export class Gateway implements RequestHandler, ExchangeContext {
 
   private async applyNow(config: GatewayConfig, { force = false, after = 0 }: ApplyOptions): Promise<boolean> {
     this.refuseWhenStopping();
-    const same = this.snapshot !== null && isDeepStrictEqual(this.snapshot.config, config);
+    const same = !force && this.snapshot !== null && (await inSlices(isSameConfig(this.snapshot.config, config)));
     // What kept a route from being built may stand outside the configuration.
-    if (!force && same && this.snapshot?.late.length === 0) return false;
+    if (same && this.snapshot?.late.length === 0) return false;
     (await this.prepare(config, Math.max(this.generation, after) + 1)).commit();
     return true;
   }
@@ -200,17 +204,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
    */
   async prepare(config: GatewayConfig, generation = this.generation + 1): Promise<Prepared> {
     const previous = this.snapshot;
-    const services = createServices<UpstreamPool>(config.services, previous?.services ?? null, {
-      clock: this.deps.clock,
-      timers: this.deps.timers,
-      // Of several processes one tells of endpoints that go down and come up.
-      logger: this.deps.team === undefined ? this.logger : silentLogger,
-      random: this.random,
-      createPool: (endpoint, service) => this.createPool(endpoint, service),
-      check: this.deps.team === undefined ? probeHttp : null,
-      onHealthChange: (service, { url, healthy }, reason) =>
-        this.deps.team?.onHealthChange(service.name, url, healthy, reason),
-    });
+    const services = this.createServices(config);
     let built: Snapshot | null = null;
     let opened: Listener[] = [];
     let accessLog = this.accessLog;
@@ -221,11 +215,13 @@ export class Gateway implements RequestHandler, ExchangeContext {
       if (accessLog !== this.accessLog) void accessLog?.close();
     };
     try {
-      built = new Snapshot(generation, config, services, {
-        policies: this.deps.policies,
-        metrics: this.metrics,
-        logger: this.logger,
-      });
+      built = await inSlices(
+        Snapshot.build(generation, config, services, {
+          policies: this.deps.policies,
+          metrics: this.metrics,
+          logger: this.logger,
+        }),
+      );
       opened = await this.openListeners(config.listeners);
       this.refuseWhenStopping();
       if (!isDeepStrictEqual(previous?.config.logging.access, config.logging.access))
@@ -243,6 +239,26 @@ export class Gateway implements RequestHandler, ExchangeContext {
         previous?.retire();
       },
     };
+  }
+
+  /**
+   * A method of its own: what services keep of it, as long as they live, must not hold the generation before them, which
+   * holds the one before it.
+   */
+  private createServices(config: GatewayConfig): Map<string, Service<UpstreamPool>> {
+    return createServices<UpstreamPool>(config.services, this.snapshot?.services ?? null, {
+      clock: this.deps.clock,
+      timers: this.deps.timers,
+      // Of several processes one tells of endpoints that go down and come up.
+      logger: this.deps.team === undefined ? this.logger : silentLogger,
+      random: this.random,
+      createPool: (endpoint, service) => this.createPool(endpoint, service),
+      check: this.deps.team === undefined ? probeHttp : null,
+      onHealthChange: (service, { id, url, healthy }, reason) => {
+        this.deps.team?.onHealthChange(service.name, url, healthy, reason);
+        this.deps.emit?.({ type: 'health', service: service.name, endpoint: id, healthy, reason });
+      },
+    });
   }
 
   private refuseWhenStopping(): void {
@@ -291,6 +307,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
         snapshot.routes.map(({ name, quarantined }) => routeState(name, quarantined)),
       );
     }
+    this.deps.emit?.({ type: 'config', result: 'applied', generation: snapshot.generation });
   }
 
   private async openListeners(configs: readonly ListenerConfig[]): Promise<Listener[]> {
@@ -451,6 +468,18 @@ export class Gateway implements RequestHandler, ExchangeContext {
       yield { service: service.name, state: 'idle', count: idle };
     }
   }
+}
+
+/** True when the two are equal; in steps, since most of a large configuration is its routes. */
+export function* isSameConfig(one: GatewayConfig, other: GatewayConfig): Steps<boolean> {
+  const { routes, ...rest } = one;
+  const { routes: otherRoutes, ...otherRest } = other;
+  if (routes.length !== otherRoutes.length || !isDeepStrictEqual(rest, otherRest)) return false;
+  for (let index = 0; index < routes.length; index++) {
+    yield;
+    if (!isDeepStrictEqual(routes[index], otherRoutes[index])) return false;
+  }
+  return true;
 }
 
 function isSame(config: ListenerConfig, listener: Listener): boolean {

@@ -2,6 +2,8 @@
 import { formatAddress } from '../base/address.ts';
 import type { Finding } from '../config/finding.ts';
 import type { HealthTotals } from '../observability/health-window.ts';
+import type { RouteStats } from '../observability/metrics/gateway-metrics.ts';
+import type { TrafficStats } from '../observability/metrics/traffic.ts';
 import type { Gateway } from './gateway.ts';
 import { type RouteState, routeState } from './quarantine.ts';
 
@@ -43,6 +45,15 @@ export interface AttemptPicture {
   /** What was wrong: findings, or the one reason. */
   findings?: readonly Finding[];
   error?: string;
+}
+
+/** How requests fared since the gateway began to count. */
+export interface StatsPicture {
+  /** Requests in progress. */
+  active: number;
+  total: TrafficStats;
+  /** Those of the running configuration that had requests, and `none` for requests that no route took. */
+  routes: RouteStats[];
 }
 
 export interface HealthPicture extends HealthTotals {

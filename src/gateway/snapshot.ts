@@ -1,6 +1,7 @@
 /** One generation: everything that a config compiles to, immutable, swapped as one reference. */
 import { type CidrSet, createCidrSet } from '../base/ip.ts';
 import type { Logger } from '../base/logger.ts';
+import { atOnce, type Steps } from '../base/slices.ts';
 import type { GatewayConfig, RouteConfig, ServiceConfig } from '../config/model.ts';
 import { fieldLine } from '../http/header-edits.ts';
 import type { UpstreamPool } from '../net/upstream-pool.ts';
@@ -9,7 +10,7 @@ import type { RouteMetrics } from '../observability/metrics/route-metrics.ts';
 import { type Chain, closeChain, compileChain } from '../pipeline/chain.ts';
 import type { Policy } from '../pipeline/policy.ts';
 import { compileRewrite, type Rewrite } from '../router/rewrite.ts';
-import { createRouter, type Router } from '../router/router.ts';
+import { type Router, routerOf } from '../router/router.ts';
 import { compileRetry, type RetryPlan } from '../upstream/retry.ts';
 import type { Service } from '../upstream/service.ts';
 import { type LateQuarantine, lateReason, quarantineChain } from './quarantine.ts';
@@ -52,6 +53,17 @@ export interface SnapshotDeps {
   readonly logger: Logger;
 }
 
+/** What a snapshot is made of. */
+interface SnapshotParts {
+  readonly generation: number;
+  readonly config: GatewayConfig;
+  readonly services: ReadonlyMap<string, Service<UpstreamPool>>;
+  readonly router: Router;
+  readonly routes: readonly CompiledRoute[];
+  readonly late: readonly LateQuarantine[];
+  readonly globalChain: Chain;
+}
+
 export class Snapshot {
   readonly generation: number;
   readonly config: GatewayConfig;
@@ -67,34 +79,52 @@ export class Snapshot {
   active = 0;
   private retired = false;
 
-  /** `services` are built and not yet live. */
-  constructor(
+  private constructor({ generation, config, services, router, routes, late, globalChain }: SnapshotParts) {
+    this.generation = generation;
+    this.config = config;
+    this.services = services;
+    this.router = router;
+    this.routes = routes;
+    this.trusted = new Map(config.listeners.map((l) => [l.name, createCidrSet(l.trustedProxies)]));
+    this.globalChain = globalChain;
+    this.late = late;
+  }
+
+  /** Compiles a config. `services` are built and not yet live. */
+  static create(
     generation: number,
     config: GatewayConfig,
     services: ReadonlyMap<string, Service<UpstreamPool>>,
     deps: SnapshotDeps,
-  ) {
-    this.generation = generation;
-    this.config = config;
-    this.services = services;
-    this.router = createRouter(config.routes);
-    this.trusted = new Map(config.listeners.map((l) => [l.name, createCidrSet(l.trustedProxies)]));
-    this.globalChain = compileChain([config.policies], deps.policies, { logger: deps.logger });
+  ): Snapshot {
+    return atOnce(Snapshot.build(generation, config, services, deps));
+  }
+
+  /** `create`, in steps. */
+  static *build(
+    generation: number,
+    config: GatewayConfig,
+    services: ReadonlyMap<string, Service<UpstreamPool>>,
+    deps: SnapshotDeps,
+  ): Steps<Snapshot> {
+    const router = yield* routerOf(config.routes);
+    const globalChain = compileChain([config.policies], deps.policies, { logger: deps.logger });
     const routes: CompiledRoute[] = [];
     const late: LateQuarantine[] = [];
-    this.routes = routes;
-    this.late = late;
     try {
-      config.routes.forEach((route, index) => {
-        const compiled = buildRoute(route, index, this, deps);
+      for (const [index, route] of config.routes.entries()) {
+        yield;
+        const compiled = buildRoute(route, index, { config, services, globalChain }, deps);
         routes.push(compiled);
         const { name, quarantined: reason } = compiled;
         if (reason !== null && route.quarantined === undefined) late.push({ name, reason });
-      });
+      }
     } catch (error) {
-      this.closeChains();
+      for (const { chain } of routes) closeChain(chain);
+      closeChain(globalChain);
       throw error;
     }
+    return new Snapshot({ generation, config, services, router, routes, late, globalChain });
   }
 
   /** Whose forwarding fields are believed on a listener; nobody's on one that this generation no longer has. */
@@ -127,7 +157,12 @@ export class Snapshot {
 }
 
 /** The route, or what stands in its place where it is or must be quarantined. */
-function buildRoute(config: RouteConfig, index: number, snapshot: Snapshot, deps: SnapshotDeps): CompiledRoute {
+function buildRoute(
+  config: RouteConfig,
+  index: number,
+  snapshot: Pick<SnapshotParts, 'config' | 'services' | 'globalChain'>,
+  deps: SnapshotDeps,
+): CompiledRoute {
   const known = config.quarantined?.reason;
   if (known !== undefined) return quarantinedRoute(config, index, known, snapshot.globalChain, deps);
   try {

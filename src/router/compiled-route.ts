@@ -1,4 +1,5 @@
 /** One route as the router holds it, and the total order between routes. */
+import { atOnce, type Steps } from '../base/slices.ts';
 import type { MatchConfig, RouteConfig } from '../config/model.ts';
 import { compileHosts, type HostMatcher } from './host-matcher.ts';
 import { compilePath, PATH_KIND, type PathMatcher } from './path-matcher.ts';
@@ -29,10 +30,16 @@ export interface Entry {
  * has none.
  */
 export function compileEntries(routes: readonly RouteConfig[]): Entry[] {
+  return atOnce(entriesOf(routes));
+}
+
+/** `compileEntries`, in steps. */
+export function* entriesOf(routes: readonly RouteConfig[]): Steps<Entry[]> {
   const entries: Entry[] = [];
-  routes.forEach((route, index) => {
+  for (const [index, route] of routes.entries()) {
+    yield;
     const { match } = route;
-    if (route.quarantined?.matched === false) return;
+    if (route.quarantined?.matched === false) continue;
     const path = effectivePath(match);
     const predicates = compilePredicates(match, true);
     const methods = match.methods ?? null;
@@ -52,7 +59,9 @@ export function compileEntries(routes: readonly RouteConfig[]): Entry[] {
         next: null,
       });
     }
-  });
+  }
+  yield;
+  // At once: ten thousand take some milliseconds.
   entries.sort(compareEntries);
   for (let rank = 0; rank < entries.length; rank++) entries[rank].rank = rank;
   return entries;

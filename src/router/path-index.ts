@@ -1,4 +1,5 @@
 /** Finds the entries whose path may fit, in steps along the path instead of along the list of routes. */
+import type { Steps } from '../base/slices.ts';
 import type { Entry } from './compiled-route.ts';
 import { literalPrefixOf, PATH_KIND } from './path-matcher.ts';
 import { SegmentTable } from './segment-table.ts';
@@ -33,12 +34,13 @@ export class PathNode {
   }
 
   /** The tree is complete: joins ways without a fork, so that a search touches few nodes. */
-  seal(): void {
-    this.parameter?.seal();
+  *seal(): Steps<void> {
+    if (this.parameter !== null) yield* this.parameter.seal();
     const children = [...(this.children ?? []).values()];
     this.children = null;
     for (const child of children) {
-      child.seal();
+      yield;
+      yield* child.seal();
       child.join();
       // A copy: as put together it is a tree of slices of the file's text.
       child.edge = Buffer.from(child.edge, 'latin1').toString('latin1');
@@ -94,8 +96,8 @@ export class PathIndex {
   }
 
   /** All entries are in. */
-  seal(): void {
-    this.root.seal();
+  *seal(): Steps<void> {
+    yield* this.root.seal();
     this.tails.clear();
   }
 }

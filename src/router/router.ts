@@ -1,6 +1,7 @@
 /** Chooses the route of a request, in time that grows with its path and not with the number of routes. */
+import { atOnce, type Steps } from '../base/slices.ts';
 import type { RouteConfig } from '../config/model.ts';
-import { compileEntries, type Entry } from './compiled-route.ts';
+import { type Entry, entriesOf } from './compiled-route.ts';
 import { matchesHost } from './host-matcher.ts';
 import { PathIndex, type PathNode } from './path-index.ts';
 import { matchesPath, PATH_KIND, paramsOf } from './path-matcher.ts';
@@ -31,13 +32,19 @@ export class Router {
   private query: RouteQuery | null = null;
   private allowedMethods: Set<string> | null = null;
 
-  constructor(routes: readonly RouteConfig[]) {
-    this.entries = compileEntries(routes);
+  /** `entries` in the order of precedence. To be filled before it is asked. */
+  constructor(entries: readonly Entry[]) {
+    this.entries = entries;
+  }
+
+  *fill(): Steps<void> {
     for (const entry of this.entries) {
+      yield;
       this.indexFor(entry).add(entry);
       this.byRoute[entry.index] ??= entry;
     }
-    for (const index of [...this.exactHosts.values(), ...this.wildcardHosts.values(), this.everyHost]) index.seal();
+    for (const index of [...this.exactHosts.values(), ...this.wildcardHosts.values(), this.everyHost])
+      yield* index.seal();
   }
 
   private indexFor({ host }: Entry): PathIndex {
@@ -134,15 +141,17 @@ export class Router {
   /** Every route in the order of precedence, with the first condition that failed. */
   explain(query: RouteQuery): Candidate[] {
     const winner = this.match(query);
-    const seen = new Set<number>();
-    const candidates: Candidate[] = [];
+    // A map keeps the order in which its keys came: that of each route's best entry.
+    const byRoute = new Map<number, Entry[]>();
     for (const entry of this.entries) {
-      if (seen.has(entry.index)) continue;
-      const others = this.entries.filter(({ index }) => index === entry.index);
-      const fault = others.every(({ host }) => !matchesHost(host, query.host))
-        ? hostFault(others)
-        : faultOf(entry, query);
-      seen.add(entry.index);
+      const known = byRoute.get(entry.index);
+      if (known === undefined) byRoute.set(entry.index, [entry]);
+      else known.push(entry);
+    }
+    const candidates: Candidate[] = [];
+    for (const all of byRoute.values()) {
+      const [entry] = all;
+      const fault = all.every(({ host }) => !matchesHost(host, query.host)) ? hostFault(all) : faultOf(entry, query);
       const matched = entry.index === winner;
       const lost = fault ?? `outranked by ${this.byRoute[winner]?.name}`;
       candidates.push({ route: entry.name, matched, reason: matched ? 'chosen' : lost });
@@ -183,5 +192,12 @@ function faultOf(entry: Entry, query: RouteQuery): string | null {
 
 /** Compiles the routes. Throws PatternError for a pattern that config was to refuse. */
 export function createRouter(routes: readonly RouteConfig[]): Router {
-  return new Router(routes);
+  return atOnce(routerOf(routes));
+}
+
+/** `createRouter`, in steps. */
+export function* routerOf(routes: readonly RouteConfig[]): Steps<Router> {
+  const router = new Router(yield* entriesOf(routes));
+  yield* router.fill();
+  return router;
 }

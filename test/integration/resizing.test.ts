@@ -1,10 +1,14 @@
 /** What once needed a restart: another number of workers, and another admin listener, while requests go on. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock, systemTimers } from '../../src/base/clock.ts';
 import { Inheritance } from '../../src/base/inherited.ts';
 import { silentLogger } from '../../src/base/logger.ts';
+import { startManaged } from '../../src/cli/managed-gateway.ts';
 import { type Server, serve } from '../../src/cli/serve.ts';
 import { bestSharing, type SocketSharing } from '../../src/gateway/workers/sockets.ts';
 import { Supervisor } from '../../src/gateway/workers/supervisor.ts';
@@ -298,6 +302,57 @@ describe('the admin listener', () => {
     expect([await statusOf(port, token), await statusOf(port, `${token}-2`)]).toEqual([401, 200]);
     await server.apply(await configOf(withAdmin({ address: '127.0.0.1:0' })));
     expect(await statusOf(port)).toBe(200);
+  });
+
+  test('that moved asks the new token also on connections to the old one, while they last', async () => {
+    const server = await start(withAdmin({ address: '127.0.0.1:0', token }));
+    const client = await rawClient(server.admin?.port as number);
+    opened.push(client);
+    const ask = (path: string): string =>
+      `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${token}\r\n\r\n`;
+    // What is under way keeps the connection open for a moment.
+    await client.send(ask('/status').slice(0, -2));
+    const moved = withAdmin({ address: `127.0.0.1:${await free()}`, token: `${token}-2` });
+    await server.apply(await configOf(moved));
+    await client.send('\r\n');
+    expect((await client.answer()).status).toBe(401);
+  });
+
+  test('ends the events that are followed under a former token', async () => {
+    const server = await start(withAdmin({ address: '127.0.0.1:0', token }));
+    const headers = { authorization: `Bearer ${token}` };
+    const followed = await fetch(`http://127.0.0.1:${server.admin?.port}/events`, { headers });
+    expect(followed.status).toBe(200);
+    await server.apply(await configOf(withAdmin({ address: '127.0.0.1:0', token: `${token}-2` })));
+    // The end of the body, without which this would wait for ever.
+    await followed.text();
+  });
+
+  test('answers the very request that moves it', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'portico-resizing-'));
+    opened.push({ close: () => rmSync(directory, { recursive: true }) });
+    const textFor = (port: number): string =>
+      JSON.stringify(
+        withAdmin(
+          { address: `127.0.0.1:${port}`, writes: true },
+          { listeners: [{ name: 'a', address: '127.0.0.1:0' }] },
+        ),
+      );
+    writeFileSync(join(directory, 'portico.json'), textFor(0));
+    const logger = { ...silentLogger };
+    const started = await startManaged({ file: 'portico.json', directory, env: {}, logger });
+    if ('findings' in started) throw new Error(JSON.stringify(started.findings));
+    const { server } = started;
+    opened.push({ close: () => server.stop() });
+    const [before, port] = [server.admin?.port, await free()];
+    const init = {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json', connection: 'close' },
+      body: textFor(port),
+    };
+    const answer = await fetch(`http://127.0.0.1:${before}/config`, init);
+    expect([answer.status, await statusOf(port)]).toEqual([200, 200]);
+    await expect(statusOf(before)).rejects.toThrow();
   });
 
   test('cannot take the port that it has itself on other interfaces, and says so', async () => {

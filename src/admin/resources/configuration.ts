@@ -193,22 +193,6 @@ export const configuration: AdminResource = {
           : request.refuse('config_invalid', 'The file has errors: see `findings`.', { findings });
       },
     }),
-    adminRoute({
-      method: 'POST',
-      path: '/drain',
-      id: 'drain',
-      summary: 'Stops the gateway as SIGTERM does: not ready at once, serving for `shutdown.drain`, and then gone.',
-      answers: {
-        202: { description: 'It has begun.', schema: z.object({ state: z.literal('draining') }) },
-      },
-      refusals: ['conflict'],
-      example: { path: '/drain', status: 202 },
-      answer(source, request) {
-        if (source.drain === undefined) return request.refuse('conflict', 'Nobody here may stop the gateway.');
-        source.drain();
-        return json(202, { state: 'draining' });
-      },
-    }),
   ],
 };
 

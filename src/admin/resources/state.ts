@@ -1,6 +1,6 @@
 /** The gateway as it is at this moment. */
 import { z } from 'zod';
-import type { StatusPicture } from '../../gateway/picture.ts';
+import type { StatsPicture, StatusPicture } from '../../gateway/picture.ts';
 import { findingSchema } from '../finding-schema.ts';
 import { json } from '../reply.ts';
 import { type AdminResource, adminRoute } from '../route.ts';
@@ -56,6 +56,24 @@ const statusSchema = z.object({
   ),
 }) satisfies z.ZodType<StatusPicture>;
 
+const trafficFields = {
+  requests: z.int().meta({ description: 'Requests answered, or given up by the client.' }),
+  failed: z.int().meta({ description: 'Those answered with 5xx.' }),
+  successRate: z.number().min(0).max(100).meta({ description: 'Percent that did not fail; 100 without traffic.' }),
+  durations: z
+    .object({ mean: z.number(), p50: z.number(), p90: z.number(), p99: z.number() })
+    .nullable()
+    .meta({ description: 'In milliseconds; null without traffic.' }),
+};
+
+const statsSchema = z.object({
+  active: z.int().meta({ description: 'Requests in progress.' }),
+  total: z.object(trafficFields),
+  routes: z.array(z.object({ route: z.string(), service: z.string(), ...trafficFields })).meta({
+    description: 'Routes that had requests; `none` stands for what no route took.',
+  }),
+}) satisfies z.ZodType<StatsPicture>;
+
 export const state: AdminResource = {
   name: 'State',
   summary: 'The gateway as it is at this moment.',
@@ -68,6 +86,19 @@ export const state: AdminResource = {
       answers: { 200: { description: 'The picture.', schema: statusSchema } },
       example: { path: '/status', status: 200 },
       answer: async (source) => json(200, await source.status()),
+    }),
+    adminRoute({
+      method: 'GET',
+      path: '/stats',
+      id: 'getStats',
+      summary: 'How many requests there were, how many failed and how long they took: all together, and by route.',
+      description:
+        'Counted since the gateway started; the counts of a route end with it. The percentiles are estimates: durations are ' +
+        'counted in the buckets of the histograms in `metrics.md`, and within its bucket a duration is taken to be anywhere. ' +
+        'Above 30 seconds they say 30 seconds.',
+      answers: { 200: { description: 'The numbers.', schema: statsSchema } },
+      example: { path: '/stats', status: 200 },
+      answer: async (source) => json(200, await source.stats()),
     }),
   ],
 };

@@ -1,5 +1,5 @@
 /** What the supervisor and its workers say to each other, over the channel that Node gives a child process. */
-import type { GatewayConfig } from '../../config/model.ts';
+import type { ConfigParcel } from '../../config/parcel.ts';
 import type { MetricsDelta } from '../../observability/metrics/gateway-metrics.ts';
 import type { LateQuarantine } from '../quarantine.ts';
 
@@ -19,7 +19,9 @@ export interface WorkerStart {
 
 /** Requests have an `id` that their answer repeats. */
 export type ToWorker =
-  | { readonly type: 'prepare'; readonly id: number; readonly generation: number; readonly config: GatewayConfig }
+  /** Portions of the configuration that `prepare` is about to name: each is read in a turn of its own. */
+  | { readonly type: 'portion'; readonly list: 'routes' | 'services'; readonly portion: Uint8Array }
+  | { readonly type: 'prepare'; readonly id: number; readonly generation: number; readonly rest: ConfigParcel['rest'] }
   | { readonly type: 'commit'; readonly id: number; readonly shares: [string, number][]; readonly down: Verdict[] }
   | { readonly type: 'discard'; readonly id: number }
   | { readonly type: 'collect'; readonly id: number }

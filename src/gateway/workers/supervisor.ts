@@ -2,16 +2,18 @@
 
 import type { Socket } from 'node:net';
 import { availableParallelism } from 'node:os';
-import { isDeepStrictEqual } from 'node:util';
 import type { Clock, TimerHandle, Timers } from '../../base/clock.ts';
 import type { Inheritance, InheritedSocket } from '../../base/inherited.ts';
 import type { Logger } from '../../base/logger.ts';
+import { inSlices } from '../../base/slices.ts';
 import type { GatewayConfig } from '../../config/model.ts';
+import { type ConfigParcel, packConfig } from '../../config/parcel.ts';
+import type { Emit, GatewayEvent } from '../../observability/events.ts';
 import { createServices } from '../../upstream/create-services.ts';
 import { probeHttp } from '../../upstream/health/http-probe.ts';
 import type { Service } from '../../upstream/service.ts';
-import { type ApplyOptions, connectionsKey, REQUESTS_KEY } from '../gateway.ts';
-import type { HealthPicture, StatusPicture } from '../picture.ts';
+import { type ApplyOptions, connectionsKey, isSameConfig, REQUESTS_KEY } from '../gateway.ts';
+import type { HealthPicture, StatsPicture, StatusPicture } from '../picture.ts';
 import { type LateQuarantine, logQuarantined, type RouteState, routeState, withQuarantined } from '../quarantine.ts';
 import { type AbsentPool, Account } from './account.ts';
 import { Ledger } from './ledger.ts';
@@ -28,9 +30,13 @@ export interface SupervisorDeps {
   readonly sharing: SocketSharing;
   /** Addresses from the process whose place this one takes. */
   readonly inherited: Inheritance;
+  /** Told of generations that go live, of endpoints, and of workers that come and go. */
+  readonly emit?: Emit;
   /** Takes whole lines that workers wrote to their standard output. */
   readonly onLines: (lines: string) => void;
 }
+
+type WorkerEvent = Extract<GatewayEvent, { type: 'worker' }>;
 
 /** Milliseconds between two looks at the workers. */
 const LOOK = 1000;
@@ -123,9 +129,10 @@ export class Supervisor {
   private async applyNow(config: GatewayConfig, options: ApplyOptions): Promise<boolean> {
     this.refuseWhenStopping();
     const { force = false, after = 0, workers: count = this.count } = options;
-    const same = this.config !== null && count === this.count && isDeepStrictEqual(this.config, config);
+    const unforced = !force && this.config !== null && count === this.count;
+    const same = unforced && (await inSlices(isSameConfig(this.config as GatewayConfig, config)));
     // What kept a route from being built may stand outside the configuration.
-    if (!force && same && !this.hasLate()) return false;
+    if (same && !this.hasLate()) return false;
     const services = this.createServices(config);
     let sockets: Awaited<ReturnType<Sockets['prepare']>> | null = null;
     const generation = Math.max(this.generation, after) + 1;
@@ -168,6 +175,7 @@ export class Supervisor {
     }
     // One that ended while this was under way was not missed then.
     for (let missing = this.count - this.serving.length; missing > 0; missing--) void this.join();
+    this.deps.emit?.({ type: 'config', result: 'applied', generation });
     return true;
   }
 
@@ -200,7 +208,8 @@ export class Supervisor {
       random: this.deps.random,
       createPool: () => this.account.createPool(),
       check: probeHttp,
-      onHealthChange: ({ name }, { url, healthy }, reason) => {
+      onHealthChange: ({ name }, { id, url, healthy }, reason) => {
+        this.deps.emit?.({ type: 'health', service: name, endpoint: id, healthy, reason });
         // A rest ends in each worker by itself.
         this.tell({ service: name, url, healthy, reason }, null);
       },
@@ -247,8 +256,9 @@ export class Supervisor {
     const errors: string[] = [];
     const late: LateQuarantine[] = [];
     let ready = 0;
+    const parcel = await inSlices(packConfig(config));
     await this.toAll(async (worker) => {
-      const { error, quarantined } = await worker.request({ type: 'prepare', generation, config });
+      const { error, quarantined } = await prepare(worker, generation, parcel);
       late.push(...quarantined);
       if (error === null) ready++;
       else errors.push(error);
@@ -278,7 +288,10 @@ export class Supervisor {
 
   private async commit(worker: WorkerProcess): Promise<void> {
     await worker.request({ type: 'commit', shares: [...this.ledger.join(worker)], down: this.downVerdicts() });
-    if (worker.state === 'starting') worker.state = 'running';
+    if (worker.state === 'starting') {
+      worker.state = 'running';
+      this.emitWorker(worker, 'running');
+    }
     this.admitWaiting();
   }
 
@@ -301,11 +314,8 @@ export class Supervisor {
       const worker = this.begin();
       try {
         await this.within(START_TIME, worker.started);
-        const { error, quarantined } = await worker.request({
-          type: 'prepare',
-          generation: this.generation,
-          config: this.workerConfig,
-        });
+        const parcel = await inSlices(packConfig(this.workerConfig));
+        const { error, quarantined } = await prepare(worker, this.generation, parcel);
         if (error !== null) throw new Error(error);
         worker.quarantined = quarantined;
         await this.commit(worker);
@@ -326,6 +336,7 @@ export class Supervisor {
     this.workers.delete(worker);
     this.ledger.leave(worker);
     this.account.leave(worker);
+    this.emitWorker(worker, 'ended', signal === null ? `exit status ${code}` : `signal ${signal}`);
     if (this.state === 'draining' || this.state === 'stopped') return;
     if (this.serving.length >= this.count) return;
     const lived = clock.now() - worker.begun;
@@ -402,6 +413,7 @@ export class Supervisor {
         // Looks are counted, not time: a pause of this process itself is nobody else's silence.
         if (worker.silence++ * LOOK >= workerHeartbeat) {
           logger.error('a worker does not answer and is killed', { pid: worker.pid, silent_ms: workerHeartbeat });
+          this.emitWorker(worker, 'killed', `no answer for ${workerHeartbeat} ms`);
           worker.kill();
           continue;
         }
@@ -422,10 +434,12 @@ export class Supervisor {
       resident_bytes: memory,
     });
     void this.join(1)
-      .then(() => {
-        // Without the other one there would be one too few.
-        if (this.serving.length <= this.count) return undefined;
-        return this.drain(worker, (this.config as GatewayConfig).shutdown.timeout);
+      .then(async () => {
+        const { timeout } = (this.config as GatewayConfig).shutdown;
+        // Without the other one there would be one too few; and it may have ended, or be about to, for another reason.
+        if (this.serving.length <= this.count) return;
+        if (worker.state === 'running') await this.drain(worker, timeout);
+        else this.drainSurplus(timeout);
       })
       .finally(() => {
         this.replacing = false;
@@ -440,6 +454,7 @@ export class Supervisor {
 
   private async drainNow(worker: WorkerProcess, timeout: number): Promise<number> {
     worker.state = 'draining';
+    this.emitWorker(worker, 'draining');
     try {
       const { cut } = await this.within(timeout + GRACE, worker.request({ type: 'stop', timeout }));
       return cut;
@@ -448,6 +463,10 @@ export class Supervisor {
       worker.kill();
       return worker.report?.active ?? 0;
     }
+  }
+
+  private emitWorker({ pid }: WorkerProcess, state: WorkerEvent['state'], reason?: string): void {
+    this.deps.emit?.({ type: 'worker', pid, state, ...(reason === undefined ? {} : { reason }) });
   }
 
   // The whole.
@@ -470,6 +489,15 @@ export class Supervisor {
 
   metrics(): Promise<Iterable<string>> {
     return this.collected(() => this.account.metrics.pieces());
+  }
+
+  stats(): Promise<StatsPicture> {
+    return this.collected(() => ({ active: this.active, ...this.account.metrics.stats() }));
+  }
+
+  /** The configuration of the generation that runs; null before the first. */
+  get current(): GatewayConfig | null {
+    return this.config;
   }
 
   /** After the workers have told what they counted; one that is slow to answer keeps nobody waiting long. */
@@ -527,4 +555,11 @@ function partOf(listeners: GatewayConfig['listeners'], count: number): GatewayCo
     const connections = Math.ceil(listener.limits.connections / count);
     return { ...listener, limits: { ...listener.limits, connections } };
   });
+}
+
+/** Has a worker build a generation; the channel keeps the order of what is sent. */
+function prepare(worker: WorkerProcess, generation: number, { rest, services, routes }: ConfigParcel) {
+  for (const portion of services) worker.send({ type: 'portion', list: 'services', portion });
+  for (const portion of routes) worker.send({ type: 'portion', list: 'routes', portion });
+  return worker.request({ type: 'prepare', generation, rest });
 }

@@ -2,6 +2,8 @@
 import { Socket, type SocketConstructorOpts } from 'node:net';
 import { systemClock, systemTimers } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
+import { inSlices } from '../../base/slices.ts';
+import { unpackConfig } from '../../config/parcel.ts';
 import type { Endpoint } from '../../upstream/endpoint.ts';
 import { builtInPolicies } from '../built-in-policies.ts';
 import { Gateway, type Prepared } from '../gateway.ts';
@@ -22,6 +24,8 @@ export class Worker {
   private readonly gateway: Gateway;
   private readonly shares: Shares;
   private prepared: Prepared | null = null;
+  /** Portions of the configuration that is to be prepared. */
+  private portions: { routes: Uint8Array[]; services: Uint8Array[] } = { routes: [], services: [] };
   private readonly told = new WeakMap<Endpoint, { requests: number; failures: number }>();
   private droppedTold = 0;
   /** True while a verdict of the supervisor is applied: it need not be told. */
@@ -61,6 +65,9 @@ export class Worker {
         if (handle !== undefined)
           this.gateway.adopt(message.listener, new Socket({ handle, allowHalfOpen: true } as SocketConstructorOpts));
         return;
+      case 'portion':
+        this.portions[message.list].push(message.portion);
+        return;
       case 'verdict':
         return this.obey(message.verdict);
       case 'grant':
@@ -91,7 +98,10 @@ export class Worker {
       if (message.type === 'prepare') {
         // What was prepared before was not to be.
         this.discard();
-        this.prepared = await this.gateway.prepare(message.config, message.generation);
+        const { portions } = this;
+        this.portions = { routes: [], services: [] };
+        const config = await inSlices(unpackConfig({ rest: message.rest, ...portions }));
+        this.prepared = await this.gateway.prepare(config, message.generation);
         quarantined = this.prepared.quarantined;
       } else if (message.type === 'commit') this.commit(message.shares, message.down);
       else if (message.type === 'discard') this.discard();

@@ -1,0 +1,67 @@
+/** Loads configurations for a process that serves requests meanwhile: large ones in a thread of their own. */
+import { stat } from 'node:fs/promises';
+import { extname } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { inSlices } from '../../base/slices.ts';
+import { type ConfigLoader, type ConfigText, type Loaded, type LoadOptions, loadHere } from '../../config/load.ts';
+import { unpackConfig, unpackList } from '../../config/parcel.ts';
+import { builtInSchemas } from '../built-in-policies.ts';
+import type { LoadDelivery, LoadOrder } from './load-thread.ts';
+
+/** Bytes up to which a text is loaded where it is needed, in some ten milliseconds: a thread takes longer to begin. */
+const SMALL = 64 * 1024;
+
+const isSource = import.meta.url.endsWith('.ts');
+/** From a checkout the program is TypeScript, which needs its loader. */
+const PROGRAM = new URL(isSource ? './load-thread.ts' : './load-thread.js', import.meta.url);
+const LOADER = isSource ? ['--import', 'jiti/register'] : [];
+
+/**
+ * A loader as `loadHere` is one, with the built-in policies. Modules are loaded here whatever their size: they are programs,
+ * which may rely on what this thread has. Rejects when the thread fails, as when a text is too large for its memory.
+ */
+export const loadApart: ConfigLoader = {
+  async file(path, options) {
+    const isText = ['.yaml', '.yml', '.json'].includes(extname(path));
+    const size = isText && options.readFile === undefined ? await sizeOf(path) : 0;
+    if (size <= SMALL || options.policies !== builtInSchemas) return loadHere.file(path, options);
+    return loadInThread(orderOf(path, null, options));
+  },
+  text(source, path, options) {
+    const isSmall = source.text.length <= SMALL || options.readFile !== undefined;
+    if (isSmall || options.policies !== builtInSchemas) return loadHere.text(source, path, options);
+    return loadInThread(orderOf(path, source, options));
+  },
+};
+
+function orderOf(file: string, source: ConfigText | null, { name = file, env }: LoadOptions): LoadOrder {
+  return { file, name, source, env: { ...env } };
+}
+
+/** 0 for what cannot be asked: loading it will tell why. */
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch {
+    return 0;
+  }
+}
+
+async function loadInThread(order: LoadOrder): Promise<Loaded> {
+  const { config, findings, ...rest } = await deliveryOf(order);
+  return {
+    ...rest,
+    config: config === null ? null : await inSlices(unpackConfig(config)),
+    findings: await inSlices(unpackList(findings)),
+  };
+}
+
+function deliveryOf(order: LoadOrder): Promise<LoadDelivery> {
+  return new Promise((resolve, reject) => {
+    const thread = new Worker(PROGRAM, { workerData: order, execArgv: LOADER });
+    thread.once('message', resolve);
+    thread.once('error', reject);
+    // After a message or an error this says nothing more.
+    thread.once('exit', (code) => reject(new Error(`the thread that loads the configuration ended with ${code}`)));
+  });
+}
