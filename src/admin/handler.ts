@@ -40,7 +40,8 @@ interface Call {
 export class AdminHandler {
   private readonly source: AdminSource;
   private readonly logger: Logger;
-  private readonly guard: TokenGuard | null;
+  private readonly clock: Clock;
+  private guard: TokenGuard | null;
   private readonly newRequestId: RequestIdSource;
   private readonly ownHosts: readonly string[];
   private readonly routes: RouteIndex;
@@ -59,11 +60,17 @@ export class AdminHandler {
   }: AdminHandlerDeps) {
     this.source = source;
     this.logger = logger;
+    this.clock = clock;
     this.guard = token === undefined ? null : createTokenGuard(token, clock, logger);
     this.newRequestId = newRequestId;
     this.ownHosts = [address.host.toLowerCase()];
     this.routes = new RouteIndex(routes);
     this.lasting = new LastingReplies(timers);
+  }
+
+  /** Asks another token, or none, of requests that come from now on. */
+  setToken(token: string | undefined): void {
+    this.guard = token === undefined ? null : createTokenGuard(token, this.clock, this.logger);
   }
 
   onRequest(request: IncomingMessage, response: ServerResponse): void {

@@ -29,6 +29,11 @@ export interface Admin {
   readonly server: NetServer;
   /** Opens the listener; rejects with `OperatorError` when the address cannot be had. */
   listen(): Promise<Address>;
+  /**
+   * Asks another token, or none, of requests that come from now on, and ends answers that go on under the former one;
+   * throws `OperatorError` as `createAdmin` does.
+   */
+  setToken(token: string | undefined): void;
   /** Ends answers that go on, such as that of `/events`: the gateway stops, and none of them may hold it up. */
   endLasting(): void;
   /** Ends idle connections and answers that go on at once, and the others after a second. */
@@ -41,9 +46,7 @@ const LAST_CALL = 1000;
 /** Throws `OperatorError` when anybody on the network could reach it without a token. */
 export function createAdmin(options: AdminOptions): Admin {
   const { address, logger, token } = options;
-  if (token === undefined && !isLoopback(address.host)) {
-    throw new OperatorError(`admin.token is required on ${formatAddress(address)}: it is not a loopback address`);
-  }
+  requireToken(address, token);
   const clock = options.clock ?? systemClock;
   const { source, routes, timers = systemTimers } = options;
   const newRequestId = createRequestIdSource(clock);
@@ -68,9 +71,20 @@ export function createAdmin(options: AdminOptions): Admin {
   return {
     server,
     listen: () => listen(server, options, logger),
+    setToken(next) {
+      requireToken(address, next);
+      handler.setToken(next);
+      if (next !== undefined) handler.lasting.end();
+    },
     endLasting: () => handler.lasting.end(),
     close: () => close(server, handler.lasting),
   };
+}
+
+/** Throws `OperatorError` where anybody on the network could reach the address without a token. */
+export function requireToken(address: Address, token: string | undefined): void {
+  if (token !== undefined || isLoopback(address.host)) return;
+  throw new OperatorError(`admin.token is required on ${formatAddress(address)}: it is not a loopback address`);
 }
 
 function listen(server: Server, { address, inherited }: AdminOptions, logger: Logger): Promise<Address> {

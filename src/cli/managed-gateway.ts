@@ -51,7 +51,7 @@ export async function startManaged(
   const control = new ConfigControl({
     file,
     directory,
-    load: { policies: policySchemas, env },
+    load: { name: file, policies: policySchemas, env },
     loader: loadApart,
     clock: systemClock,
     logger,

@@ -1,9 +1,8 @@
 /** A gateway together with its admin listener: what `start`, `demo` and the integration tests run. */
-import { isDeepStrictEqual } from 'node:util';
-import { createAdmin } from '../admin/server.ts';
+import type { AdminSource } from '../admin/source.ts';
 import { systemClock, systemTimers } from '../base/clock.ts';
 import { OperatorError } from '../base/errors.ts';
-import { handleOf, Inheritance, type InheritedSocket } from '../base/inherited.ts';
+import { Inheritance, type InheritedSocket } from '../base/inherited.ts';
 import type { Logger } from '../base/logger.ts';
 import type { GatewayConfig } from '../config/model.ts';
 import type { ConfigControl } from '../control/config-control.ts';
@@ -22,6 +21,7 @@ import { bestSharing, type SocketSharing } from '../gateway/workers/sockets.ts';
 import { Supervisor, workerCount } from '../gateway/workers/supervisor.ts';
 import { type Emit, EventLog } from '../observability/events.ts';
 import { writeStandardLine } from '../observability/line-writer.ts';
+import { ADMIN, AdminListener } from './admin-listener.ts';
 import { packageVersion } from './version.ts';
 
 /** A gateway in this process, or the supervisor of several: who runs it need not know which. */
@@ -45,9 +45,6 @@ interface Runner {
   stop(drain?: number): Promise<number>;
   abandon(): void;
 }
-
-/** The admin listener among inherited sockets; no listener's name has a space. */
-const ADMIN = ' admin';
 
 export interface Server extends Omit<Runner, 'status' | 'stats' | 'health' | 'current' | 'metrics' | 'abandon'> {
   readonly admin: { host: string; port: number } | null;
@@ -76,8 +73,8 @@ export interface ServeOptions {
 }
 
 /**
- * Starts listening; rejects, with nothing left open, when an address cannot be had. `apply` of the server rejects a config
- * that needs another admin listener or number of workers than the running one.
+ * Starts listening; rejects, with nothing left open, when an address cannot be had. `apply` of the server changes the admin
+ * listener and the number of workers too, but rejects what would make one process several, or several one.
  */
 export async function serve(config: GatewayConfig, logger: Logger, options: ServeOptions = {}): Promise<Server> {
   const count = workerCount(config.workers);
@@ -86,34 +83,23 @@ export async function serve(config: GatewayConfig, logger: Logger, options: Serv
     count === 1 ? createSingle(logger, events.emit, options) : createSupervisor(count, logger, events.emit, options);
   try {
     await runner.apply(config, { after: options.control?.generationFloor ?? 0 });
-    const { admin: wanted } = config;
-    const admin =
-      wanted === undefined
-        ? null
-        : createAdmin({
-            address: wanted.address,
-            token: wanted.token,
-            logger,
-            inherited: options.inherited?.take(ADMIN, wanted.address.host, wanted.address.port)?.handle ?? null,
-            source: {
-              version: packageVersion(),
-              ready: () => runner.state === 'running',
-              status: async () => withConfig(await runner.status(), options.control),
-              stats: () => runner.stats(),
-              explain: (request) => {
-                const { current } = runner;
-                return current === null ? null : explainRequest(current, request, builtInPolicies);
-              },
-              events,
-              health: () => runner.health(),
-              metrics: () => runner.metrics(),
-              control: options.control,
-              registry: options.registry,
-              drain: options.drain,
-              upgrade: options.upgrade,
-            },
-          });
-    const adminAddress = admin === null ? null : await admin.listen();
+    const admin = createAdminListener(runner, logger, events, options);
+    (await admin.prepare(config.admin)).commit();
+    const applyNow = async (next: GatewayConfig, how?: ApplyOptions): Promise<boolean> => {
+      const workers = workerCount(next.workers);
+      if ((workers === 1) !== (count === 1)) throw refusalOf(count, workers);
+      const change = await admin.prepare(next.admin);
+      let changed: boolean;
+      try {
+        changed = await runner.apply(next, { ...how, workers });
+      } catch (error) {
+        await change.discard();
+        throw error;
+      }
+      change.commit();
+      return changed;
+    };
+    let turns: Promise<unknown> = Promise.resolve();
     return {
       get state() {
         return runner.state;
@@ -127,30 +113,30 @@ export async function serve(config: GatewayConfig, logger: Logger, options: Serv
       get active() {
         return runner.active;
       },
-      admin: adminAddress,
-      apply: (next, how) => refusalOf(next, config) ?? runner.apply(next, how),
+      get admin() {
+        return admin.address;
+      },
+      apply(next, how) {
+        const turn = turns.then(() => applyNow(next, how));
+        turns = turn.catch(() => undefined);
+        return turn;
+      },
       countReload: (result) => runner.countReload(result),
       emit: events.emit,
       reopenLogs: () => runner.reopenLogs(),
       get inheritance() {
-        const { inheritance } = runner;
-        if (admin === null || adminAddress === null || wanted === undefined) return inheritance;
-        const { host, port } = wanted.address;
-        return [
-          ...inheritance,
-          { name: ADMIN, host, wanted: port, port: adminAddress.port, handle: handleOf(admin.server) },
-        ];
+        return [...runner.inheritance, ...admin.inheritance];
       },
       async stop() {
-        admin?.endLasting();
+        admin.endLasting();
         const cut = await runner.stop();
-        await admin?.close();
+        await admin.close();
         return cut;
       },
       abandon: () => runner.abandon(),
       async retire() {
         // Questions of operators, too, are the successor's to answer.
-        const closed = admin?.close();
+        const closed = admin.close();
         const cut = await runner.stop(0);
         await closed;
         return cut;
@@ -167,13 +153,37 @@ function withConfig(status: StatusPicture, control: ConfigControl | undefined): 
   return control === undefined ? status : { ...status, config: control.picture() };
 }
 
-/** What only a new start can change. */
-function refusalOf(next: GatewayConfig, running: GatewayConfig): Promise<never> | null {
-  if (!isDeepStrictEqual(next.admin, running.admin)) {
-    return Promise.reject(new OperatorError('admin cannot be changed while the gateway runs: restart it'));
-  }
-  if (workerCount(next.workers) === workerCount(running.workers)) return null;
-  return Promise.reject(new OperatorError('workers cannot be changed while the gateway runs: restart it'));
+function createAdminListener(
+  runner: Runner,
+  logger: Logger,
+  events: EventLog,
+  { control, registry, drain, upgrade, inherited }: ServeOptions,
+): AdminListener {
+  const source: AdminSource = {
+    version: packageVersion(),
+    ready: () => runner.state === 'running',
+    status: async () => withConfig(await runner.status(), control),
+    stats: () => runner.stats(),
+    explain: (request) => {
+      const { current } = runner;
+      return current === null ? null : explainRequest(current, request, builtInPolicies);
+    },
+    events,
+    health: () => runner.health(),
+    metrics: () => runner.metrics(),
+    control,
+    registry,
+    drain,
+    upgrade,
+  };
+  return new AdminListener({ source, logger, inherited });
+}
+
+/** One process carries traffic itself, and several have one that leads them: only a new start makes the one of the other. */
+function refusalOf(from: number, to: number): OperatorError {
+  return new OperatorError(
+    `workers cannot go from ${from} to ${to} while the gateway runs: upgrade it (portico upgrade, or SIGUSR2)`,
+  );
 }
 
 function createSingle(logger: Logger, emit: Emit, { inherited }: ServeOptions): Runner {

@@ -116,7 +116,9 @@ export function createGatewaySchema(policies: PolicySchemas) {
     workers: z
       .union([z.literal('auto'), wholeNumber(1, 1024)], { error: 'expected a number of processes, or auto' })
       .default('auto')
-      .describe('Processes that carry traffic; `auto` is one per core, 1 runs in the one process'),
+      .describe(
+        'Processes that carry traffic; `auto` is one per core, 1 runs in the one process. A reload changes it, but from or to 1 only an upgrade does',
+      ),
     workerMemory: size(32 * 1024 ** 2, 1024 ** 4)
       .optional()
       .describe('Resident memory beyond which a worker is replaced; without it none is'),

@@ -74,6 +74,8 @@ export interface ApplyOptions {
   readonly force?: boolean;
   /** The new generation's number is greater than this. */
   readonly after?: number;
+  /** How many processes there are to be from then on, where several carry the traffic; by default as many as there are. */
+  readonly workers?: number;
 }
 
 /** A generation that is built and not live. One of the two is called, once. */
@@ -284,7 +286,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
     for (const listener of this.listeners) {
       const wanted = config.listeners.find((l) => isSame(l, listener));
       if (wanted === undefined) {
-        listener.drain();
+        void listener.drain();
         this.leaving.push(listener);
       } else {
         listener.configure(limitsOf(wanted), wanted.limits.connections);
@@ -296,6 +298,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
     );
     const names = new Set(config.routes.map((route) => `${route.name}\n${route.service ?? ''}`));
     this.metrics.retainRoutes((route, service) => names.has(`${route}\n${service}`));
+    for (const listener of opened) listener.release();
     if (this.state === 'starting') this.state = 'running';
     // Of several processes one tells.
     if (this.deps.team === undefined) {
@@ -327,10 +330,12 @@ export class Gateway implements RequestHandler, ExchangeContext {
   }
 
   private listenOptions({ name, address }: ListenerConfig): ListenOptions {
-    if (this.deps.team !== undefined) return { reusePort: true };
+    // Until its generation is live there is nobody to answer.
+    const held = true;
+    if (this.deps.team !== undefined) return { reusePort: true, held };
     const inherited = this.deps.inherited?.take(name, address.host, address.port) ?? null;
-    if (inherited === null) return {};
-    return inherited.handle === null ? { reusePort: true } : { source: inherited.handle };
+    if (inherited === null) return { held };
+    return inherited.handle === null ? { reusePort: true, held } : { source: inherited.handle, held };
   }
 
   /** What a successor needs to go on with the addresses of this gateway. */
@@ -418,7 +423,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
     const begun = this.now();
     this.state = 'draining';
     await this.pause(Math.min(drain, timeout));
-    for (const listener of this.listeners) listener.drain();
+    await Promise.all(this.listeners.map((listener) => listener.drain()));
     while (this.connections > 0 && this.now() - begun < timeout) await this.pause(20);
     const cut = this.active;
     for (const listener of [...this.listeners, ...this.leaving]) listener.destroy();

@@ -88,7 +88,7 @@ export interface RouteState {
   readonly name: string;
   readonly state: 'active' | 'quarantined';
   /** Why it is quarantined. */
-  readonly reason?: string;
+  readonly reason?: string | undefined;
 }
 
 export function routeState(name: string, reason: string | null | undefined): RouteState {

@@ -15,10 +15,15 @@ export interface ListenOptions {
   /** The address is shared with other processes, between which the kernel spreads connections. */
   readonly reusePort?: boolean;
   readonly source?: object;
+  /** Connections wait, unread, until `release`. */
+  readonly held?: boolean;
 }
 
 /** Clients that may wait for `accept`. */
 const BACKLOG = 4096;
+
+/** Turns of the event loop after which a listener closes although connections still come. */
+const MOST_TURNS = 1000;
 
 export class Listener {
   readonly info: ListenerInfo;
@@ -27,6 +32,11 @@ export class Listener {
   readonly server: Server;
   private readonly connections = new Set<ClientConnection>();
   private closing = false;
+  /** Connections that wait for `release`; null when none need to. */
+  private waiting: Socket[] | null = null;
+  private readonly context: ConnectionContext;
+  /** How many connections came, ever. */
+  private accepted = 0;
   /** True when it was asked for port 0. */
   anyPort = false;
 
@@ -34,7 +44,7 @@ export class Listener {
     this.info = info;
     this.host = host;
     this.limits = limits;
-    const context: ConnectionContext = {
+    this.context = {
       listener: info,
       handler: deps.handler,
       wheel: deps.wheel,
@@ -43,16 +53,26 @@ export class Listener {
       sharedReads: deps.sharedReads ?? true,
     };
     this.server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket: Socket) => {
+      this.accepted++;
       // A client that is gone before it was looked at has no address any more.
-      if (socket.remoteAddress === undefined) {
-        socket.destroy();
-        return;
-      }
-      const connection = new ClientConnection(socket, context);
-      this.connections.add(connection);
-      if (this.closing) connection.close();
+      if (socket.remoteAddress === undefined) socket.destroy();
+      else if (this.waiting === null) this.connect(socket);
+      else this.waiting.push(socket);
     });
     this.server.maxConnections = maxConnections;
+  }
+
+  private connect(socket: Socket): void {
+    const connection = new ClientConnection(socket, this.context);
+    this.connections.add(connection);
+    if (this.closing) connection.close();
+  }
+
+  /** Whoever answers is there: those that came before are served. */
+  release(): void {
+    const waiting = this.waiting ?? [];
+    this.waiting = null;
+    for (const socket of waiting) this.connect(socket);
   }
 
   /** How many client connections there are. */
@@ -70,8 +90,9 @@ export class Listener {
    * Starts to listen; rejects with the system's error when the address cannot be had. `source` is a socket
    * that listens already, from a process that ends.
    */
-  listen(port: number, { reusePort = false, source }: ListenOptions = {}): Promise<void> {
+  listen(port: number, { reusePort = false, source, held = false }: ListenOptions = {}): Promise<void> {
     this.anyPort = port === 0;
+    if (held) this.waiting = [];
     return new Promise((resolve, reject) => {
       this.server.once('error', reject);
       const where = source ?? { host: this.host, port, backlog: BACKLOG, ...(reusePort ? { reusePort } : {}) };
@@ -90,11 +111,29 @@ export class Listener {
     else this.server.emit('connection', socket);
   }
 
-  /** Refuses new connections, ends idle ones, and lets busy ones end with their answer. */
-  drain(): void {
+  /**
+   * Ends idle connections soon, lets busy ones end with their answer, and refuses new ones when those that wait to be
+   * accepted are here; settles then.
+   */
+  async drain(): Promise<void> {
     this.closing = true;
-    this.server.close();
     for (const connection of this.connections) connection.close();
+    if (this.server.listening) await this.untilNoneWaits();
+    this.server.close();
+  }
+
+  /** The runtime accepts one connection a turn, and the system resets those that wait when the socket closes. */
+  private untilNoneWaits(): Promise<void> {
+    return new Promise((resolve) => {
+      let before = -1;
+      let turns = 0;
+      const look = (): void => {
+        if (this.accepted === before || turns++ === MOST_TURNS) return resolve();
+        before = this.accepted;
+        setImmediate(look);
+      };
+      setImmediate(look);
+    });
   }
 
   /** Cuts every connection left; answers how many there were. */
@@ -103,6 +142,7 @@ export class Listener {
     this.server.close();
     const left = this.connections.size;
     for (const connection of this.connections) connection.destroy();
+    for (const socket of this.waiting?.splice(0) ?? []) socket.destroy();
     return left;
   }
 }

@@ -53,6 +53,43 @@ function deliver(mail: (() => void)[]): void {
   for (let message = mail.shift(); message !== undefined; message = mail.shift()) message();
 }
 
+describe('a shared limit of more workers than before', () => {
+  it('is shared anew: what the others do not use is there for the new one to begin with', () => {
+    const mail: (() => void)[] = [];
+    const ledger = new Ledger(2);
+    ledger.setLimit('k', 12);
+    const workers = [new FakeWorker(ledger, mail), new FakeWorker(ledger, mail)];
+    for (let i = 0; i < 5; i++) workers[0].take();
+    deliver(mail);
+    ledger.setParts(3);
+    deliver(mail);
+    workers.push(new FakeWorker(ledger, mail));
+    // The first one has five in use, and keeps those.
+    expect(workers.map(({ granted }) => granted)).toEqual([5, 4, 3]);
+    for (let i = 0; i < 7; i++) {
+      workers[2].take();
+      deliver(mail);
+    }
+    expect([workers[2].used, workers[2].refused]).toEqual([7, 0]);
+  });
+
+  it('and of fewer: what one leaves is there for the others', () => {
+    const mail: (() => void)[] = [];
+    const ledger = new Ledger(3);
+    ledger.setLimit('k', 12);
+    const workers = Array.from({ length: 3 }, () => new FakeWorker(ledger, mail));
+    ledger.setParts(2);
+    deliver(mail);
+    expect(workers.map(({ granted }) => granted)).toEqual([4, 4, 4]);
+    ledger.leave(workers[2]);
+    for (let i = 0; i < 8; i++) {
+      workers[0].take();
+      deliver(mail);
+    }
+    expect([workers[0].used, workers[0].refused]).toEqual([8, 0]);
+  });
+});
+
 describe('a shared limit', () => {
   it('goes to whoever needs it, to the last one', () => {
     const mail: (() => void)[] = [];

@@ -20,10 +20,25 @@ interface Account {
 export class Ledger {
   private readonly accounts = new Map<string, Account>();
   /** How many workers there are to be: each begins with that part of a limit. */
-  private readonly parts: number;
+  private parts: number;
 
   constructor(parts: number) {
     this.parts = parts;
+  }
+
+  /** There are to be more workers, or fewer: asks those that have more than their part of more to give the rest back. */
+  setParts(parts: number): void {
+    const grows = parts > this.parts;
+    this.parts = parts;
+    if (!grows) return;
+    for (const [key, account] of this.accounts) {
+      const part = Math.floor(account.limit / parts);
+      for (const [worker, granted] of account.granted) {
+        if (granted <= part || account.recalled.has(worker)) continue;
+        account.recalled.add(worker);
+        worker.recall(key, granted - part);
+      }
+    }
   }
 
   /** Sets a limit. One that sinks takes effect as workers give back. */

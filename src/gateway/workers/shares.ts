@@ -9,6 +9,8 @@ export interface SharesChannel {
 
 class Share implements Allowance {
   granted = 0;
+  /** The ledger has said once how much it is; from then on it grows and shrinks by what is granted and given. */
+  joined = false;
   private readonly askMore: () => void;
   private readonly inUse: () => number;
   private readonly yieldIdle: (count: number) => void;
@@ -64,17 +66,26 @@ export class Shares {
     const share = new Share(() => this.channel.ask(key), inUse, yieldIdle);
     const former = this.shares.get(key);
     // An endpoint that comes back under the same name goes on with what the old one had.
-    if (former !== undefined) share.granted = former.granted;
+    if (former !== undefined) {
+      share.granted = former.granted;
+      share.joined = former.joined;
+    }
     this.shares.set(key, share);
     return share;
   }
 
-  /** What the worker has of each limit, by the ledger. */
+  /**
+   * With what the worker begins, by the ledger. Of a limit in which it had a share before, the ledger's number may be older
+   * than what it gave back meanwhile: that one is left alone.
+   */
   set(shares: Iterable<readonly [key: string, granted: number]>): void {
     for (const [key, granted] of shares) {
       const share = this.shares.get(key);
-      if (share !== undefined) share.granted = granted;
-      else this.channel.give(key, granted);
+      if (share === undefined) this.channel.give(key, granted);
+      else if (!share.joined) {
+        share.joined = true;
+        share.granted = granted;
+      }
     }
   }
 

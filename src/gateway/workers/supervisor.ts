@@ -61,7 +61,7 @@ export class Supervisor {
   state: 'starting' | 'running' | 'draining' | 'stopped' = 'starting';
   generation = 0;
   private readonly deps: SupervisorDeps;
-  private readonly count: number;
+  private count: number;
   private readonly workers = new Set<WorkerProcess>();
   private readonly sockets: Sockets;
   private readonly ledger: Ledger;
@@ -114,7 +114,7 @@ export class Supervisor {
   /**
    * Makes `config` the running one in every worker, as one generation: prepared by all before any goes live. Rejects with
    * the reason, and has changed nothing, when one cannot. Answers false, and does nothing, when it equals the running one,
-   * unless there is a route to be built anew.
+   * unless there is a route to be built anew. Workers that are to come are part of that; those that are to go drain after it.
    */
   apply(config: GatewayConfig, options: ApplyOptions = {}): Promise<boolean> {
     return this.inTurn(() => this.applyNow(config, options));
@@ -126,19 +126,23 @@ export class Supervisor {
     return turn;
   }
 
-  private async applyNow(config: GatewayConfig, { force = false, after = 0 }: ApplyOptions): Promise<boolean> {
+  private async applyNow(config: GatewayConfig, options: ApplyOptions): Promise<boolean> {
     this.refuseWhenStopping();
-    const same = !force && this.config !== null && (await inSlices(isSameConfig(this.config, config)));
+    const { force = false, after = 0, workers: count = this.count } = options;
+    const unforced = !force && this.config !== null && count === this.count;
+    const same = unforced && (await inSlices(isSameConfig(this.config as GatewayConfig, config)));
     // What kept a route from being built may stand outside the configuration.
     if (same && !this.hasLate()) return false;
     const services = this.createServices(config);
     let sockets: Awaited<ReturnType<Sockets['prepare']>> | null = null;
     const generation = Math.max(this.generation, after) + 1;
+    let fresh: WorkerProcess[] = [];
     try {
       sockets = await this.sockets.prepare(config.listeners);
-      const wanted = { ...config, listeners: this.partOf(sockets.listeners) };
-      const first = this.workers.size === 0;
-      if (first) await this.startAll();
+      const wanted = { ...config, listeners: partOf(sockets.listeners, count) };
+      const more = this.workers.size === 0 ? count : Math.max(0, count - this.count);
+      fresh = Array.from({ length: more }, () => this.begin());
+      await Promise.all(fresh.map((worker) => this.within(START_TIME, worker.started)));
       const workerConfig = await this.prepareAll(generation, wanted);
       this.refuseWhenStopping();
       this.workerConfig = workerConfig;
@@ -146,6 +150,7 @@ export class Supervisor {
       for (const service of services.values()) service.close();
       sockets?.discard();
       if (this.config === null) this.killAll();
+      else for (const worker of fresh) worker.kill();
       throw error;
     }
     const former = this.services;
@@ -155,17 +160,40 @@ export class Supervisor {
     this.generation = generation;
     this.deps.logger.level = config.logging.level;
     this.setLimits(config);
+    this.setCount(count);
     this.account.retain(config);
     logQuarantined(this.deps.logger, this.routeStates());
-    await this.toAll((worker) => this.commit(worker));
+    // New ones come last: by then the others have given back what is to be theirs.
+    await this.toAll((worker) => (fresh.includes(worker) ? Promise.resolve() : this.commit(worker)));
+    await this.toAll((worker) => (fresh.includes(worker) ? this.commit(worker) : Promise.resolve()));
     sockets.commit();
+    this.drainSurplus(config.shutdown.timeout);
     for (const service of former.values()) service.close();
     if (this.state === 'starting') {
       this.state = 'running';
       this.look();
     }
+    // One that ended while this was under way was not missed then.
+    for (let missing = this.count - this.serving.length; missing > 0; missing--) void this.join();
     this.deps.emit?.({ type: 'config', result: 'applied', generation });
     return true;
+  }
+
+  /** Those that serve or are about to. */
+  private get serving(): WorkerProcess[] {
+    return [...this.workers].filter(({ state }) => state !== 'draining');
+  }
+
+  private setCount(count: number): void {
+    if (count === this.count) return;
+    this.deps.logger.info('the number of workers changes', { from: this.count, to: count });
+    this.count = count;
+    this.ledger.setParts(count);
+  }
+
+  /** The youngest go. */
+  private drainSurplus(timeout: number): void {
+    for (const worker of this.serving.slice(this.count)) void this.drain(worker, timeout);
   }
 
   private refuseWhenStopping(): void {
@@ -188,14 +216,6 @@ export class Supervisor {
     });
   }
 
-  /** Connections of clients are counted where they are: each worker has its part of the limit. */
-  private partOf(listeners: GatewayConfig['listeners']): GatewayConfig['listeners'] {
-    return listeners.map((listener) => {
-      const connections = Math.ceil(listener.limits.connections / this.count);
-      return { ...listener, limits: { ...listener.limits, connections } };
-    });
-  }
-
   private setLimits(config: GatewayConfig): void {
     const limits = new Map([[REQUESTS_KEY, config.limits.concurrentRequests]]);
     for (const service of this.services.values()) {
@@ -207,11 +227,6 @@ export class Supervisor {
   }
 
   // Workers.
-
-  private async startAll(): Promise<void> {
-    const begun = Array.from({ length: this.count }, () => this.begin());
-    await Promise.all(begun.map((worker) => this.within(START_TIME, worker.started)));
-  }
 
   private begin(): WorkerProcess {
     const { version, sharing, clock, onLines } = this.deps;
@@ -245,13 +260,14 @@ export class Supervisor {
     await this.toAll(async (worker) => {
       const { error, quarantined } = await prepare(worker, generation, parcel);
       late.push(...quarantined);
-      worker.quarantined = [];
       if (error === null) ready++;
       else errors.push(error);
     });
     if (errors.length === 0 && ready > 0) {
       // A route that is quarantined is not built again, so this ends.
-      return late.length === 0 ? config : this.prepareAll(generation, withQuarantined(config, late));
+      if (late.length > 0) return this.prepareAll(generation, withQuarantined(config, late));
+      for (const worker of this.workers) worker.quarantined = [];
+      return config;
     }
     await this.toAll((worker) => worker.request({ type: 'discard' }));
     throw new Error(errors[0] ?? 'no worker is running');
@@ -281,9 +297,8 @@ export class Supervisor {
 
   /** Has every worker that serves, or is about to, do something; one that ends meanwhile is passed over. */
   private async toAll(work: (worker: WorkerProcess) => Promise<unknown>): Promise<void> {
-    const wanted = [...this.workers].filter(({ state }) => state !== 'draining');
     await Promise.all(
-      wanted.map((worker) =>
+      this.serving.map((worker) =>
         work(worker).catch((error: unknown) => {
           if (!(error instanceof WorkerGoneError)) throw error;
         }),
@@ -291,10 +306,11 @@ export class Supervisor {
     );
   }
 
-  /** One more worker, on the generation that runs by then. */
-  private join(): Promise<void> {
+  /** One more worker, on the generation that runs by then, unless there are enough; `spare` are wanted beyond the count. */
+  private join(spare = 0): Promise<void> {
     return this.inTurn(async () => {
       if (this.state !== 'running' || this.workerConfig === null) return;
+      if (this.serving.length >= this.count + spare) return;
       const worker = this.begin();
       try {
         await this.within(START_TIME, worker.started);
@@ -322,8 +338,7 @@ export class Supervisor {
     this.account.leave(worker);
     this.emitWorker(worker, 'ended', signal === null ? `exit status ${code}` : `signal ${signal}`);
     if (this.state === 'draining' || this.state === 'stopped') return;
-    const wanted = [...this.workers].filter(({ state }) => state !== 'draining').length < this.count;
-    if (!wanted) return;
+    if (this.serving.length >= this.count) return;
     const lived = clock.now() - worker.begun;
     this.pause = lived > LONG_LIFE ? FIRST_PAUSE : Math.min(LONGEST_PAUSE, this.pause * 2);
     // The first one is replaced at once: only those who end again and again must wait.
@@ -418,15 +433,26 @@ export class Supervisor {
       pid: worker.pid,
       resident_bytes: memory,
     });
-    void this.join()
-      .then(() => this.drain(worker, (this.config as GatewayConfig).shutdown.timeout))
+    void this.join(1)
+      .then(async () => {
+        const { timeout } = (this.config as GatewayConfig).shutdown;
+        // Without the other one there would be one too few; and it may have ended, or be about to, for another reason.
+        if (this.serving.length <= this.count) return;
+        if (worker.state === 'running') await this.drain(worker, timeout);
+        else this.drainSurplus(timeout);
+      })
       .finally(() => {
         this.replacing = false;
       });
   }
 
-  /** The worker ends what it has; answers how many requests had to be cut. */
-  private async drain(worker: WorkerProcess, timeout: number): Promise<number> {
+  /** The worker ends what it has; answers how many requests had to be cut. One that drains already goes on with it. */
+  private drain(worker: WorkerProcess, timeout: number): Promise<number> {
+    worker.drained ??= this.drainNow(worker, timeout);
+    return worker.drained;
+  }
+
+  private async drainNow(worker: WorkerProcess, timeout: number): Promise<number> {
     worker.state = 'draining';
     this.emitWorker(worker, 'draining');
     try {
@@ -521,6 +547,14 @@ export class Supervisor {
     for (const service of this.services.values()) service.close();
     this.account.close();
   }
+}
+
+/** Connections of clients are counted where they are: each worker has its part of the limit. */
+function partOf(listeners: GatewayConfig['listeners'], count: number): GatewayConfig['listeners'] {
+  return listeners.map((listener) => {
+    const connections = Math.ceil(listener.limits.connections / count);
+    return { ...listener, limits: { ...listener.limits, connections } };
+  });
 }
 
 /** Has a worker build a generation; the channel keeps the order of what is sent. */

@@ -40,6 +40,8 @@ export class WorkerProcess {
   report: WorkerReport | null = null;
   /** Routes that it alone could not build. */
   quarantined: readonly LateQuarantine[] = [];
+  /** Settles when it has ended what it had; null while it is not to end. Answers how many requests were cut. */
+  drained: Promise<number> | null = null;
   /** Looks of the supervisor since it was last heard. */
   silence = 0;
   /** On the supervisor's clock, in milliseconds. */
