@@ -1,4 +1,5 @@
 /** Keeps web pages of others away from the admin listener: by the host the browser meant, and by where the page came from. */
+import type { IncomingMessage } from 'node:http';
 import { isLoopback } from '../base/address.ts';
 import { normalizeIp } from '../base/ip.ts';
 
@@ -21,6 +22,16 @@ export function isOwnOrigin(origin: string, authority: string): boolean {
   if (page === null || (page.protocol !== 'http:' && page.protocol !== 'https:')) return false;
   const here = `${page.protocol}//${authority}`;
   return URL.canParse(here) && new URL(here).host === page.host;
+}
+
+/**
+ * True when a browser says that a page of somebody else wants to change something. What it only wants to look at it cannot
+ * read, and following a link to what this listener shows is no attack.
+ */
+export function isForeignPage({ method, headers }: Pick<IncomingMessage, 'method' | 'headers'>): boolean {
+  if (method === 'GET' || method === 'HEAD') return false;
+  const site = headers['sec-fetch-site'];
+  return site !== undefined && site !== 'same-origin' && site !== 'none';
 }
 
 /** The host of `host[:port]`, in lower case, without brackets and without the dot that may end a name. */

@@ -1,58 +1,14 @@
 import { once } from 'node:events';
-import { type IncomingHttpHeaders, type RequestOptions, request } from 'node:http';
+import { type RequestOptions, request } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from 'vitest';
 import { silentLogger } from '../base/logger.ts';
-import type { HealthPicture, StatusPicture } from '../gateway/picture.ts';
-import { ADMIN_ROUTES, type AdminSource } from './contract.ts';
-import { type Admin, type AdminOptions, createAdmin } from './server.ts';
+import type { HealthPicture } from '../gateway/picture.ts';
+import { ask, closeAll, STATUS, sourceWith, start } from './admin.test.support.ts';
+import { createAdmin } from './server.ts';
 
-const STATUS: StatusPicture = {
-  pid: 1,
-  generation: 3,
-  state: 'running',
-  listeners: [{ name: 'public', address: '127.0.0.1:8080' }],
-  workers: [{ pid: 1, state: 'running' }],
-  routes: [{ name: 'a', state: 'active' }],
-  services: [],
-};
-
-const HEALTHY: HealthPicture = { status: 'healthy', total: 10, failed: 0, successRate: 100 };
-
-function sourceWith(changes: Partial<AdminSource> = {}): AdminSource {
-  return { ready: () => true, status: () => STATUS, health: () => HEALTHY, metrics: () => 'up 1\n', ...changes };
-}
-
-interface Answer {
-  status: number;
-  headers: IncomingHttpHeaders;
-  body: string;
-}
-
-const open: Admin[] = [];
-
-afterEach(async () => {
-  for (const admin of open.splice(0)) await admin.close();
-});
-
-async function start(options: Partial<AdminOptions> = {}): Promise<number> {
-  const admin = createAdmin({
-    address: { host: '127.0.0.1', port: 0 },
-    source: sourceWith(),
-    logger: silentLogger,
-    ...options,
-  });
-  open.push(admin);
-  return (await admin.listen()).port;
-}
-
-async function ask(port: number, path: string, options: RequestOptions = {}): Promise<Answer> {
-  const sent = request({ host: '127.0.0.1', port, path, agent: false, ...options });
-  sent.end();
-  const [response] = await once(sent, 'response');
-  return { status: response.statusCode, headers: response.headers, body: await text(response) };
-}
+afterEach(closeAll);
 
 describe('the routes of the admin listener', () => {
   it('answers each with its media type, and lets nothing be cached', async () => {
@@ -85,16 +41,6 @@ describe('the routes of the admin listener', () => {
     const answer = await ask(await start({ source: sourceWith({ health: () => health }) }), '/gateway/health');
     expect(answer.status).toBe(code);
     expect(JSON.parse(answer.body)).toEqual(health);
-  });
-
-  it('answers HEAD like GET without the body', async () => {
-    const port = await start({ source: sourceWith({ metrics: () => ['a 1\n', 'b 2\n'] }) });
-    for (const { path } of ADMIN_ROUTES) {
-      const head = await ask(port, path, { method: 'HEAD' });
-      const get = await ask(port, path);
-      expect(head).toMatchObject({ status: get.status, body: '' });
-      expect(head.headers['content-length']).toBe(get.headers['content-length']);
-    }
   });
 
   it('writes a page in pieces only as fast as it is read, and whole', async () => {
@@ -184,21 +130,6 @@ describe('refusals of the admin listener', () => {
 });
 
 describe('the token of the admin listener', () => {
-  it('is asked for wherever a route is not open, and only there', async () => {
-    const port = await start({ token: 'the-token' });
-    for (const { path, open: isOpen } of ADMIN_ROUTES) {
-      const without = await ask(port, path);
-      expect([path, without.status]).toEqual([path, isOpen ? 200 : 401]);
-      if (!isOpen) expect(without.headers['www-authenticate']).toBe('Bearer realm="portico admin"');
-      const headers = { authorization: 'Bearer the-token' };
-      expect([path, (await ask(port, path, { headers })).status]).toEqual([path, 200]);
-    }
-  });
-
-  it('names /livez and /readyz as the open routes', () => {
-    expect(ADMIN_ROUTES.filter((route) => route.open).map((route) => route.path)).toEqual(['/livez', '/readyz']);
-  });
-
   it('may be guessed ten times, then 429 with Retry-After', async () => {
     const port = await start({ token: 'the-token' });
     const headers = { authorization: 'Bearer guess' };

@@ -14,19 +14,39 @@ export const checkCommand: Command = {
     const parsed = parseCommandArgs(checkCommand, args);
     const files = parsed.positionals.length > 0 ? parsed.positionals : [configFile(parsed, io)];
     const findings: Finding[] = [];
+    const quarantined: { file: string; route: string; matched: boolean }[] = [];
     for (const file of files) {
       const loaded = await readConfig(file, io);
       findings.push(...loaded.findings);
       if (loaded.config === null) continue;
-      for (const fault of lintRoutes(loaded.config.routes)) {
-        const index = loaded.config.routes.findIndex((route) => route.name === fault.route);
+      const { routes } = loaded.config;
+      for (const { name, matched } of loaded.quarantined) quarantined.push({ file, route: name, matched });
+      for (const fault of lintRoutes(routes)) {
+        const index = routes.findIndex((route) => route.name === fault.route);
+        // Of a route that must be mended anyway there is enough to read.
+        if (routes[index].quarantined !== undefined) continue;
         const path = `routes[${index}]`;
         const { line, column } = loaded.locate(path);
         findings.push({ file, line, column, severity: 'warning', code: fault.code, message: fault.message, path });
       }
     }
-    if (parsed.flag('json')) io.out(`${JSON.stringify({ findings })}\n`);
-    else io.out(findings.length === 0 ? `${files.join(', ')}: no findings\n` : textOfFindings(findings));
+    if (parsed.flag('json'))
+      io.out(`${JSON.stringify({ findings, ...(quarantined.length === 0 ? {} : { quarantined }) })}\n`);
+    else {
+      io.out(findings.length === 0 ? `${files.join(', ')}: no findings\n` : textOfFindings(findings));
+      for (const file of new Set(quarantined.map((route) => route.file))) io.out(quarantineLine(file, quarantined));
+    }
     return findings.some(({ severity }) => severity === 'error') ? 1 : 0;
   },
 };
+
+/** Most routes that the line names. */
+const mostNamed = 10;
+
+/** The gateway starts with such a file, so its errors are told apart from those that keep it from starting. */
+function quarantineLine(file: string, all: readonly { file: string; route: string }[]): string {
+  const names = all.filter((route) => route.file === file).map(({ route }) => route);
+  const more = names.length > mostNamed ? ` and ${names.length - mostNamed} more` : '';
+  const count = names.length === 1 ? 'one route' : `${names.length} routes`;
+  return `${file}: the gateway would run and quarantine ${count}: ${names.slice(0, mostNamed).join(', ')}${more}\n`;
+}

@@ -29,7 +29,6 @@ export function configFile(args: ParsedArgs, io: CommandIo): string {
 }
 
 /** Loads the file, which may be relative to the working directory; findings carry the name that was given. */
-export async function readConfig(file: string, io: CommandIo): Promise<LoadResult> {
-  const loaded = await loadConfig(resolve(io.cwd, file), { policies: policySchemas, env: io.env });
-  return { ...loaded, findings: loaded.findings.map((finding) => ({ ...finding, file })) };
+export function readConfig(file: string, io: CommandIo): Promise<LoadResult> {
+  return loadConfig(resolve(io.cwd, file), { name: file, policies: policySchemas, env: io.env });
 }

@@ -7,8 +7,8 @@ import { createLogger } from '../observability/logger.ts';
 import { type Command, parseCommandArgs } from './command.ts';
 import { policySchemas } from './config-file.ts';
 import { startDemoServices } from './demo-services.ts';
+import { Lifecycle } from './lifecycle.ts';
 import { serve } from './serve.ts';
-import { untilStopped } from './start.ts';
 
 export const demoCommand: Command = {
   name: 'demo',
@@ -34,7 +34,7 @@ export const demoCommand: Command = {
       });
       const admin = server.admin === null ? '' : formatAddress(server.admin);
       io.out(linesToTry(formatAddress(server.addresses[0]), admin));
-      await untilStopped(server, logger);
+      await new Lifecycle(logger).untilStopped(server);
     } finally {
       await services.close();
     }

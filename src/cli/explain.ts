@@ -36,8 +36,9 @@ export const explainCommand: Command = {
 };
 
 function textOf(explanation: Explanation): string {
-  const { route, candidates, policies, service, endpoints, request, answer } = explanation;
+  const { route, candidates, policies, service, endpoints, request, answer, quarantined } = explanation;
   const lines = [`route: ${route ?? 'none'}`];
+  if (quarantined !== undefined) lines.push(`quarantined: ${quarantined}`);
   for (const candidate of candidates) {
     if (candidate.route !== route) lines.push(`  not ${candidate.route}: ${candidate.reason}`);
     else lines.push(`  ${candidate.route}: ${candidate.reason}`);

@@ -4,12 +4,20 @@ import { OperatorError } from '../base/errors.ts';
 import { didYouMean, nearest } from '../base/nearest.ts';
 import { checkCommand } from './check.ts';
 import { type Command, type CommandIo, helpOf, UsageError } from './command.ts';
+import { configCommand } from './config.ts';
 import { demoCommand } from './demo.ts';
+import { drainCommand } from './drain.ts';
+import { endpointsCommand } from './endpoints.ts';
 import { explainCommand } from './explain.ts';
+import { healthCommand } from './health.ts';
 import { initCommand } from './init.ts';
 import { planCommand } from './plan.ts';
+import { reloadCommand } from './reload.ts';
 import { routesCommand } from './routes.ts';
+import { servicesCommand } from './services.ts';
 import { startCommand } from './start.ts';
+import { statusCommand } from './status.ts';
+import { upgradeCommand } from './upgrade.ts';
 import { versionCommand } from './version.ts';
 
 /** Every command, in the order in which help shows them. */
@@ -19,6 +27,14 @@ export const commands: readonly Command[] = [
   explainCommand,
   routesCommand,
   planCommand,
+  healthCommand,
+  statusCommand,
+  servicesCommand,
+  endpointsCommand,
+  configCommand,
+  reloadCommand,
+  drainCommand,
+  upgradeCommand,
   initCommand,
   demoCommand,
   versionCommand,

@@ -20,13 +20,16 @@ export const routesCommand: Command = {
     const ordered = createRouter(config.routes)
       .table()
       .map((index) => config.routes[index]);
-    const rows = ordered.map((route) => ({
+    const unmatched = config.routes.filter(({ quarantined }) => quarantined?.matched === false);
+    const rows = [...ordered, ...unmatched].map((route) => ({
       route: route.name,
       priority: route.priority,
       methods: route.match.methods ?? [],
       hosts: route.match.hosts ?? [],
       path: pathOf(route),
-      target: route.service ?? `respond ${route.respond?.status}`,
+      target: targetOf(route),
+      state: route.quarantined === undefined ? 'active' : 'quarantined',
+      ...(route.quarantined === undefined ? {} : { reason: route.quarantined.reason }),
     }));
     if (parsed.flag('json')) io.out(`${JSON.stringify({ routes: rows })}\n`);
     else io.out(tableOf(rows));
@@ -35,14 +38,28 @@ export const routesCommand: Command = {
 };
 
 /** The path by which the router finds the route, which may stand in a map of `all`. */
-function pathOf({ match }: RouteConfig): string {
+function pathOf({ match, quarantined }: RouteConfig): string {
+  if (quarantined?.matched === false) return '(none)';
   const { kind, text } = effectivePath(match);
   if (kind === PATH_KIND.none) return '-';
   if (kind === PATH_KIND.prefix) return `${text.replace(/\/+$/, '')}/*`;
   return kind === PATH_KIND.regex ? `~ ${text}` : text;
 }
 
-type Row = { route: string; priority: number; methods: string[]; hosts: string[]; path: string; target: string };
+function targetOf({ service, respond, quarantined }: RouteConfig): string {
+  if (quarantined !== undefined) return '503 route_quarantined';
+  return service ?? `respond ${respond?.status}`;
+}
+
+type Row = {
+  route: string;
+  priority: number;
+  methods: string[];
+  hosts: string[];
+  path: string;
+  target: string;
+  reason?: string;
+};
 
 function tableOf(rows: readonly Row[]): string {
   const cells = [
@@ -53,7 +70,7 @@ function tableOf(rows: readonly Row[]): string {
       row.methods.join(',') || '*',
       row.hosts.join(',') || '*',
       row.path,
-      row.target,
+      row.reason === undefined ? row.target : `${row.target}: ${row.reason}`,
     ]),
   ];
   const widths = cells[0].map((_, column) => Math.max(...cells.map((line) => line[column].length)));

@@ -7,11 +7,20 @@ import { handleOf, Inheritance, type InheritedSocket } from '../base/inherited.t
 import type { Logger } from '../base/logger.ts';
 import type { GatewayConfig } from '../config/model.ts';
 import type { ConfigControl } from '../control/config-control.ts';
+import type { EndpointRegistry } from '../control/endpoint-registry.ts';
 import { builtInPolicies } from '../gateway/built-in-policies.ts';
+import { explainRequest } from '../gateway/explain.ts';
 import { type ApplyOptions, Gateway } from '../gateway/gateway.ts';
-import { type HealthPicture, healthPicture, type StatusPicture, statusPicture } from '../gateway/picture.ts';
+import {
+  type HealthPicture,
+  healthPicture,
+  type StatsPicture,
+  type StatusPicture,
+  statusPicture,
+} from '../gateway/picture.ts';
 import { bestSharing, type SocketSharing } from '../gateway/workers/sockets.ts';
 import { Supervisor, workerCount } from '../gateway/workers/supervisor.ts';
+import { type Emit, EventLog } from '../observability/events.ts';
 import { writeStandardLine } from '../observability/line-writer.ts';
 import { packageVersion } from './version.ts';
 
@@ -26,7 +35,10 @@ interface Runner {
   countReload(result: 'success' | 'failure'): void;
   reopenLogs(): void;
   status(): Promise<StatusPicture>;
+  stats(): Promise<StatsPicture>;
   health(): Promise<HealthPicture>;
+  /** The configuration that runs; null before the first. */
+  readonly current: GatewayConfig | null;
   metrics(): Promise<Iterable<string>>;
   readonly inheritance: readonly InheritedSocket[];
   /** Serves on for `drain` milliseconds; by default as the configuration says. */
@@ -37,8 +49,10 @@ interface Runner {
 /** The admin listener among inherited sockets; no listener's name has a space. */
 const ADMIN = ' admin';
 
-export interface Server extends Omit<Runner, 'status' | 'health' | 'metrics' | 'abandon'> {
+export interface Server extends Omit<Runner, 'status' | 'stats' | 'health' | 'current' | 'metrics' | 'abandon'> {
   readonly admin: { host: string; port: number } | null;
+  /** Tells those who follow the gateway's events. */
+  readonly emit: Emit;
   /** Stops as `stop` does, but takes nothing new from now on: a successor has the addresses. */
   retire(): Promise<number>;
   /** Ends everything at once, whatever is under way. */
@@ -50,8 +64,15 @@ export interface ServeOptions {
   readonly inherited?: Inheritance;
   /** How workers share an address; by default as this runtime does it best. */
   readonly sharing?: SocketSharing;
+  /** What happens; by default one that nobody else tells of anything. */
+  readonly events?: EventLog;
   /** What the admin API shows of the configuration, and changes. */
   readonly control?: ConfigControl;
+  readonly registry?: EndpointRegistry;
+  /** Begins what a signal to stop begins. */
+  readonly drain?: () => void;
+  /** Has a successor take over; answers its process id. */
+  readonly upgrade?: () => Promise<number>;
 }
 
 /**
@@ -60,7 +81,9 @@ export interface ServeOptions {
  */
 export async function serve(config: GatewayConfig, logger: Logger, options: ServeOptions = {}): Promise<Server> {
   const count = workerCount(config.workers);
-  const runner = count === 1 ? createSingle(logger, options) : createSupervisor(count, logger, options);
+  const { events = new EventLog(systemClock) } = options;
+  const runner =
+    count === 1 ? createSingle(logger, events.emit, options) : createSupervisor(count, logger, events.emit, options);
   try {
     await runner.apply(config, { after: options.control?.generationFloor ?? 0 });
     const { admin: wanted } = config;
@@ -75,8 +98,18 @@ export async function serve(config: GatewayConfig, logger: Logger, options: Serv
             source: {
               ready: () => runner.state === 'running',
               status: async () => withConfig(await runner.status(), options.control),
+              stats: () => runner.stats(),
+              explain: (request) => {
+                const { current } = runner;
+                return current === null ? null : explainRequest(current, request, builtInPolicies);
+              },
+              events,
               health: () => runner.health(),
               metrics: () => runner.metrics(),
+              control: options.control,
+              registry: options.registry,
+              drain: options.drain,
+              upgrade: options.upgrade,
             },
           });
     const adminAddress = admin === null ? null : await admin.listen();
@@ -96,6 +129,7 @@ export async function serve(config: GatewayConfig, logger: Logger, options: Serv
       admin: adminAddress,
       apply: (next, how) => refusalOf(next, config) ?? runner.apply(next, how),
       countReload: (result) => runner.countReload(result),
+      emit: events.emit,
       reopenLogs: () => runner.reopenLogs(),
       get inheritance() {
         const { inheritance } = runner;
@@ -107,6 +141,7 @@ export async function serve(config: GatewayConfig, logger: Logger, options: Serv
         ];
       },
       async stop() {
+        admin?.endLasting();
         const cut = await runner.stop();
         await admin?.close();
         return cut;
@@ -140,7 +175,7 @@ function refusalOf(next: GatewayConfig, running: GatewayConfig): Promise<never> 
   return Promise.reject(new OperatorError('workers cannot be changed while the gateway runs: restart it'));
 }
 
-function createSingle(logger: Logger, { inherited }: ServeOptions): Runner {
+function createSingle(logger: Logger, emit: Emit, { inherited }: ServeOptions): Runner {
   const gateway = new Gateway({
     clock: systemClock,
     timers: systemTimers,
@@ -148,6 +183,7 @@ function createSingle(logger: Logger, { inherited }: ServeOptions): Runner {
     policies: builtInPolicies,
     random: Math.random,
     version: packageVersion(),
+    emit,
     ...(inherited === undefined ? {} : { inherited }),
   });
   return {
@@ -163,10 +199,14 @@ function createSingle(logger: Logger, { inherited }: ServeOptions): Runner {
     get active() {
       return gateway.active;
     },
+    get current() {
+      return gateway.current?.config ?? null;
+    },
     apply: (config, options) => gateway.apply(config, options),
     countReload: (result) => gateway.metrics.reloads.count(result),
     reopenLogs: () => gateway.reopenLogs(),
     status: () => Promise.resolve(statusPicture(gateway)),
+    stats: () => Promise.resolve({ active: gateway.active, ...gateway.metrics.stats() }),
     health: () => Promise.resolve(healthPicture(gateway.health.read())),
     metrics: () => Promise.resolve(gateway.metrics.pieces()),
     get inheritance() {
@@ -180,6 +220,7 @@ function createSingle(logger: Logger, { inherited }: ServeOptions): Runner {
 function createSupervisor(
   count: number,
   logger: Logger,
+  emit: Emit,
   { inherited = new Inheritance(), sharing }: ServeOptions,
 ): Runner {
   // A socket that was not opened to be shared by port cannot be. The admin listener's never is.
@@ -192,6 +233,7 @@ function createSupervisor(
     version: packageVersion(),
     sharing: sharing ?? own,
     inherited,
+    emit,
     onLines: writeStandardLine,
   });
 }

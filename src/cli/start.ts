@@ -1,19 +1,15 @@
 /** `portico start`: runs the gateway until it is told to stop, and changes it when its file does. */
 import { formatAddress } from '../base/address.ts';
-import { systemClock, systemTimers } from '../base/clock.ts';
-import { OperatorError } from '../base/errors.ts';
-import type { Inheritance } from '../base/inherited.ts';
-import type { Logger } from '../base/logger.ts';
+import { systemTimers } from '../base/clock.ts';
 import { textOfFindings } from '../config/finding.ts';
-import type { GatewayConfig } from '../config/model.ts';
 import { type FileWatch, watchFiles } from '../config/watch.ts';
-import { ConfigControl } from '../control/config-control.ts';
-import { loadApart } from '../gateway/loader/config-loader.ts';
+import type { ConfigControl } from '../control/config-control.ts';
 import { createLogger } from '../observability/logger.ts';
 import { type Command, type CommandIo, parseCommandArgs } from './command.ts';
-import { CONFIG_OPTION, configFile, policySchemas } from './config-file.ts';
-import { type Server, serve } from './serve.ts';
-import { inheritSockets, startSuccessor, succeed } from './successor.ts';
+import { CONFIG_OPTION, configFile } from './config-file.ts';
+import { Lifecycle } from './lifecycle.ts';
+import { startManaged } from './managed-gateway.ts';
+import { inherit, succeed } from './successor.ts';
 
 export const startCommand: Command = {
   name: 'start',
@@ -33,59 +29,41 @@ export const startCommand: Command = {
     let files: readonly string[] = [];
     // The level of the file is not known before it is read.
     const logger = createLogger({ level: 'info' });
-    const control = new ConfigControl({
+    const lifecycle = new Lifecycle(logger);
+    const started = await startManaged({
       file,
       directory: io.cwd,
-      load: { policies: policySchemas, env: io.env },
-      loader: loadApart,
-      clock: systemClock,
+      env: io.env,
       logger,
+      bootLastGood: parsed.flag('boot-last-good'),
+      stateDir: parsed.text('state-dir') ?? io.env.PORTICO_STATE_DIR,
       // The next load may read other files: imports, or values that it takes from files.
       onFiles: (read) => {
         if (read.join('\n') !== files.join('\n')) watcher?.update(read);
         files = read;
       },
+      inherit: () => inherit(process.env),
+      drain: () => lifecycle.stop('api'),
+      upgrade: () => lifecycle.upgrade(),
     });
-    const { config, findings } = await control.open({
-      bootLastGood: parsed.flag('boot-last-good'),
-      stateDir: parsed.text('state-dir') ?? io.env.PORTICO_STATE_DIR,
-    });
-    if (config === null) {
-      io.error(textOfFindings(findings));
+    if ('findings' in started) {
+      io.error(textOfFindings(started.findings));
       return 1;
     }
-    logger.level = config.logging.level;
-    const server = await startServing(config, logger, io, await inheritSockets(process.env), control);
-    await control.attach(server);
+    const { server, control, registry } = started;
+    for (const address of server.addresses) announce(io, address.name, formatAddress(address));
+    if (server.admin !== null) announce(io, 'admin', formatAddress(server.admin));
     succeed();
     const reload = createReload(control);
     if (parsed.flag('watch')) watcher = watchFiles(files, () => reload('file'), { timers: systemTimers });
     process.on('SIGHUP', () => reload('signal'));
     process.on('SIGUSR1', () => server.reopenLogs());
-    await untilStopped(server, logger);
+    await lifecycle.untilStopped(server, () => registry.leases);
+    registry.close();
     watcher?.close();
     return 0;
   },
 };
-
-/** Starts a gateway and says where it listens, one line per listener. */
-async function startServing(
-  config: GatewayConfig,
-  logger: Logger,
-  io: CommandIo,
-  inherited: Inheritance,
-  control: ConfigControl,
-): Promise<Server> {
-  let server: Server;
-  try {
-    server = await serve(config, logger, { inherited, control });
-  } catch (error) {
-    throw new OperatorError(`could not start: ${(error as Error).message}`);
-  }
-  for (const address of server.addresses) announce(io, address.name, formatAddress(address));
-  if (server.admin !== null) announce(io, 'admin', formatAddress(server.admin));
-  return server;
-}
 
 /** Whatever the log level: scripts wait for this line. */
 function announce(io: CommandIo, listener: string, address: string): void {
@@ -109,48 +87,4 @@ function createReload(control: ConfigControl): (cause: string) => void {
       running = false;
     })();
   };
-}
-
-/** Resolves after SIGTERM or SIGINT, or after SIGUSR2 and the start of a successor, and the drain that follows. */
-export function untilStopped(server: Server, logger: Logger): Promise<void> {
-  return new Promise((done) => {
-    let stopping = false;
-    let succeeding = false;
-    process.on('SIGUSR2', () => {
-      if (stopping || succeeding) return;
-      succeeding = true;
-      logger.info('upgrading: a successor is started', {});
-      startSuccessor(server.inheritance)
-        .then((pid) => {
-          stopping = true;
-          logger.info('succeeded: draining', { successor: pid });
-          // New connections are the successor's, from now on.
-          return server.retire().then((cut) => {
-            logger.info('stopped', { cut_requests: cut });
-            done();
-          });
-        })
-        .catch((error: unknown) => {
-          logger.error('the upgrade failed; the running gateway stays', { error });
-        })
-        .finally(() => {
-          succeeding = false;
-        });
-    });
-    const stop = (signal: NodeJS.Signals): void => {
-      if (stopping) {
-        logger.warn('stopped at once, by a second signal', { signal, cut_requests: server.active });
-        server.abandon();
-        process.exit(1);
-      }
-      stopping = true;
-      logger.info('draining', { signal });
-      void server.stop().then((cut) => {
-        logger.info('stopped', { cut_requests: cut });
-        done();
-      });
-    };
-    process.on('SIGTERM', stop);
-    process.on('SIGINT', stop);
-  });
 }

@@ -7,6 +7,7 @@ import type { SendHandle } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { OperatorError } from '../base/errors.ts';
 import { Inheritance, type InheritedSocket } from '../base/inherited.ts';
+import type { Lease } from '../control/endpoint-registry.ts';
 
 /** Set for the process that is to take over. */
 const VARIABLE = 'PORTICO_SUCCEEDS';
@@ -16,20 +17,27 @@ const PATIENCE = 60_000;
 
 type SocketNote = Omit<InheritedSocket, 'handle'>;
 
-type ToSuccessor = { type: 'socket'; note: SocketNote } | { type: 'sockets-end' };
+type ToSuccessor = { type: 'socket'; note: SocketNote } | { type: 'end'; leases: readonly Lease[] };
 type FromSuccessor = { type: 'ready' };
 
-/** The addresses from the process that started this one to take its place; none when there is no such process. */
-export function inheritSockets(env: NodeJS.ProcessEnv): Promise<Inheritance> {
+/** What a gateway leaves to the one that takes its place. */
+export interface Legacy {
+  readonly sockets: readonly InheritedSocket[];
+  /** Endpoints that have registered themselves with it. */
+  readonly leases: readonly Lease[];
+}
+
+/** What the process leaves that started this one to take its place; nothing when there is no such process. */
+export function inherit(env: NodeJS.ProcessEnv): Promise<{ inheritance: Inheritance; leases: readonly Lease[] }> {
   const succeeds = env[VARIABLE] === String(process.ppid) && process.send !== undefined;
   // Children of this process succeed nobody.
   delete process.env[VARIABLE];
-  if (!succeeds) return Promise.resolve(new Inheritance());
+  if (!succeeds) return Promise.resolve({ inheritance: new Inheritance(), leases: [] });
   const sockets: InheritedSocket[] = [];
   return new Promise((resolve, reject) => {
     process.on('message', (message: ToSuccessor, handle: object | undefined) => {
       if (message.type === 'socket') sockets.push({ ...message.note, handle: handle ?? null });
-      else resolve(new Inheritance(sockets));
+      else resolve({ inheritance: new Inheritance(sockets), leases: message.leases });
     });
     process.once('disconnect', () => reject(new OperatorError('the gateway that was to be succeeded is gone')));
   });
@@ -42,8 +50,8 @@ export function succeed(): void {
   process.send({ type: 'ready' } satisfies FromSuccessor, () => process.connected && process.disconnect());
 }
 
-/** Starts the program on disk as it was started, and gives it `sockets`. Rejects with the reason when it does not come to serve. */
-export function startSuccessor(sockets: readonly InheritedSocket[]): Promise<number> {
+/** Starts the program on disk as it was started, and leaves it what there is. Rejects with the reason when it does not come to serve. */
+export function startSuccessor({ sockets, leases }: Legacy): Promise<number> {
   const [program, ...args] = process.argv.slice(1);
   const child = spawn(process.execPath, [...process.execArgv, program, ...args], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
@@ -72,6 +80,6 @@ export function startSuccessor(sockets: readonly InheritedSocket[]): Promise<num
       child.send(message, (handle ?? undefined) as SendHandle, {}, (error) => error !== null && fail(error.message));
     };
     for (const { handle, ...note } of sockets) send({ type: 'socket', note }, handle);
-    send({ type: 'sockets-end' });
+    send({ type: 'end', leases });
   });
 }

@@ -55,7 +55,8 @@ function checkAnswer(route: RouteConfig, path: ValuePath, names: readonly string
   });
 }
 
-function checkMatch(match: MatchConfig, path: ValuePath, context: CheckContext): void {
+/** Checks one map of predicates and those nested in it; of the context only `report` is used. */
+export function checkMatch(match: MatchConfig, path: ValuePath, context: Pick<CheckContext, 'report'>): void {
   const kinds = (['path', 'pathPrefix', 'pathRegex'] as const).filter((key) => match[key] !== undefined);
   for (const key of kinds.slice(1)) {
     context.report({

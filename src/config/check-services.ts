@@ -39,6 +39,18 @@ function checkHealth({ healthCheck }: ServiceConfig, index: number, context: Che
 }
 
 function checkEndpoints(service: ServiceConfig, index: number, context: CheckContext): void {
+  if (service.endpoints.length === 0 && service.registration !== true) {
+    // What is there may only be left out for being wrong.
+    const written = context.written(['services', index, 'endpoints']);
+    if (Array.isArray(written) && written.length === 0) {
+      context.report({
+        severity: 'error',
+        code: 'invalid_value',
+        path: ['services', index, 'endpoints'],
+        message: 'needs at least one endpoint, unless they register themselves (`registration: true`)',
+      });
+    }
+  }
   const first = new Map<string, number>();
   service.endpoints.forEach((endpoint, item) => {
     const before = first.get(endpoint.url);

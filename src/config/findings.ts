@@ -37,30 +37,45 @@ export interface Findings {
   /** The value at a path of the file as messages show it, in quotes; empty when it is none to be shown. */
   shown(path: ValuePath): string;
   /** The path of the report is one of the file. */
-  addReport(report: Report): void;
+  addReport(report: Report): LocatedFinding;
   hasErrors(): boolean;
+  /** Every error with its path, in the order of the file: also what `all` tells only once, since an anchor stands in two places. */
+  errors(): LocatedFinding[];
   /** Everything found, in the order of the file, each only once. */
   all(): Finding[];
+}
+
+/** A finding, and the path of what it is about. */
+export interface LocatedFinding {
+  finding: Finding;
+  path: ValuePath;
 }
 
 /** Longest value that a message quotes. */
 const maxQuoted = 80;
 
 export function createFindings(file: string, tree: SourceTree): Findings {
-  const found: Finding[] = [];
+  const found: LocatedFinding[] = [];
   const longSecrets = [...tree.secrets].filter((secret) => secret.length >= 8);
 
-  function add(finding: Omit<Finding, 'file' | 'line' | 'column'>, place: { line: number; column: number }): void {
-    const complete: Finding = { file, ...place, ...finding };
+  function add(
+    path: ValuePath,
+    finding: Omit<Finding, 'file' | 'line' | 'column' | 'path'>,
+    place: { line: number; column: number },
+  ): LocatedFinding {
+    const { severity, code, message, suggestion } = finding;
+    const complete: Finding = { file, ...place, severity, code, message, path: formatPath(path), suggestion };
     if (tree.namesPaths && complete.path !== '') complete.message += ` (at ${complete.path})`;
     complete.message = hide(complete.message, longSecrets);
     if (complete.suggestion === undefined) delete complete.suggestion;
-    found.push(complete);
+    const located = { finding: complete, path };
+    found.push(located);
+    return located;
   }
 
   return {
     addSourceProblem({ code, message, place, path, suggestion }) {
-      add({ severity: 'error', code, message, path: formatPath(path), suggestion }, place);
+      add(path, { severity: 'error', code, message, suggestion }, place);
     },
     addValueProblem(problem) {
       const { path, part, code } = problem;
@@ -72,10 +87,7 @@ export function createFindings(file: string, tree: SourceTree): Findings {
       const message = written === undefined ? words : hideParts(words, written.result);
       const sentence = `${subject(path)}${quoted}${message.startsWith('expected') ? ':' : ''} ${message}`;
       const suggestion = written === undefined ? problem.suggestion : undefined;
-      add(
-        { severity: 'error', code, message: sentence, path: formatPath(path), suggestion },
-        placeOf(tree, path, part),
-      );
+      add(path, { severity: 'error', code, message: sentence, suggestion }, placeOf(tree, path, part));
     },
     addReport(report) {
       const { path } = report;
@@ -88,20 +100,27 @@ export function createFindings(file: string, tree: SourceTree): Findings {
       const quoted = part === 'value' ? quote(tree, path) : '';
       const isNamed = quoted === '' || words.startsWith(`${subject(path)} `);
       const message = isNamed ? words : `${subject(path)}${quoted}: ${words}`;
-      add({ severity, code, message, path: formatPath(path), suggestion }, placeOf(tree, path, part));
+      return add(path, { severity, code, message, suggestion }, placeOf(tree, path, part));
     },
     subject: (path) => `${subject(path)}${quote(tree, path)}`,
     shown: (path) => quote(tree, path).trimStart(),
-    hasErrors: () => found.some((finding) => finding.severity === 'error'),
+    hasErrors: () => found.some(({ finding }) => finding.severity === 'error'),
+    errors: () => found.filter(({ finding }) => finding.severity === 'error').sort(byPlace),
     all() {
-      found.sort((a, b) => a.line - b.line || a.column - b.column);
       const seen = new Set<string>();
-      return found.filter((finding) => {
-        const key = JSON.stringify([finding.line, finding.column, finding.code, finding.message]);
-        return !seen.has(key) && seen.add(key) !== undefined;
-      });
+      return found
+        .sort(byPlace)
+        .map(({ finding }) => finding)
+        .filter(({ line, column, code, message }) => {
+          const key = JSON.stringify([line, column, code, message]);
+          return !seen.has(key) && seen.add(key) !== undefined;
+        });
     },
   };
+}
+
+function byPlace({ finding: a }: LocatedFinding, { finding: b }: LocatedFinding): number {
+  return a.line - b.line || a.column - b.column;
 }
 
 /** The key that a sentence is about: `` `path` ``, or `` `endpoints[0]` `` for an item of a list. */

@@ -10,6 +10,7 @@ describe('defaults', () => {
       version: 1,
       workers: 'auto',
       workerHeartbeat: 10_000,
+      onInvalidRoute: 'reject',
       listeners: [
         {
           name: 'public',

@@ -1,5 +1,6 @@
 /** Loads a configuration file: reads, fills in references, validates and checks, and reports all that is wrong at once. */
 import { dirname, extname, resolve } from 'node:path';
+import type { Address } from '../base/address.ts';
 import { schemasFor } from './built-schemas.ts';
 import { checkGateway } from './check-gateway.ts';
 import type { Finding, FindingCode } from './finding.ts';
@@ -7,6 +8,7 @@ import { createFindings } from './findings.ts';
 import type { GatewayConfig } from './model.ts';
 import { parseTree } from './parse-tree.ts';
 import { noPolicies, type PolicySchemas } from './policy-schemas.ts';
+import { type QuarantinedRoute, quarantineRoutes } from './quarantine.ts';
 import { type FileProblem, type FileReader, readReferenced, readText, readWhole } from './source-file.ts';
 import { fileStart, formatPath, type Place, parsePath, placeOf, type SourceTree, valueAt } from './source-tree.ts';
 import { referencedFiles, type SubstitutionSources } from './substitution.ts';
@@ -14,6 +16,8 @@ import { parseText } from './text-source.ts';
 import { filesReferencedBy, importModule, readValue } from './typescript-source.ts';
 
 export interface LoadOptions {
+  /** What findings call the file; by default as it was given. */
+  name?: string;
   /** The policies that may be used; none by default. */
   policies?: PolicySchemas;
   /** Where `${env.NAME}` looks; nothing by default. */
@@ -22,10 +26,17 @@ export interface LoadOptions {
 }
 
 export interface LoadResult {
-  /** The configuration, or null when there is an error among the findings. */
+  /** The configuration, or null when there is an error among the findings that is not of a quarantined route. */
   config: GatewayConfig | null;
+  /** Routes that were taken out of the configuration, with their errors, which stand among the findings too. */
+  quarantined: QuarantinedRoute[];
   /** Errors and warnings in the order of their places. */
   findings: Finding[];
+  /**
+   * Where the file puts the admin listener, also when there are errors elsewhere in it: null when it turns it off, undefined
+   * when the file could not be read that far.
+   */
+  adminAddress: Address | null | undefined;
   /** Absolute paths of every file that was read or asked for, to be watched. */
   files: string[];
   /** Where the value at a path such as `routes[2].match` stands; the nearest there is when the file has no such value. */
@@ -61,16 +72,18 @@ export interface ConfigText {
 /** Loads a YAML, JSON or TypeScript file. Never rejects for what the file holds. */
 export async function loadConfig(file: string, options: LoadOptions = {}): Promise<LoadResult> {
   const path = resolve(file);
-  if (['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs'].includes(extname(path))) return loadModule(file, path, options);
+  const name = options.name ?? file;
+  if (['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs'].includes(extname(path))) return loadModule(name, path, options);
   const read = options.readFile ?? readWhole;
   const text = await readText(path, read);
-  if (typeof text !== 'string') return failed(file, [path], text);
+  if (typeof text !== 'string') return failed(name, [path], text);
   return loadConfigText({ text, format: extname(path) === '.json' ? 'json' : 'yaml' }, file, options);
 }
 
 /** Loads text that stands for the file of this name: its relative references are read from beside it. */
 export async function loadConfigText(source: ConfigText, file: string, options: LoadOptions = {}): Promise<LoadResult> {
   const path = resolve(file);
+  const name = options.name ?? file;
   const { text } = source;
   const read = options.readFile ?? readWhole;
   const parsed = parseText(file, text);
@@ -78,7 +91,7 @@ export async function loadConfigText(source: ConfigText, file: string, options: 
   const wanted = parsed.references.flatMap((value) => referencedFiles(value, directory));
   const files = await readReferenced(wanted, read);
   const sources = { env: options.env ?? {}, files, directory };
-  return finish(file, parsed.tree(sources), options, [path, ...files.keys()], source);
+  return finish(name, parsed.tree(sources), options, [path, ...files.keys()], source);
 }
 
 /** What `parseConfigText` needs beside the text. */
@@ -138,7 +151,10 @@ function finish(
   const read = [...new Set(files)];
   const locate = (path: string): Place => placeOf(tree, parsePath(path), 'value');
   const { secrets } = tree;
-  if (unreadable) return { config: null, findings: findings.all(), files: read, locate, secrets, source };
+  if (unreadable) {
+    const nothing = { config: null, quarantined: [], adminAddress: undefined };
+    return { ...nothing, findings: findings.all(), files: read, locate, secrets, source };
+  }
   const schemas = schemasFor(options.policies ?? noPolicies);
   // Of a value that is not known nothing more can be said.
   const unresolved = tree.problems.filter(({ code }) => code === 'unresolved_reference');
@@ -157,8 +173,22 @@ function finish(
       reportWritten: (report) => findings.addReport(report),
     });
   }
-  const config = parsed.value === undefined || findings.hasErrors() ? null : withoutFalse(parsed.value);
-  return { config, findings: findings.all(), files: read, locate, secrets, source };
+  const whole = findings.hasErrors() ? undefined : parsed.value;
+  // Where nothing was left to check, nothing is known to be sound.
+  const rest =
+    whole === undefined && parsed.sound !== undefined ? quarantineRoutes(tree.root, schemas.whole, findings) : null;
+  const value = whole ?? rest?.config;
+  const admin = parsed.sound?.admin;
+  return {
+    config: value === undefined ? null : withoutFalse(value),
+    quarantined: rest?.routes ?? [],
+    findings: findings.all(),
+    adminAddress: admin === false ? null : admin?.address,
+    files: read,
+    locate,
+    secrets,
+    source,
+  };
 }
 
 function withoutFalse({
@@ -171,5 +201,6 @@ function withoutFalse({
 function failed(file: string, files: string[], problem: FileProblem): LoadResult {
   const { code, message, place } = problem;
   const finding: Finding = { file, ...place, severity: 'error', code, message, path: '' };
-  return { config: null, findings: [finding], files, locate: () => fileStart, secrets: new Set(), source: null };
+  const nothing = { config: null, quarantined: [], adminAddress: undefined, secrets: new Set<string>(), source: null };
+  return { ...nothing, findings: [finding], files, locate: () => fileStart };
 }

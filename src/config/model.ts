@@ -11,12 +11,24 @@ type ParsedGateway = z.output<ReturnType<typeof createGatewaySchema>>;
 type ParsedAdmin = Exclude<ParsedGateway['admin'], false>;
 
 /** A whole configuration. Without `admin` there is no admin listener. */
-export type GatewayConfig = Omit<ParsedGateway, 'admin'> & { admin?: ParsedAdmin };
+export type GatewayConfig = Omit<ParsedGateway, 'admin' | 'routes'> & { admin?: ParsedAdmin; routes: RouteConfig[] };
 
 export type ListenerConfig = ParsedGateway['listeners'][number];
 export type ServiceConfig = z.output<ReturnType<typeof createServiceSchema>>;
 export type HealthCheckConfig = NonNullable<ServiceConfig['healthCheck']>;
 export type BalancingAlgorithm = ServiceConfig['loadBalancing']['algorithm'];
-export type RouteConfig = z.output<ReturnType<typeof createRouteSchema>>;
+export type RouteConfig = z.output<ReturnType<typeof createRouteSchema>> & {
+  /** Set where the route cannot be built: of it nothing but name, match and priority stands here. */
+  quarantined?: Quarantine;
+};
+
+/** Why a route does not serve. */
+export interface Quarantine {
+  /** For operators: the first error with its place. */
+  reason: string;
+  /** True where requests that it wins are answered 503; false where its match is broken, so that it wins none. */
+  matched: boolean;
+}
+
 export type RetryConfig = NonNullable<RouteConfig['retry']>;
 export type { MatchConfig, ValueMatch } from './match-schema.ts';

@@ -147,6 +147,12 @@ export function createGatewaySchema(policies: PolicySchemas) {
       })
       .prefault({})
       .describe('What is written'),
+    onInvalidRoute: z
+      .enum(['reject', 'quarantine'])
+      .default('reject')
+      .describe(
+        'What becomes of a file with errors in routes and nowhere else: `reject` refuses it, `quarantine` takes those routes out, answers 503 `route_quarantined` in their place, and lets everything else go live',
+      ),
     services: z.array(createServiceSchema(policies)).prefault([]).describe('What stands behind the gateway'),
     routes: z.array(createRouteSchema(policies)).prefault([]).describe('Which request goes where'),
     policies: createPolicyListSchema(policies)

@@ -17,12 +17,16 @@ const endpointSchema = z
       z.strictObject({
         url: z.string().describe('`http://host` or `http://host:port`, without a path'),
         weight: weightSchema,
+        drain: z
+          .boolean()
+          .optional()
+          .describe('Takes no new requests; those that it has end, and its connections and health stay'),
       }),
     ],
     { error: 'expected a URL such as http://127.0.0.1:9001, or { url: ..., weight: ... }' },
   )
   .transform((value) => (typeof value === 'string' ? { url: value, weight: 1 } : value))
-  .pipe(z.strictObject({ url: endpointUrlSchema, weight: z.number() }));
+  .pipe(z.strictObject({ url: endpointUrlSchema, weight: z.number(), drain: z.boolean().optional() }));
 
 /** A status, `200-299`, or `2xx`; the first and last status of the range after parsing. */
 const statusRangeSchema = z
@@ -56,7 +60,13 @@ const healthCheckSchema = z.strictObject({
 export function createServiceSchema(policies: PolicySchemas) {
   return z.strictObject({
     name: nameSchema.describe('Name, unique among services; routes refer to it'),
-    endpoints: z.array(endpointSchema).min(1).describe('Where the service runs: URLs, or maps of `url` and `weight`'),
+    endpoints: z.array(endpointSchema).describe('Where the service runs: URLs, or maps of `url`, `weight` and `drain`'),
+    registration: z
+      .boolean()
+      .optional()
+      .describe(
+        'Endpoints may register themselves by the admin API, whatever `admin.writes` says; `endpoints` may then be empty',
+      ),
     loadBalancing: z
       .strictObject({
         algorithm: z

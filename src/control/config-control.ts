@@ -2,7 +2,7 @@
 import { readFile, realpath, stat } from 'node:fs/promises';
 import { extname, resolve } from 'node:path';
 import type { Clock } from '../base/clock.ts';
-import { OperatorError } from '../base/errors.ts';
+import { type ErrorCode, OperatorError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Finding } from '../config/finding.ts';
 import { type ConfigLoader, type ConfigText, type Loaded, type LoadOptions, loadHere } from '../config/load.ts';
@@ -12,6 +12,7 @@ import { withoutSecrets } from '../config/plan/written-value.ts';
 import type { ValuePath } from '../config/source-tree.ts';
 import type { ApplyOptions } from '../gateway/gateway.ts';
 import type { AttemptPicture, ConfigPicture } from '../gateway/picture.ts';
+import type { Emit } from '../observability/events.ts';
 import { planGateway } from '../router/plan-reach.ts';
 import { etagOf, textAs, valuesOf, withValue } from './config-document.ts';
 import { type Kept, newest, StateDirectory, stageFile } from './state-directory.ts';
@@ -22,6 +23,7 @@ export interface ConfigTarget {
   /** Rejects, with nothing changed, when it cannot; answers false, and does nothing, when it runs that already. */
   apply(config: GatewayConfig, options?: ApplyOptions): Promise<boolean>;
   countReload(result: 'success' | 'failure'): void;
+  readonly emit?: Emit;
 }
 
 export interface ConfigControlDeps {
@@ -51,7 +53,13 @@ export type Outcome =
   | { readonly kind: 'done'; readonly changed: boolean; readonly warnings: readonly Finding[] }
   | { readonly kind: 'planned'; readonly plan: Plan; readonly warnings: readonly Finding[] }
   | { readonly kind: 'invalid'; readonly findings: readonly Finding[] }
-  | { readonly kind: 'refused'; readonly code: 'conflict' | 'precondition_failed'; readonly reason: string };
+  | Refusal;
+
+export interface Refusal {
+  readonly kind: 'refused';
+  readonly code: Extract<ErrorCode, 'bad_request' | 'resource_not_found' | 'conflict' | 'precondition_failed'>;
+  readonly reason: string;
+}
 
 export interface Plan {
   readonly changes: readonly Change[];
@@ -124,8 +132,7 @@ export class ConfigControl {
     if (sound !== null) this.running = (await this.keptChange()) ?? sound;
     else if (options.bootLastGood) await this.bootLastGood(loaded.findings);
     this.at = this.now();
-    const config = this.running === null ? null : this.overlay(this.running.config);
-    return { config, findings: this.running?.findings ?? loaded.findings };
+    return { config: this.running?.config ?? null, findings: this.running?.findings ?? loaded.findings };
   }
 
   /** `target` runs what `open` gave. */
@@ -212,6 +219,10 @@ export class ConfigControl {
     return this.sound.config;
   }
 
+  get generation(): number {
+    return this.target?.generation ?? 0;
+  }
+
   get etag(): string {
     return etagOf(this.sound.source);
   }
@@ -252,10 +263,6 @@ export class ConfigControl {
   reload(cause: string): Promise<AttemptPicture> {
     return this.inTurn(async () => {
       const { logger } = this.deps;
-      const failed = (what: Pick<AttemptPicture, 'findings' | 'error'>): AttemptPicture => {
-        this.target?.countReload('failure');
-        return (this.attempt = { at: this.now(), cause, result: 'failure', ...what });
-      };
       try {
         const loaded = await this.load();
         const sound = soundOf(loaded);
@@ -265,7 +272,7 @@ export class ConfigControl {
             cause,
             findings: loaded.findings,
           });
-          return failed({ findings: loaded.findings });
+          return this.fail(cause, { findings: loaded.findings });
         }
         const holds = this.changedUpon !== null && this.changedUpon === tag;
         const next = holds ? (soundOf(await this.loadText(this.source)) ?? this.sound) : sound;
@@ -279,7 +286,7 @@ export class ConfigControl {
         return (this.attempt = { at: this.now(), cause, result: 'success' });
       } catch (error) {
         logger.error('reload failed; the running configuration stays', { cause, error });
-        return failed({ error: (error as Error).message });
+        return this.fail(cause, { error: (error as Error).message });
       }
     });
   }
@@ -296,7 +303,7 @@ export class ConfigControl {
   }
 
   /** Puts one value, by its path in what is written; `undefined` takes it out. `find` is asked when its turn has come. */
-  edit(find: () => Edit | Outcome, wish: ChangeWish): Promise<Outcome> {
+  edit(find: () => Edit | Refusal, wish: ChangeWish): Promise<Outcome> {
     return this.change(() => {
       const edit = find();
       return 'kind' in edit ? edit : { source: withValue(this.source, edit.path, edit.value) };
@@ -364,12 +371,21 @@ export class ConfigControl {
         return { kind: 'done', changed, warnings: next.findings };
       } catch (error) {
         const { message } = error as Error;
-        this.target?.countReload('failure');
-        this.attempt = { at: this.now(), cause, result: 'failure', error: message };
+        this.fail(cause, { error: message });
         this.deps.logger.error('a change of the configuration failed', { cause, by, error });
         return { kind: 'refused', code: 'conflict', reason: `The change could not be made: ${message}.` };
       }
     });
+  }
+
+  private fail(cause: string, what: Pick<AttemptPicture, 'findings' | 'error'>): AttemptPicture {
+    const { generation } = this;
+    const errors = what.findings?.filter(({ severity }) => severity === 'error').length;
+    const error = what.error ?? `${errors} error${errors === 1 ? '' : 's'} in the configuration`;
+    this.target?.countReload('failure');
+    this.target?.emit?.({ type: 'config', result: 'failed', generation, cause, error });
+    this.attempt = { at: this.now(), cause, result: 'failure', ...what };
+    return this.attempt;
   }
 
   /** Why the configuration may not be changed from outside its file, or null. */
@@ -478,18 +494,17 @@ export class ConfigControl {
   }
 
   private async load(): Promise<Loaded> {
-    const loaded = await this.loader.file(this.path, this.deps.load);
+    const loaded = await this.loader.file(this.path, this.loadOptions);
     this.deps.onFiles?.(loaded.files);
-    return this.named(loaded);
+    return loaded;
   }
 
-  private async loadText(source: ConfigText): Promise<Loaded> {
-    return this.named(await this.loader.text(source, this.path, this.deps.load));
+  private loadText(source: ConfigText): Promise<Loaded> {
+    return this.loader.text(source, this.path, this.loadOptions);
   }
 
-  private named(loaded: Loaded): Loaded {
-    const { file } = this.deps;
-    return { ...loaded, findings: loaded.findings.map((finding) => ({ ...finding, file })) };
+  private get loadOptions(): LoadOptions {
+    return { ...this.deps.load, name: this.deps.file };
   }
 }
 

@@ -30,6 +30,8 @@ export interface Explanation {
   request: { method: string; url: string; headers: Record<string, string | string[]> } | null;
   /** The gateway's own answer; null when an upstream is asked. */
   answer: { status: number; code: string; body: string } | null;
+  /** Why the route is quarantined; absent where it serves. */
+  quarantined?: string;
 }
 
 export interface ExplainRequest {
@@ -137,14 +139,29 @@ function describe(
   const endpoints = [...(route?.service?.endpoints ?? [])];
   return {
     route: route === null ? null : route.name,
-    candidates: exchangeSeen === null || exchangeSeen.method === '' ? [] : snapshot.router.explain(exchangeSeen),
+    candidates:
+      exchangeSeen === null || exchangeSeen.method === ''
+        ? []
+        : [...snapshot.router.explain(exchangeSeen), ...unmatched(snapshot)],
     policies: (route?.chain.links ?? []).map(({ name, phase, hooks }) => ({ name, phase, effect: hooks.effect })),
     service: route === null || route.serviceName === '' ? null : route.serviceName,
     endpoints: endpoints.map(({ id, url, weight }) => ({ id, url, weight, chosen: id === first?.endpoint })),
     request:
       first === undefined ? null : requestOf(first.head, endpoints.find(({ id }) => id === first.endpoint)?.url ?? ''),
     answer: written === '' ? null : answerOf(written, exchangeSeen),
+    ...(typeof route?.quarantined === 'string' ? { quarantined: route.quarantined } : {}),
   };
+}
+
+/** Routes of which the router knows nothing. */
+function unmatched({ config }: Snapshot): Candidate[] {
+  return config.routes
+    .filter(({ quarantined }) => quarantined?.matched === false)
+    .map(({ name, quarantined }) => ({
+      route: name,
+      matched: false,
+      reason: `quarantined, and its match is broken: ${quarantined?.reason}`,
+    }));
 }
 
 function requestOf(head: string, base: string): NonNullable<Explanation['request']> {

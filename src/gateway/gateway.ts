@@ -16,6 +16,7 @@ import type { ClientStream, RequestHandler } from '../net/stream.ts';
 import { type PoolOptions, UpstreamPool } from '../net/upstream-pool.ts';
 import { type AccessEntry, type AccessLog, createAccessLog } from '../observability/access-log.ts';
 import { createEventLoopLag, type EventLoopLag } from '../observability/event-loop-lag.ts';
+import type { Emit } from '../observability/events.ts';
 import { HealthWindow } from '../observability/health-window.ts';
 import { createGatewayMetrics, type GatewayMetrics } from '../observability/metrics/gateway-metrics.ts';
 import type { RouteMetrics } from '../observability/metrics/route-metrics.ts';
@@ -28,6 +29,7 @@ import type { Service } from '../upstream/service.ts';
 import { DateHeader } from './date-header.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangeContext } from './exchange-context.ts';
+import { type LateQuarantine, logQuarantined, routeState } from './quarantine.ts';
 import { Snapshot } from './snapshot.ts';
 
 /** What the access log has to write its last lines when the shutdown's time is used up, in milliseconds. */
@@ -45,6 +47,8 @@ export interface GatewayDeps {
   readonly team?: Team;
   /** Addresses from the process whose place this one takes. */
   readonly inherited?: Inheritance;
+  /** Told of generations that go live and of endpoints that go down and come up. Not in one of several processes. */
+  readonly emit?: Emit;
 }
 
 /** What a gateway leaves to, or has from, the process that leads several. */
@@ -74,6 +78,8 @@ export interface ApplyOptions {
 
 /** A generation that is built and not live. One of the two is called, once. */
 export interface Prepared {
+  /** Routes that could not be built and are quarantined, beside those that were so in the configuration. */
+  readonly quarantined: readonly LateQuarantine[];
   /** Makes it the running one. Cannot fail. */
   commit(): void;
   /** Gives it up: nothing has changed. */
@@ -121,6 +127,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
         endpoints: () => this.endpointSamples(),
         connections: () => this.connectionSamples(),
         droppedLogLines: () => this.droppedLogLines,
+        quarantinedRoutes: () => this.snapshot?.routes.filter(({ quarantined }) => quarantined !== null).length ?? 0,
       },
       version: deps.version,
       lag: this.lag,
@@ -171,7 +178,8 @@ export class Gateway implements RequestHandler, ExchangeContext {
   /**
    * Makes `config` the running one: builds it beside what runs, opens new listeners and logs, and then swaps. Rejects with
    * the reason, and has changed nothing, when it cannot be built, an address cannot be had, or the gateway is stopping.
-   * Answers false, and does nothing, when it equals the running one. Calls made meanwhile wait their turn.
+   * Answers false, and does nothing, when it equals the running one, unless there is a route to be built anew. Calls made
+   * meanwhile wait their turn.
    */
   apply(config: GatewayConfig, options: ApplyOptions = {}): Promise<boolean> {
     const turn = this.applying.then(() => this.applyNow(config, options));
@@ -181,7 +189,9 @@ export class Gateway implements RequestHandler, ExchangeContext {
 
   private async applyNow(config: GatewayConfig, { force = false, after = 0 }: ApplyOptions): Promise<boolean> {
     this.refuseWhenStopping();
-    if (!force && this.snapshot !== null && (await inSlices(isSameConfig(this.snapshot.config, config)))) return false;
+    const same = !force && this.snapshot !== null && (await inSlices(isSameConfig(this.snapshot.config, config)));
+    // What kept a route from being built may stand outside the configuration.
+    if (same && this.snapshot?.late.length === 0) return false;
     (await this.prepare(config, Math.max(this.generation, after) + 1)).commit();
     return true;
   }
@@ -193,16 +203,17 @@ export class Gateway implements RequestHandler, ExchangeContext {
   async prepare(config: GatewayConfig, generation = this.generation + 1): Promise<Prepared> {
     const previous = this.snapshot;
     const services = this.createServices(config);
-    let snapshot: Snapshot;
+    let built: Snapshot | null = null;
     let opened: Listener[] = [];
     let accessLog = this.accessLog;
     const discard = (): void => {
+      built?.closeChains();
       for (const service of services.values()) service.close();
       for (const listener of opened) listener.destroy();
       if (accessLog !== this.accessLog) void accessLog?.close();
     };
     try {
-      snapshot = await inSlices(
+      built = await inSlices(
         Snapshot.build(generation, config, services, {
           policies: this.deps.policies,
           metrics: this.metrics,
@@ -217,7 +228,9 @@ export class Gateway implements RequestHandler, ExchangeContext {
       discard();
       throw error;
     }
+    const snapshot = built;
     return {
+      quarantined: snapshot.late,
       discard,
       commit: () => {
         this.swap(snapshot, services, opened, accessLog);
@@ -239,8 +252,10 @@ export class Gateway implements RequestHandler, ExchangeContext {
       random: this.random,
       createPool: (endpoint, service) => this.createPool(endpoint, service),
       check: this.deps.team === undefined ? probeHttp : null,
-      onHealthChange: (service, { url, healthy }, reason) =>
-        this.deps.team?.onHealthChange(service.name, url, healthy, reason),
+      onHealthChange: (service, { id, url, healthy }, reason) => {
+        this.deps.team?.onHealthChange(service.name, url, healthy, reason);
+        this.deps.emit?.({ type: 'health', service: service.name, endpoint: id, healthy, reason });
+      },
     });
   }
 
@@ -282,6 +297,14 @@ export class Gateway implements RequestHandler, ExchangeContext {
     const counted = new Set(snapshot.routes.map(({ metrics }) => metrics));
     this.metrics.retainRoutes((metrics) => counted.has(metrics));
     if (this.state === 'starting') this.state = 'running';
+    // Of several processes one tells.
+    if (this.deps.team === undefined) {
+      logQuarantined(
+        this.logger,
+        snapshot.routes.map(({ name, quarantined }) => routeState(name, quarantined)),
+      );
+    }
+    this.deps.emit?.({ type: 'config', result: 'applied', generation: snapshot.generation });
   }
 
   private async openListeners(configs: readonly ListenerConfig[]): Promise<Listener[]> {

@@ -2,7 +2,10 @@
 import { formatAddress } from '../base/address.ts';
 import type { Finding } from '../config/finding.ts';
 import type { HealthTotals } from '../observability/health-window.ts';
+import type { RouteStats } from '../observability/metrics/gateway-metrics.ts';
+import type { TrafficStats } from '../observability/metrics/traffic.ts';
 import type { Gateway } from './gateway.ts';
+import { type RouteState, routeState } from './quarantine.ts';
 
 /** The shape of `/status` (the contract's "Shapes"). */
 export interface StatusPicture {
@@ -12,7 +15,7 @@ export interface StatusPicture {
   state: string;
   listeners: { name: string; address: string }[];
   workers: { pid: number; state: string }[];
-  routes: { name: string; state: string }[];
+  routes: RouteState[];
   services: {
     name: string;
     endpoints: { id: string; url: string; healthy: boolean; active: number; requests: number; failures: number }[];
@@ -44,6 +47,15 @@ export interface AttemptPicture {
   error?: string;
 }
 
+/** How requests fared since the gateway began to count. */
+export interface StatsPicture {
+  /** Requests in progress. */
+  active: number;
+  total: TrafficStats;
+  /** Those of the running configuration that had requests, and `none` for requests that no route took. */
+  routes: RouteStats[];
+}
+
 export interface HealthPicture extends HealthTotals {
   status: 'healthy' | 'degraded' | 'unhealthy';
 }
@@ -56,7 +68,7 @@ export function statusPicture(gateway: Gateway): StatusPicture {
     state: gateway.state,
     listeners: gateway.addresses.map((address) => ({ name: address.name, address: formatAddress(address) })),
     workers: [{ pid: process.pid, state: gateway.state }],
-    routes: (snapshot?.routes ?? []).map(({ name }) => ({ name, state: 'active' })),
+    routes: (snapshot?.routes ?? []).map(({ name, quarantined }) => routeState(name, quarantined)),
     services: [...(snapshot?.services.values() ?? [])].map((service) => ({
       name: service.name,
       endpoints: service.endpoints.map(({ id, url, healthy, active, requests, failures }) => {

@@ -13,6 +13,7 @@ import { compileRewrite, type Rewrite } from '../router/rewrite.ts';
 import { type Router, routerOf } from '../router/router.ts';
 import { compileRetry, type RetryPlan } from '../upstream/retry.ts';
 import type { Service } from '../upstream/service.ts';
+import { type LateQuarantine, lateReason, quarantineChain } from './quarantine.ts';
 
 /** An answer that a route gives by itself, made once. */
 export interface StaticReply {
@@ -40,6 +41,8 @@ export interface CompiledRoute {
   readonly retry: RetryPlan | null;
   readonly chain: Chain;
   readonly metrics: RouteMetrics;
+  /** Why it could not be built, in which case its chain refuses; null where it serves. */
+  readonly quarantined: string | null;
 }
 
 const NOBODY = createCidrSet([]);
@@ -48,6 +51,17 @@ export interface SnapshotDeps {
   readonly policies: ReadonlyMap<string, Policy>;
   readonly metrics: GatewayMetrics;
   readonly logger: Logger;
+}
+
+/** What a snapshot is made of. */
+interface SnapshotParts {
+  readonly generation: number;
+  readonly config: GatewayConfig;
+  readonly services: ReadonlyMap<string, Service<UpstreamPool>>;
+  readonly router: Router;
+  readonly routes: readonly CompiledRoute[];
+  readonly late: readonly LateQuarantine[];
+  readonly globalChain: Chain;
 }
 
 export class Snapshot {
@@ -59,25 +73,21 @@ export class Snapshot {
   private readonly trusted: ReadonlyMap<string, CidrSet>;
   /** The policies that apply where no route was found: the global ones. */
   readonly globalChain: Chain;
+  /** Routes that config found sound and that could not be built all the same. */
+  readonly late: readonly LateQuarantine[];
   /** Requests that began on this generation and are not over. */
   active = 0;
   private retired = false;
 
-  private constructor(
-    generation: number,
-    config: GatewayConfig,
-    services: ReadonlyMap<string, Service<UpstreamPool>>,
-    router: Router,
-    routes: readonly CompiledRoute[],
-    deps: SnapshotDeps,
-  ) {
+  private constructor({ generation, config, services, router, routes, late, globalChain }: SnapshotParts) {
     this.generation = generation;
     this.config = config;
     this.services = services;
     this.router = router;
     this.routes = routes;
     this.trusted = new Map(config.listeners.map((l) => [l.name, createCidrSet(l.trustedProxies)]));
-    this.globalChain = compileChain([config.policies], deps.policies, { logger: deps.logger });
+    this.globalChain = globalChain;
+    this.late = late;
   }
 
   /** Compiles a config. `services` are built and not yet live. */
@@ -98,12 +108,23 @@ export class Snapshot {
     deps: SnapshotDeps,
   ): Steps<Snapshot> {
     const router = yield* routerOf(config.routes);
+    const globalChain = compileChain([config.policies], deps.policies, { logger: deps.logger });
     const routes: CompiledRoute[] = [];
-    for (const [index, route] of config.routes.entries()) {
-      yield;
-      routes.push(compileRoute(route, index, config, services, deps));
+    const late: LateQuarantine[] = [];
+    try {
+      for (const [index, route] of config.routes.entries()) {
+        yield;
+        const compiled = buildRoute(route, index, { config, services, globalChain }, deps);
+        routes.push(compiled);
+        const { name, quarantined: reason } = compiled;
+        if (reason !== null && route.quarantined === undefined) late.push({ name, reason });
+      }
+    } catch (error) {
+      for (const { chain } of routes) closeChain(chain);
+      closeChain(globalChain);
+      throw error;
     }
-    return new Snapshot(generation, config, services, router, routes, deps);
+    return new Snapshot({ generation, config, services, router, routes, late, globalChain });
   }
 
   /** Whose forwarding fields are believed on a listener; nobody's on one that this generation no longer has. */
@@ -125,9 +146,57 @@ export class Snapshot {
 
   private close(): void {
     for (const service of this.services.values()) service.close();
+    this.closeChains();
+  }
+
+  /** For one that was never live: its services are not closed. */
+  closeChains(): void {
     for (const route of this.routes) closeChain(route.chain);
     closeChain(this.globalChain);
   }
+}
+
+/** The route, or what stands in its place where it is or must be quarantined. */
+function buildRoute(
+  config: RouteConfig,
+  index: number,
+  snapshot: Pick<SnapshotParts, 'config' | 'services' | 'globalChain'>,
+  deps: SnapshotDeps,
+): CompiledRoute {
+  const known = config.quarantined?.reason;
+  if (known !== undefined) return quarantinedRoute(config, index, known, snapshot.globalChain, deps);
+  try {
+    return compileRoute(config, index, snapshot.config, snapshot.services, deps);
+  } catch (error) {
+    const reason = lateReason(error, config, snapshot.config);
+    if (reason === null) throw error;
+    return quarantinedRoute(config, index, reason, snapshot.globalChain, deps);
+  }
+}
+
+function quarantinedRoute(
+  config: RouteConfig,
+  index: number,
+  reason: string,
+  globalChain: Chain,
+  deps: SnapshotDeps,
+): CompiledRoute {
+  return {
+    index,
+    config,
+    name: config.name,
+    serviceName: config.service ?? '',
+    service: null,
+    staticReply: null,
+    rewrite: null,
+    host: null,
+    timeout: 0,
+    responseTimeout: 0,
+    retry: null,
+    chain: quarantineChain(globalChain),
+    metrics: deps.metrics.routeMetrics(config.name, config.service ?? ''),
+    quarantined: reason,
+  };
 }
 
 function compileRoute(
@@ -155,6 +224,7 @@ function compileRoute(
     retry: compileRetry(config.retry),
     chain: compileChain(scopes, deps.policies, { logger: deps.logger }),
     metrics: deps.metrics.routeMetrics(config.name, config.service ?? ''),
+    quarantined: null,
   };
 }
 

@@ -70,7 +70,7 @@ describe('a chain', () => {
   });
 
   test('refuses a policy that nobody knows', () => {
-    expect(() => chainOf([], [['nobody']])).toThrow('there is no policy "nobody"');
+    expect(() => chainOf([], [['nobody']])).toThrow('policy nobody: there is no such policy');
   });
 
   test('tells request, answer and end in one order, and only those who want to know', () => {

@@ -23,10 +23,21 @@ export interface Chain {
   readonly onEnd: readonly PolicyHooks[];
 }
 
+/** A policy could not be made of its options. */
+export class PolicyBuildError extends Error {
+  override readonly name = 'PolicyBuildError';
+  readonly policy: string;
+
+  constructor(policy: string, cause: unknown) {
+    super(`policy ${policy}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    this.policy = policy;
+  }
+}
+
 /**
  * Compiles the chain of a route from the uses that apply to it, widest first (global, service, route). A policy named
- * in several places applies once, with the options of the narrowest. Throws for a name that `policies` does not have:
- * config was to refuse it.
+ * in several places applies once, with the options of the narrowest. Throws PolicyBuildError where one cannot be made, or is
+ * none of `policies`, and has then closed those that were made.
  */
 export function compileChain(
   scopes: readonly (readonly PolicyUse[])[],
@@ -38,8 +49,13 @@ export function compileChain(
   const links: ChainLink[] = [];
   for (const [name, options] of uses) {
     const policy = policies.get(name);
-    if (policy === undefined) throw new Error(`there is no policy "${name}"`);
-    links.push({ name, phase: policy.phase, hooks: policy.create(options, services) });
+    try {
+      if (policy === undefined) throw new Error('there is no such policy');
+      links.push({ name, phase: policy.phase, hooks: policy.create(options, services) });
+    } catch (error) {
+      for (const link of links) link.hooks.close?.();
+      throw new PolicyBuildError(name, error);
+    }
   }
   links.sort((a, b) => PHASES.indexOf(a.phase) - PHASES.indexOf(b.phase));
   const hooks = links.map((link) => link.hooks);

@@ -25,7 +25,10 @@ export interface Entry {
   next: Entry | null;
 }
 
-/** The entries of all routes, in the order of precedence, `rank` being the place. */
+/**
+ * The entries of all routes, in the order of precedence, `rank` being the place. A quarantined route whose match is broken
+ * has none.
+ */
 export function compileEntries(routes: readonly RouteConfig[]): Entry[] {
   return atOnce(entriesOf(routes));
 }
@@ -36,6 +39,7 @@ export function* entriesOf(routes: readonly RouteConfig[]): Steps<Entry[]> {
   for (const [index, route] of routes.entries()) {
     yield;
     const { match } = route;
+    if (route.quarantined?.matched === false) continue;
     const path = effectivePath(match);
     const predicates = compilePredicates(match, true);
     const methods = match.methods ?? null;

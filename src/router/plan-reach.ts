@@ -70,10 +70,13 @@ function planMoves(before: GatewayConfig, after: GatewayConfig, newNames: Readon
   }
   const authenticationBefore = authenticationOf(before);
   const authenticationAfter = authenticationOf(after);
+  // These refuse everything.
+  const refusing = new Set(after.routes.filter(({ quarantined }) => quarantined !== undefined).map(({ name }) => name));
   return [...moves.values()].map((move) => {
     const had = move.from === null ? [] : (authenticationBefore.get(move.from) ?? []);
     const has = move.to === null ? [] : (authenticationAfter.get(move.to) ?? []);
-    return changeOf(move, move.to !== null && had.length > 0 && has.length === 0);
+    const serves = move.to !== null && !refusing.has(move.to);
+    return changeOf(move, serves && had.length > 0 && has.length === 0);
   });
 }
 

@@ -141,15 +141,17 @@ export class Router {
   /** Every route in the order of precedence, with the first condition that failed. */
   explain(query: RouteQuery): Candidate[] {
     const winner = this.match(query);
-    const seen = new Set<number>();
-    const candidates: Candidate[] = [];
+    // A map keeps the order in which its keys came: that of each route's best entry.
+    const byRoute = new Map<number, Entry[]>();
     for (const entry of this.entries) {
-      if (seen.has(entry.index)) continue;
-      const others = this.entries.filter(({ index }) => index === entry.index);
-      const fault = others.every(({ host }) => !matchesHost(host, query.host))
-        ? hostFault(others)
-        : faultOf(entry, query);
-      seen.add(entry.index);
+      const known = byRoute.get(entry.index);
+      if (known === undefined) byRoute.set(entry.index, [entry]);
+      else known.push(entry);
+    }
+    const candidates: Candidate[] = [];
+    for (const all of byRoute.values()) {
+      const [entry] = all;
+      const fault = all.every(({ host }) => !matchesHost(host, query.host)) ? hostFault(all) : faultOf(entry, query);
       const matched = entry.index === winner;
       const lost = fault ?? `outranked by ${this.byRoute[winner]?.name}`;
       candidates.push({ route: entry.name, matched, reason: matched ? 'chosen' : lost });

@@ -45,9 +45,9 @@ function createService<Pool extends EndpointPool>(
 /** By origin, in the file's order; one that is named twice is one endpoint with both weights. */
 function mergeWeights(config: ServiceConfig): Map<string, number> {
   const weights = new Map<string, number>();
-  for (const { url, weight } of config.endpoints) {
+  for (const { url, weight, drain } of config.endpoints) {
     const { origin } = parseEndpointUrl(url);
-    weights.set(origin, (weights.get(origin) ?? 0) + weight);
+    weights.set(origin, (weights.get(origin) ?? 0) + (drain === true ? 0 : weight));
   }
   return weights;
 }

@@ -47,6 +47,12 @@ export function parseEndpointUrl(url: string): URL {
   return parsed;
 }
 
+/** `host:port` of an endpoint's URL, an IPv6 host in brackets: what the admin API calls it. */
+export function endpointId(url: string): string {
+  const { hostname, port, protocol } = parseEndpointUrl(url);
+  return `${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`;
+}
+
 /** One shape, plain fields: the forward path reads and writes them without calls. */
 export class Endpoint<Pool extends EndpointPool = EndpointPool> {
   /** `host:port`, an IPv6 host in brackets. */
@@ -81,7 +87,7 @@ export class Endpoint<Pool extends EndpointPool = EndpointPool> {
     const parsed = parseEndpointUrl(url);
     this.url = parsed.origin;
     this.port = parsed.port === '' ? (parsed.protocol === 'https:' ? 443 : 80) : Number(parsed.port);
-    this.id = `${parsed.hostname}:${this.port}`;
+    this.id = endpointId(url);
     this.host = parsed.hostname.startsWith('[') ? parsed.hostname.slice(1, -1) : parsed.hostname;
     this.hash = hashText(this.id);
     this.weight = weight;

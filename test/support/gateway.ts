@@ -1,6 +1,6 @@
 /** A real gateway in this process, from config text, on free ports. */
 import { systemClock, systemTimers } from '../../src/base/clock.ts';
-import { silentLogger } from '../../src/base/logger.ts';
+import { type Logger, silentLogger } from '../../src/base/logger.ts';
 import { policySchemas } from '../../src/cli/config-file.ts';
 import { parseConfigText } from '../../src/config/load.ts';
 import type { GatewayConfig } from '../../src/config/model.ts';
@@ -28,12 +28,16 @@ export async function configOf(text: string | object, own: readonly Policy[] = [
 }
 
 /** Starts a gateway without admin listener and access log unless the config says otherwise; `own` are policies more. */
-export async function startTestGateway(text: string | object, own: readonly Policy[] = []): Promise<TestGateway> {
+export async function startTestGateway(
+  text: string | object,
+  own: readonly Policy[] = [],
+  logger: Logger = { ...silentLogger },
+): Promise<TestGateway> {
   const config = await configOf(text, own);
   const gateway = new Gateway({
     clock: systemClock,
     timers: systemTimers,
-    logger: { ...silentLogger },
+    logger,
     policies: new Map([...builtInPolicies, ...own.map((policy): [string, Policy] => [policy.name, policy])]),
     random: Math.random,
     version: '0.0.0-test',

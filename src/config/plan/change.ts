@@ -45,6 +45,11 @@ export const changeCodes = {
   requests_moved: entry('notice', 'Requests go to another route.'),
   route_shadowed: entry('notice', 'A route can never be reached: another goes before it.'),
   route_unshadowed: entry('notice', 'A route that could never be reached can be.'),
+  route_quarantined: entry(
+    'notice',
+    'A route cannot be built: its requests are answered 503, or other routes take them.',
+  ),
+  route_restored: entry('notice', 'A route that could not be built can be.'),
   route_order_changed: entry('notice', 'Of two routes of equal rank the other one now goes first.'),
 
   route_added: entry('notice', 'A new route.', 'added'),

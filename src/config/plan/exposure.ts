@@ -71,7 +71,11 @@ export function planExposure(before: GatewayConfig, after: GatewayConfig, routes
   const servicesAfter = new Map(after.services.map(({ name, policies }) => [name, policies]));
   const written = new Map(before.routes.map((route) => [route.name, route.service ?? '']));
   const changes: Change[] = [];
+  const fresh = [...routes.added];
   for (const [one, other] of routes.pairs) {
+    // What protected a route that could not be built is not known.
+    if (one.quarantined !== undefined) fresh.push(other);
+    if (one.quarantined !== undefined || other.quarantined !== undefined) continue;
     // A pair carries the new name of a renamed service; the policies before stand under the old one.
     const from = resolved(before, one, servicesBefore.get(written.get(one.name) ?? '') ?? []);
     const to = resolved(after, other, servicesAfter.get(other.service ?? '') ?? []);
@@ -79,7 +83,7 @@ export function planExposure(before: GatewayConfig, after: GatewayConfig, routes
     changes.push(...lossesAndGains(other.name, path, from, to));
     changes.push(...movedScopes(other.name, path, from, to, one.service === other.service));
   }
-  return [...changes, ...newWithoutAuthentication(after, routes.added)];
+  return [...changes, ...newWithoutAuthentication(after, fresh)];
 }
 
 function lossesAndGains(
@@ -144,7 +148,7 @@ const scopeWords = { 'all routes': 'all routes', service: 'its service' } as con
 
 function newWithoutAuthentication(after: GatewayConfig, added: readonly RouteConfig[]): Change[] {
   const authentication = authenticationOf(after);
-  const names = new Set(added.map(({ name }) => name));
+  const names = new Set(added.filter(({ quarantined }) => quarantined === undefined).map(({ name }) => name));
   if (![...authentication.values()].some((list) => list.length > 0)) return [];
   return [...authentication].flatMap(([route, list]) => {
     if (list.length > 0 || !names.has(route)) return [];

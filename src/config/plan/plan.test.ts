@@ -124,8 +124,18 @@ const listeners: Row[] = [
 
 const token = 'abcdefghijklmnopqrstuvwx';
 const admin: Row[] = [
-  ['none any more', {}, { admin: false }, 'notice admin_removed admin {"address":"127.0.0.1:9901","writes":false,"persist":"file"} -> -'],
-  ['one now', { admin: false }, {}, 'notice admin_added admin - -> {"address":"127.0.0.1:9901","writes":false,"persist":"file"}'],
+  [
+    'none any more',
+    {},
+    { admin: false },
+    'notice admin_removed admin {"address":"127.0.0.1:9901","writes":false,"persist":"file"} -> -',
+  ],
+  [
+    'one now',
+    { admin: false },
+    {},
+    'notice admin_added admin - -> {"address":"127.0.0.1:9901","writes":false,"persist":"file"}',
+  ],
   [
     'one now, for everybody',
     { admin: false },

@@ -200,8 +200,12 @@ function byTurn(endpoints: readonly Endpoint[]): Map<string, Endpoint> {
 
 function planRoutes(pairing: Pairing<RouteConfig>): Change[] {
   const changes = planThings('route', pairing);
+  changes.push(...pairing.added.flatMap((route) => planQuarantine(undefined, route)));
   for (const [one, other] of pairing.pairs) {
     const path = ['routes', other.name];
+    changes.push(...planQuarantine(one.quarantined, other));
+    // Of one that cannot be built nothing else is known.
+    if (one.quarantined !== undefined || other.quarantined !== undefined) continue;
     changes.push(...planMatch([...path, 'match'], matchDifferences(one.match, other.match)));
     for (const difference of differencesOf(path, one, other, ['name', 'match', 'policies'])) {
       changes.push(...planSetting(difference));
@@ -209,6 +213,22 @@ function planRoutes(pairing: Pairing<RouteConfig>): Change[] {
     changes.push(...planPolicies([...path, 'policies'], one.policies, other.policies));
   }
   return changes;
+}
+
+function planQuarantine(before: RouteConfig['quarantined'], { name, quarantined }: RouteConfig): Change[] {
+  const path = ['routes', name];
+  const subject = subjectOf(path);
+  if (quarantined === undefined) {
+    if (before === undefined) return [];
+    const message = `${subject} could not be built and can be now`;
+    return [createChange('route_restored', path, { message, before: before.reason })];
+  }
+  if (before !== undefined && before.matched === quarantined.matched) return [];
+  const fate = quarantined.matched
+    ? 'its requests are answered 503 route_quarantined'
+    : 'its match is broken, and other routes take its requests';
+  const message = `${subject} cannot be built: ${fate}`;
+  return [createChange('route_quarantined', path, { message, after: quarantined.reason })];
 }
 
 const matchWords = {

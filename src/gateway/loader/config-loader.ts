@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { inSlices } from '../../base/slices.ts';
-import { type ConfigLoader, type Loaded, loadHere } from '../../config/load.ts';
+import { type ConfigLoader, type ConfigText, type Loaded, type LoadOptions, loadHere } from '../../config/load.ts';
 import { unpackConfig, unpackList } from '../../config/parcel.ts';
 import { builtInSchemas } from '../built-in-policies.ts';
 import type { LoadDelivery, LoadOrder } from './load-thread.ts';
@@ -25,14 +25,18 @@ export const loadApart: ConfigLoader = {
     const isText = ['.yaml', '.yml', '.json'].includes(extname(path));
     const size = isText && options.readFile === undefined ? await sizeOf(path) : 0;
     if (size <= SMALL || options.policies !== builtInSchemas) return loadHere.file(path, options);
-    return loadInThread({ file: path, source: null, env: { ...options.env } });
+    return loadInThread(orderOf(path, null, options));
   },
   text(source, path, options) {
     const isSmall = source.text.length <= SMALL || options.readFile !== undefined;
     if (isSmall || options.policies !== builtInSchemas) return loadHere.text(source, path, options);
-    return loadInThread({ file: path, source, env: { ...options.env } });
+    return loadInThread(orderOf(path, source, options));
   },
 };
+
+function orderOf(file: string, source: ConfigText | null, { name = file, env }: LoadOptions): LoadOrder {
+  return { file, name, source, env: { ...env } };
+}
 
 /** 0 for what cannot be asked: loading it will tell why. */
 async function sizeOf(path: string): Promise<number> {

@@ -9,6 +9,8 @@ import { builtInSchemas } from '../built-in-policies.ts';
 /** What the thread is to load. */
 export interface LoadOrder {
   readonly file: string;
+  /** What findings call it. */
+  readonly name: string;
   /** Text that stands for the file; null to read it. */
   readonly source: ConfigText | null;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -26,8 +28,8 @@ const NICENESS = 5;
 if (parentPort !== null) {
   // Elsewhere than on Linux this would be the priority of the whole process.
   if (process.platform === 'linux') setPriority(0, NICENESS);
-  const { file, source, env } = workerData as LoadOrder;
-  const options = { policies: builtInSchemas, env };
+  const { file, name, source, env } = workerData as LoadOrder;
+  const options = { name, policies: builtInSchemas, env };
   const loaded = source === null ? await loadConfig(file, options) : await loadConfigText(source, file, options);
   const { locate: _, ...rest } = loaded;
   const config = rest.config === null ? null : atOnce(packConfig(rest.config));

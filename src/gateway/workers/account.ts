@@ -29,6 +29,7 @@ export interface AccountDeps {
   readonly generation: () => number;
   readonly services: () => ReadonlyMap<string, Service<AbsentPool>>;
   readonly workers: () => Iterable<WorkerProcess>;
+  readonly quarantinedRoutes: () => number;
 }
 
 export class Account {
@@ -51,6 +52,7 @@ export class Account {
         endpoints: () => this.endpointSamples(),
         connections: () => this.connectionSamples(),
         droppedLogLines: () => this.droppedLines,
+        quarantinedRoutes: deps.quarantinedRoutes,
       },
       version: deps.version,
       lag: { worst: () => this.worstLag() },

@@ -1,6 +1,7 @@
 /** What the supervisor and its workers say to each other, over the channel that Node gives a child process. */
 import type { ConfigParcel } from '../../config/parcel.ts';
 import type { MetricsDelta } from '../../observability/metrics/gateway-metrics.ts';
+import type { LateQuarantine } from '../quarantine.ts';
 
 /** An endpoint that is up or down, by a check or by traffic. */
 export interface Verdict {
@@ -32,10 +33,19 @@ export type ToWorker =
   | { readonly type: 'recall'; readonly key: string; readonly count: number }
   | { readonly type: 'reopen-logs' };
 
+/** How a request fared. */
+export interface Outcome {
+  readonly error: string | null;
+  /** Of `stop`: requests that had to be cut. */
+  readonly cut: number;
+  /** Of `prepare`: routes that could not be built, beside those that were quarantined in the configuration. */
+  readonly quarantined: readonly LateQuarantine[];
+}
+
 export type FromWorker =
   | { readonly type: 'started' }
   /** The answer to a request; `error` says why it could not be done. */
-  | { readonly type: 'done'; readonly id: number; readonly error: string | null; readonly cut: number }
+  | ({ readonly type: 'done'; readonly id: number } & Outcome)
   | { readonly type: 'report'; readonly id: number; readonly report: WorkerReport }
   /** The connection is here: its other copy may be closed. */
   | { readonly type: 'took'; readonly id: number }

@@ -8,11 +8,13 @@ import type { Logger } from '../../base/logger.ts';
 import { inSlices } from '../../base/slices.ts';
 import type { GatewayConfig } from '../../config/model.ts';
 import { type ConfigParcel, packConfig } from '../../config/parcel.ts';
+import type { Emit, GatewayEvent } from '../../observability/events.ts';
 import { createServices } from '../../upstream/create-services.ts';
 import { probeHttp } from '../../upstream/health/http-probe.ts';
 import type { Service } from '../../upstream/service.ts';
 import { type ApplyOptions, connectionsKey, isSameConfig, REQUESTS_KEY } from '../gateway.ts';
-import type { HealthPicture, StatusPicture } from '../picture.ts';
+import type { HealthPicture, StatsPicture, StatusPicture } from '../picture.ts';
+import { type LateQuarantine, logQuarantined, type RouteState, routeState, withQuarantined } from '../quarantine.ts';
 import { type AbsentPool, Account } from './account.ts';
 import { Ledger } from './ledger.ts';
 import type { FromWorker, Verdict } from './protocol.ts';
@@ -28,9 +30,13 @@ export interface SupervisorDeps {
   readonly sharing: SocketSharing;
   /** Addresses from the process whose place this one takes. */
   readonly inherited: Inheritance;
+  /** Told of generations that go live, of endpoints, and of workers that come and go. */
+  readonly emit?: Emit;
   /** Takes whole lines that workers wrote to their standard output. */
   readonly onLines: (lines: string) => void;
 }
+
+type WorkerEvent = Extract<GatewayEvent, { type: 'worker' }>;
 
 /** Milliseconds between two looks at the workers. */
 const LOOK = 1000;
@@ -84,6 +90,7 @@ export class Supervisor {
       generation: () => this.generation,
       services: () => this.services,
       workers: () => this.workers,
+      quarantinedRoutes: () => this.routeStates().filter(({ reason }) => reason !== undefined).length,
     });
   }
 
@@ -106,7 +113,8 @@ export class Supervisor {
 
   /**
    * Makes `config` the running one in every worker, as one generation: prepared by all before any goes live. Rejects with
-   * the reason, and has changed nothing, when one cannot. Answers false, and does nothing, when it equals the running one.
+   * the reason, and has changed nothing, when one cannot. Answers false, and does nothing, when it equals the running one,
+   * unless there is a route to be built anew.
    */
   apply(config: GatewayConfig, options: ApplyOptions = {}): Promise<boolean> {
     return this.inTurn(() => this.applyNow(config, options));
@@ -120,17 +128,18 @@ export class Supervisor {
 
   private async applyNow(config: GatewayConfig, { force = false, after = 0 }: ApplyOptions): Promise<boolean> {
     this.refuseWhenStopping();
-    if (!force && this.config !== null && (await inSlices(isSameConfig(this.config, config)))) return false;
+    const same = !force && this.config !== null && (await inSlices(isSameConfig(this.config, config)));
+    // What kept a route from being built may stand outside the configuration.
+    if (same && !this.hasLate()) return false;
     const services = this.createServices(config);
     let sockets: Awaited<ReturnType<Sockets['prepare']>> | null = null;
     const generation = Math.max(this.generation, after) + 1;
     try {
       sockets = await this.sockets.prepare(config.listeners);
-      const workerConfig = { ...config, listeners: this.partOf(sockets.listeners) };
+      const wanted = { ...config, listeners: this.partOf(sockets.listeners) };
       const first = this.workers.size === 0;
       if (first) await this.startAll();
-      const failed = await this.prepareAll(generation, workerConfig);
-      if (failed !== null) throw new Error(failed);
+      const workerConfig = await this.prepareAll(generation, wanted);
       this.refuseWhenStopping();
       this.workerConfig = workerConfig;
     } catch (error) {
@@ -147,6 +156,7 @@ export class Supervisor {
     this.deps.logger.level = config.logging.level;
     this.setLimits(config);
     this.account.retain(config);
+    logQuarantined(this.deps.logger, this.routeStates());
     await this.toAll((worker) => this.commit(worker));
     sockets.commit();
     for (const service of former.values()) service.close();
@@ -154,6 +164,7 @@ export class Supervisor {
       this.state = 'running';
       this.look();
     }
+    this.deps.emit?.({ type: 'config', result: 'applied', generation });
     return true;
   }
 
@@ -169,7 +180,8 @@ export class Supervisor {
       random: this.deps.random,
       createPool: () => this.account.createPool(),
       check: probeHttp,
-      onHealthChange: ({ name }, { url, healthy }, reason) => {
+      onHealthChange: ({ name }, { id, url, healthy }, reason) => {
+        this.deps.emit?.({ type: 'health', service: name, endpoint: id, healthy, reason });
         // A rest ends in each worker by itself.
         this.tell({ service: name, url, healthy, reason }, null);
       },
@@ -220,24 +232,50 @@ export class Supervisor {
     });
   }
 
-  /** What is wrong with the generation, or null. A worker that ends meanwhile says nothing about it. */
-  private async prepareAll(generation: number, config: GatewayConfig): Promise<string | null> {
+  /**
+   * Has the generation prepared by every worker; answers the configuration that all of them have, in which a route is
+   * quarantined that one of them could not build. Rejects when it cannot be had. A worker that ends meanwhile says nothing
+   * about it.
+   */
+  private async prepareAll(generation: number, config: GatewayConfig): Promise<GatewayConfig> {
     const errors: string[] = [];
+    const late: LateQuarantine[] = [];
     let ready = 0;
     const parcel = await inSlices(packConfig(config));
     await this.toAll(async (worker) => {
-      const { error } = await prepare(worker, generation, parcel);
+      const { error, quarantined } = await prepare(worker, generation, parcel);
+      late.push(...quarantined);
+      worker.quarantined = [];
       if (error === null) ready++;
       else errors.push(error);
     });
-    if (errors.length === 0 && ready > 0) return null;
+    if (errors.length === 0 && ready > 0) {
+      // A route that is quarantined is not built again, so this ends.
+      return late.length === 0 ? config : this.prepareAll(generation, withQuarantined(config, late));
+    }
     await this.toAll((worker) => worker.request({ type: 'discard' }));
-    return errors[0] ?? 'no worker is running';
+    throw new Error(errors[0] ?? 'no worker is running');
+  }
+
+  /** True where a route serves in the configuration and not in the workers. */
+  private hasLate(): boolean {
+    const serving = this.config?.routes.filter(({ quarantined }) => quarantined === undefined).length ?? 0;
+    return this.routeStates().filter(({ reason }) => reason === undefined).length < serving;
+  }
+
+  /** A route is active where every worker serves it. */
+  private routeStates(): RouteState[] {
+    const late = [...this.workers].flatMap(({ quarantined }) => quarantined);
+    const { routes } = withQuarantined(this.workerConfig ?? { routes: [] }, late);
+    return routes.map(({ name, quarantined }) => routeState(name, quarantined?.reason));
   }
 
   private async commit(worker: WorkerProcess): Promise<void> {
     await worker.request({ type: 'commit', shares: [...this.ledger.join(worker)], down: this.downVerdicts() });
-    if (worker.state === 'starting') worker.state = 'running';
+    if (worker.state === 'starting') {
+      worker.state = 'running';
+      this.emitWorker(worker, 'running');
+    }
     this.admitWaiting();
   }
 
@@ -261,9 +299,14 @@ export class Supervisor {
       try {
         await this.within(START_TIME, worker.started);
         const parcel = await inSlices(packConfig(this.workerConfig));
-        const { error } = await prepare(worker, this.generation, parcel);
+        const { error, quarantined } = await prepare(worker, this.generation, parcel);
         if (error !== null) throw new Error(error);
+        worker.quarantined = quarantined;
         await this.commit(worker);
+        logQuarantined(
+          this.deps.logger,
+          quarantined.map(({ name, reason }) => routeState(name, reason)),
+        );
       } catch (error) {
         if (error instanceof WorkerGoneError) return;
         this.deps.logger.error('a worker could not begin', { pid: worker.pid, error });
@@ -277,6 +320,7 @@ export class Supervisor {
     this.workers.delete(worker);
     this.ledger.leave(worker);
     this.account.leave(worker);
+    this.emitWorker(worker, 'ended', signal === null ? `exit status ${code}` : `signal ${signal}`);
     if (this.state === 'draining' || this.state === 'stopped') return;
     const wanted = [...this.workers].filter(({ state }) => state !== 'draining').length < this.count;
     if (!wanted) return;
@@ -354,6 +398,7 @@ export class Supervisor {
         // Looks are counted, not time: a pause of this process itself is nobody else's silence.
         if (worker.silence++ * LOOK >= workerHeartbeat) {
           logger.error('a worker does not answer and is killed', { pid: worker.pid, silent_ms: workerHeartbeat });
+          this.emitWorker(worker, 'killed', `no answer for ${workerHeartbeat} ms`);
           worker.kill();
           continue;
         }
@@ -383,6 +428,7 @@ export class Supervisor {
   /** The worker ends what it has; answers how many requests had to be cut. */
   private async drain(worker: WorkerProcess, timeout: number): Promise<number> {
     worker.state = 'draining';
+    this.emitWorker(worker, 'draining');
     try {
       const { cut } = await this.within(timeout + GRACE, worker.request({ type: 'stop', timeout }));
       return cut;
@@ -391,6 +437,10 @@ export class Supervisor {
       worker.kill();
       return worker.report?.active ?? 0;
     }
+  }
+
+  private emitWorker({ pid }: WorkerProcess, state: WorkerEvent['state'], reason?: string): void {
+    this.deps.emit?.({ type: 'worker', pid, state, ...(reason === undefined ? {} : { reason }) });
   }
 
   // The whole.
@@ -402,7 +452,7 @@ export class Supervisor {
       state: this.state,
       listeners: this.account.listeners(this.addresses),
       workers: [...this.workers].map(({ pid, state }) => ({ pid, state })),
-      routes: (this.config?.routes ?? []).map(({ name }) => ({ name, state: 'active' })),
+      routes: this.routeStates(),
       services: this.account.services(),
     }));
   }
@@ -413,6 +463,15 @@ export class Supervisor {
 
   metrics(): Promise<Iterable<string>> {
     return this.collected(() => this.account.metrics.pieces());
+  }
+
+  stats(): Promise<StatsPicture> {
+    return this.collected(() => ({ active: this.active, ...this.account.metrics.stats() }));
+  }
+
+  /** The configuration of the generation that runs; null before the first. */
+  get current(): GatewayConfig | null {
+    return this.config;
   }
 
   /** After the workers have told what they counted; one that is slow to answer keeps nobody waiting long. */

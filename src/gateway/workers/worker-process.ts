@@ -1,7 +1,8 @@
 /** One worker as the supervisor has it: a child process, what it was asked and has not answered, and how it fares. */
 import { type ChildProcess, fork, type SendHandle } from 'node:child_process';
 import type { Socket } from 'node:net';
-import type { FromWorker, ToWorker, WorkerReport, WorkerStart } from './protocol.ts';
+import type { LateQuarantine } from '../quarantine.ts';
+import type { FromWorker, Outcome, ToWorker, WorkerReport, WorkerStart } from './protocol.ts';
 
 /** A message that a worker is to answer. */
 export type WorkerRequest = Extract<ToWorker, { id: number }>;
@@ -20,7 +21,7 @@ export interface WorkerEvents {
 export type WorkerState = 'starting' | 'running' | 'draining' | 'ended';
 
 interface Pending {
-  resolve(answer: { error: string | null; cut: number }): void;
+  resolve(answer: Outcome): void;
   reject(error: Error): void;
 }
 
@@ -37,6 +38,8 @@ const LOADER = isSource ? ['--import', 'jiti/register'] : [];
 export class WorkerProcess {
   state: WorkerState = 'starting';
   report: WorkerReport | null = null;
+  /** Routes that it alone could not build. */
+  quarantined: readonly LateQuarantine[] = [];
   /** Looks of the supervisor since it was last heard. */
   silence = 0;
   /** On the supervisor's clock, in milliseconds. */
@@ -91,7 +94,7 @@ export class WorkerProcess {
   }
 
   /** Sends and waits for the answer; rejects with `WorkerGoneError` when the worker ends before it. */
-  request(message: WithoutId<WorkerRequest>): Promise<{ error: string | null; cut: number }> {
+  request(message: WithoutId<WorkerRequest>): Promise<Outcome> {
     if (this.state === 'ended') return Promise.reject(new WorkerGoneError('the worker has ended'));
     const id = this.nextId++;
     return new Promise((resolve, reject) => {
@@ -121,7 +124,7 @@ export class WorkerProcess {
     } else if (message.type === 'done') this.settle(message.id)?.resolve(message);
     else {
       this.events.onMessage(this, message);
-      if (message.type === 'report') this.settle(message.id)?.resolve({ error: null, cut: 0 });
+      if (message.type === 'report') this.settle(message.id)?.resolve({ error: null, cut: 0, quarantined: [] });
     }
   }
 

@@ -7,6 +7,7 @@ import { unpackConfig } from '../../config/parcel.ts';
 import type { Endpoint } from '../../upstream/endpoint.ts';
 import { builtInPolicies } from '../built-in-policies.ts';
 import { Gateway, type Prepared } from '../gateway.ts';
+import type { LateQuarantine } from '../quarantine.ts';
 import type { EndpointReport, FromWorker, ToWorker, Verdict, WorkerReport, WorkerStart } from './protocol.ts';
 import { Shares } from './shares.ts';
 
@@ -92,23 +93,30 @@ export class Worker {
     const { id } = message;
     let error: string | null = null;
     let cut = 0;
+    let quarantined: readonly LateQuarantine[] = [];
     try {
       if (message.type === 'prepare') {
+        // What was prepared before was not to be.
+        this.discard();
         const { portions } = this;
         this.portions = { routes: [], services: [] };
         const config = await inSlices(unpackConfig({ rest: message.rest, ...portions }));
         this.prepared = await this.gateway.prepare(config, message.generation);
+        quarantined = this.prepared.quarantined;
       } else if (message.type === 'commit') this.commit(message.shares, message.down);
-      else if (message.type === 'discard') {
-        this.prepared?.discard();
-        this.prepared = null;
-      } else cut = await this.gateway.stop(0, message.timeout);
+      else if (message.type === 'discard') this.discard();
+      else cut = await this.gateway.stop(0, message.timeout);
     } catch (fault) {
       error = (fault as Error).message;
     }
     if (message.type === 'stop') this.deps.send({ type: 'report', id: 0, report: this.report() });
-    this.deps.send({ type: 'done', id, error, cut });
+    this.deps.send({ type: 'done', id, error, cut, quarantined });
     if (message.type === 'stop') this.deps.end();
+  }
+
+  private discard(): void {
+    this.prepared?.discard();
+    this.prepared = null;
   }
 
   private commit(shares: [string, number][], down: Verdict[]): void {

@@ -26,6 +26,27 @@ describe('the metrics of the gateway', () => {
     ]);
   });
 
+  it('tells how requests fared, together and by route', () => {
+    const metrics = createTestMetrics();
+    metrics.routeMetrics('idle', 'users');
+    for (let i = 0; i < 3; i++) metrics.routeMetrics('busy', 'users').record('GET', 200, 1.5, 1.2);
+    metrics.routeMetrics('busy', 'users').record('POST', 503, 1.5, -1);
+    metrics.unrouted.record('GET', 404, 0.2, -1);
+    const { total, routes } = metrics.stats();
+    expect(total).toMatchObject({ requests: 5, failed: 1, successRate: 80 });
+    expect(routes).toEqual([
+      {
+        route: 'busy',
+        service: 'users',
+        requests: 4,
+        failed: 1,
+        successRate: 75,
+        durations: { mean: 1.5, p50: 1.75, p90: expect.closeTo(2.35), p99: expect.closeTo(2.485) },
+      },
+      expect.objectContaining({ route: 'none', requests: 1, failed: 0 }),
+    ]);
+  });
+
   it('shows the live numbers', () => {
     const page = createTestMetrics().render();
     expect(linesOf(page, 'http_active_requests')).toEqual(['http_active_requests 2']);

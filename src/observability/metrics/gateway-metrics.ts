@@ -6,6 +6,7 @@ import { createProcessFamilies, type OtherProcesses } from './process-metrics.ts
 import { type Cell, CellFamily, createNumberFamily, MetricRegistry, type Sample, SampledFamily } from './registry.ts';
 import { REQUEST_LABELS, ROUTE_LABELS, type RouteDelta, RouteMetrics } from './route-metrics.ts';
 import { type MetricDefinition, sampleLine } from './text-format.ts';
+import { Traffic, type TrafficStats } from './traffic.ts';
 
 /** Upper limits in seconds: from a proxied answer out of a neighbour's memory to the default time limit of a service. */
 export const DURATION_BOUNDS: readonly number[] = [
@@ -26,6 +27,8 @@ export interface GatewayGauges {
   connections(): Iterable<{ readonly service: string; readonly state: string; readonly count: number }>;
   /** Lines that the logs had to drop. */
   droppedLogLines(): number;
+  /** Routes of the running generation that do not serve. */
+  quarantinedRoutes(): number;
 }
 
 export interface GatewayMetricsDeps {
@@ -45,6 +48,11 @@ export interface MetricsDelta {
   readonly errors: Readonly<Partial<Record<ErrorCode, number>>>;
 }
 
+export interface RouteStats extends TrafficStats {
+  readonly route: string;
+  readonly service: string;
+}
+
 export interface GatewayMetrics {
   /** Where a route counts. The same object for the same names, so that counters outlive reloads. */
   routeMetrics(route: string, service: string): RouteMetrics;
@@ -58,6 +66,8 @@ export interface GatewayMetrics {
   takeDelta(): MetricsDelta;
   /** Adds what another process counted. */
   addDelta(delta: MetricsDelta): void;
+  /** How requests fared since the counting began: all together, and each route that had any by its name. */
+  stats(): { total: TrafficStats; routes: RouteStats[] };
   /** The page of /metrics, in pieces. */
   pieces(): Iterable<string>;
   /** The page of /metrics. */
@@ -84,6 +94,7 @@ export function createGatewayMetrics(deps: GatewayMetricsDeps): GatewayMetrics {
       for (const route of delta.routes) routes.get(route.route, route.service).addDelta(route);
       for (const [code, count] of Object.entries(delta.errors)) errors[code].value += count;
     },
+    stats: () => routes.stats(),
     reloads: { count: (result) => void reloads[result].value++ },
     pieces: () => registry.pieces(),
     render: () => registry.render(),
@@ -121,6 +132,20 @@ class RouteTable {
       if (delta !== null) deltas.push(delta);
     }
     return deltas;
+  }
+
+  stats(): { total: TrafficStats; routes: RouteStats[] } {
+    const { bounds } = this.layout;
+    const total = new Traffic(bounds);
+    const all: RouteStats[] = [];
+    for (const metrics of this.sorted()) {
+      const traffic = new Traffic(bounds);
+      metrics.addTo(traffic);
+      metrics.addTo(total);
+      const stats = traffic.read();
+      if (stats.requests > 0) all.push({ route: metrics.route, service: metrics.service, ...stats });
+    }
+    return { total: total.read(), routes: all };
   }
 
   sorted(): readonly RouteMetrics[] {
@@ -211,6 +236,16 @@ function addGaugeFamilies(registry: MetricRegistry, gauges: GatewayGauges): void
         help: 'Log lines lost because their file or pipe did not take them.',
       },
       gauges.droppedLogLines,
+    ),
+  );
+  registry.add(
+    createNumberFamily(
+      {
+        name: 'portico_routes_quarantined',
+        type: 'gauge',
+        help: 'Routes that cannot be built and are answered 503 `route_quarantined`, or only shown.',
+      },
+      gauges.quarantinedRoutes,
     ),
   );
   registry.add(

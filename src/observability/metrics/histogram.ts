@@ -72,7 +72,8 @@ export class HistogramCell {
 
 /** What the cells of one family share: bounds, and how they are written. */
 export class HistogramLayout {
-  private readonly bounds: Float64Array;
+  /** In the observed unit. */
+  readonly bounds: Float64Array;
   private readonly scale: number;
   private readonly bucketLabels: readonly string[];
   private page: Float64Array | null = null;

@@ -1,6 +1,7 @@
 /** Where the requests of one route are counted: the only metrics code that runs on every request. */
 import type { HistogramCell, HistogramLayout } from './histogram.ts';
 import { labelText } from './text-format.ts';
+import type { Traffic } from './traffic.ts';
 
 /** Label values of `method`; anything else a client sends is `other`. */
 const METHODS: readonly string[] = [
@@ -102,6 +103,11 @@ export class RouteMetrics {
     if (upstream === null) return;
     if (this.upstream === null) this.upstream = this.layout.createCell();
     this.upstream.addDelta(upstream);
+  }
+
+  /** Adds all requests of the route to `traffic`. */
+  addTo(traffic: Traffic): void {
+    for (const [key, { durations }] of this.series) traffic.add(durations, key % STATUS_SPAN >= 500);
   }
 
   private find(method: string, status: number): HistogramCell {

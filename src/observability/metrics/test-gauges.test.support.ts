@@ -14,6 +14,7 @@ const FIXED_GAUGES: GatewayGauges = {
     { service: 'users', state: 'active', count: 1 },
   ],
   droppedLogLines: () => 0,
+  quarantinedRoutes: () => 0,
 };
 
 const lag: EventLoopLag = { worst: () => 1.5, close: () => {} };

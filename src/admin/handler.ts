@@ -1,0 +1,176 @@
+/** Takes an admin request through its checks to the route of the table. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Address } from '../base/address.ts';
+import type { Clock, Timers } from '../base/clock.ts';
+import { ERRORS } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import type { RequestIdSource } from '../observability/request-id.ts';
+import { createTokenGuard, type TokenGuard } from './auth.ts';
+import { ADMIN_ROUTES } from './contract.ts';
+import { isForeignPage, isOwnAuthority, isOwnOrigin } from './host-guard.ts';
+import { readPath, readQuery } from './parameters.ts';
+import { type AdminReply, problem } from './reply.ts';
+import { LastingReplies, writeReply } from './reply-writer.ts';
+import { takeBody } from './request-body.ts';
+import type { AdminRequest, AdminRoute } from './route.ts';
+import { allowOf, type FoundRoutes, RouteIndex } from './route-index.ts';
+import type { AdminSource, Soon } from './source.ts';
+
+export interface AdminHandlerDeps {
+  readonly address: Address;
+  readonly token: string | undefined;
+  readonly source: AdminSource;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly newRequestId: RequestIdSource;
+  /** Those of the contract, but for tests. */
+  readonly routes?: readonly AdminRoute[] | undefined;
+}
+
+/** Makes the problem document of this request. */
+type Refuse = AdminRequest['refuse'];
+
+/** Decides on each request. The order of its checks is the order of `decide`. */
+export class AdminHandler {
+  private readonly source: AdminSource;
+  private readonly logger: Logger;
+  private readonly guard: TokenGuard | null;
+  private readonly newRequestId: RequestIdSource;
+  private readonly ownHosts: readonly string[];
+  private readonly routes: RouteIndex;
+  /** Answers that go on. */
+  readonly lasting: LastingReplies;
+
+  constructor({
+    address,
+    token,
+    source,
+    logger,
+    clock,
+    timers,
+    newRequestId,
+    routes = ADMIN_ROUTES,
+  }: AdminHandlerDeps) {
+    this.source = source;
+    this.logger = logger;
+    this.guard = token === undefined ? null : createTokenGuard(token, clock, logger);
+    this.newRequestId = newRequestId;
+    this.ownHosts = [address.host.toLowerCase()];
+    this.routes = new RouteIndex(routes);
+    this.lasting = new LastingReplies(timers);
+  }
+
+  onRequest(request: IncomingMessage, response: ServerResponse): void {
+    const id = this.newRequestId();
+    response.setHeader('X-Request-ID', id);
+    response.setHeader('Cache-Control', 'no-store');
+    response.setHeader('X-Content-Type-Options', 'nosniff');
+    void this.answer(request, response, id).then((reply) => {
+      writeReply(request, response, reply, this.lasting, (error) => {
+        this.logger.error('admin: an answer broke off', { request_id: id, path: targetOf(request).path, error });
+      });
+    });
+  }
+
+  /** Never rejects. */
+  private async answer(request: IncomingMessage, response: ServerResponse, id: string): Promise<AdminReply> {
+    const refuse: Refuse = (code, detail, more) => {
+      // The contract's fine points: every 400 closes the connection.
+      if (ERRORS[code].closes) response.setHeader('Connection', 'close');
+      if (ERRORS[code].retryAfter) response.setHeader('Retry-After', '1');
+      return problem(code, detail, id, more);
+    };
+    try {
+      return await this.decide(request, response, id, refuse);
+    } catch (error) {
+      this.logger.error('admin: a request failed', { request_id: id, path: targetOf(request).path, error });
+      return refuse('internal_error', 'The gateway could not make this answer; its log says why.');
+    }
+  }
+
+  private decide(request: IncomingMessage, response: ServerResponse, id: string, refuse: Refuse): Soon<AdminReply> {
+    const { path, query, authority } = targetOf(request);
+    if (authority === null) return refuse('bad_request', 'A request carries exactly one Host, and a path.');
+    if (!isOwnAuthority(authority, this.ownHosts, request.socket.localAddress ?? '')) {
+      return refuse('misdirected_request', 'The host named by the request is not this listener.');
+    }
+    const { origin } = request.headers;
+    if ((origin !== undefined && !isOwnOrigin(origin, authority)) || isForeignPage(request)) {
+      return refuse('forbidden', 'Pages of other origins may not speak to this listener.');
+    }
+    const found = this.routes.find(path);
+    if (found === null) return refuse('route_not_found', 'There is no such admin route.');
+    const method = request.method === 'HEAD' ? 'GET' : request.method;
+    const route = found.routes.find((candidate) => candidate.method === method);
+    if (route === undefined) {
+      response.setHeader('Allow', allowOf(found.routes));
+      return refuse('method_not_allowed', 'This admin route does not know the method.');
+    }
+    if (route.open !== true && this.guard !== null) {
+      const refusal = this.authenticate(this.guard, request, response, refuse);
+      if (refusal !== null) return refusal;
+    }
+    return this.serve(route, found, query, request, response, id, refuse);
+  }
+
+  private authenticate(
+    guard: TokenGuard,
+    request: IncomingMessage,
+    response: ServerResponse,
+    refuse: Refuse,
+  ): AdminReply | null {
+    const verdict = guard.check(request.headers.authorization, request.socket.remoteAddress ?? '');
+    if (verdict === 'accepted') return null;
+    if (verdict === 'limited') return refuse('rate_limited', 'Too many wrong tokens came from this address.');
+    const challenge = verdict === 'wrong' ? ', error="invalid_token"' : '';
+    // RFC 6750 section 3.
+    response.setHeader('WWW-Authenticate', `Bearer realm="portico admin"${challenge}`);
+    return refuse('unauthenticated', 'This admin route needs the bearer token of admin.token.');
+  }
+
+  /** Reads what the route takes, and has it answer. */
+  private async serve(
+    route: AdminRoute,
+    found: FoundRoutes,
+    queryText: string,
+    request: IncomingMessage,
+    response: ServerResponse,
+    id: string,
+    refuse: Refuse,
+  ): Promise<AdminReply> {
+    const path = readPath(found.params, route.params ?? {});
+    if ('fault' in path) return refuse('bad_request', `Bad parameter: ${path.fault}.`);
+    // Scrapers and probes add parameters of their own to what they read.
+    const ignored = route.method === 'GET' && route.query === undefined;
+    const query = readQuery(ignored ? '' : queryText, route.query);
+    if ('fault' in query) return refuse('bad_request', `Bad query: ${query.fault}.`);
+    const body = await takeBody(request, route.body, () => {
+      if (request.headers.expect !== undefined) response.writeContinue();
+    });
+    if ('refusal' in body) {
+      const { code, detail, headers = {} } = body.refusal;
+      for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+      return refuse(code, detail);
+    }
+    return route.answer(this.source, {
+      path: path.values,
+      query: query.values,
+      body: body.value,
+      headers: request.headers,
+      client: request.socket.remoteAddress ?? '',
+      id,
+      refuse,
+    });
+  }
+}
+
+/** Path, query and authority of a request; the absolute form wins over Host (RFC 9112 section 3.2.2). */
+function targetOf(request: IncomingMessage): { path: string; query: string; authority: string | null } {
+  const hosts = request.headersDistinct.host ?? [];
+  const absolute = /^https?:\/\/([^/?#]*)(.*)$/i.exec(request.url ?? '');
+  const [, path, query = ''] = /^([^?]*)(?:\?(.*))?$/s.exec(absolute?.[2] ?? request.url ?? '') as RegExpExecArray;
+  const authority = absolute === null ? hosts[0] : absolute[1];
+  const known = absolute === null ? path : path || '/';
+  return { path: known, query, authority: hosts.length === 1 && known.startsWith('/') ? authority : null };
+}
