@@ -29,6 +29,7 @@ export const STATS: StatsPicture = {
 
 export function sourceWith(changes: Partial<AdminSource> = {}): AdminSource {
   return {
+    version: '1.2.3',
     ready: () => true,
     status: () => STATUS,
     stats: () => STATS,

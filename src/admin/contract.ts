@@ -1,6 +1,7 @@
 /** What the admin listener offers: every resource with its routes. One line here adds a resource; its file holds the rest. */
 
 import { configuration } from './resources/configuration.ts';
+import { createDescription } from './resources/description.ts';
 import { events } from './resources/events.ts';
 import { explain } from './resources/explain.ts';
 import { probes } from './resources/probes.ts';
@@ -22,6 +23,7 @@ export const ADMIN_RESOURCES: readonly AdminResource[] = [
   services,
   registration,
   processes,
+  createDescription(() => ADMIN_RESOURCES),
 ];
 
 export const ADMIN_ROUTES: readonly AdminRoute[] = ADMIN_RESOURCES.flatMap(({ routes }) => routes);

@@ -28,8 +28,13 @@ export interface AdminHandlerDeps {
   readonly routes?: readonly AdminRoute[] | undefined;
 }
 
-/** Makes the problem document of this request. */
-type Refuse = AdminRequest['refuse'];
+/** One request on its way through the checks. */
+interface Call {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly id: string;
+  readonly refuse: AdminRequest['refuse'];
+}
 
 /** Decides on each request. The order of its checks is the order of `decide`. */
 export class AdminHandler {
@@ -73,7 +78,13 @@ export class AdminHandler {
     response.setHeader('X-Request-ID', id);
     response.setHeader('Cache-Control', 'no-store');
     response.setHeader('X-Content-Type-Options', 'nosniff');
-    void this.answer(request, response, id).then((reply) => {
+    const refuse: AdminRequest['refuse'] = (code, detail, more) => {
+      // The contract's fine points: every 400 closes the connection.
+      if (ERRORS[code].closes) response.setHeader('Connection', 'close');
+      if (ERRORS[code].retryAfter) response.setHeader('Retry-After', '1');
+      return problem(code, detail, id, more);
+    };
+    void this.answer({ request, response, id, refuse }).then((reply) => {
       writeReply(request, response, reply, this.lasting, (error) => {
         this.logger.error('admin: an answer broke off', { request_id: id, path: targetOf(request).path, error });
       });
@@ -81,22 +92,18 @@ export class AdminHandler {
   }
 
   /** Never rejects. */
-  private async answer(request: IncomingMessage, response: ServerResponse, id: string): Promise<AdminReply> {
-    const refuse: Refuse = (code, detail, more) => {
-      // The contract's fine points: every 400 closes the connection.
-      if (ERRORS[code].closes) response.setHeader('Connection', 'close');
-      if (ERRORS[code].retryAfter) response.setHeader('Retry-After', '1');
-      return problem(code, detail, id, more);
-    };
+  private async answer(call: Call): Promise<AdminReply> {
+    const { request, id, refuse } = call;
     try {
-      return await this.decide(request, response, id, refuse);
+      return await this.decide(call);
     } catch (error) {
       this.logger.error('admin: a request failed', { request_id: id, path: targetOf(request).path, error });
       return refuse('internal_error', 'The gateway could not make this answer; its log says why.');
     }
   }
 
-  private decide(request: IncomingMessage, response: ServerResponse, id: string, refuse: Refuse): Soon<AdminReply> {
+  private decide(call: Call): Soon<AdminReply> {
+    const { request, response, refuse } = call;
     const { path, query, authority } = targetOf(request);
     if (authority === null) return refuse('bad_request', 'A request carries exactly one Host, and a path.');
     if (!isOwnAuthority(authority, this.ownHosts, request.socket.localAddress ?? '')) {
@@ -114,19 +121,11 @@ export class AdminHandler {
       response.setHeader('Allow', allowOf(found.routes));
       return refuse('method_not_allowed', 'This admin route does not know the method.');
     }
-    if (route.open !== true && this.guard !== null) {
-      const refusal = this.authenticate(this.guard, request, response, refuse);
-      if (refusal !== null) return refusal;
-    }
-    return this.serve(route, found, query, request, response, id, refuse);
+    const refusal = route.open === true || this.guard === null ? null : this.authenticate(this.guard, call);
+    return refusal ?? this.serve(route, found, query, call);
   }
 
-  private authenticate(
-    guard: TokenGuard,
-    request: IncomingMessage,
-    response: ServerResponse,
-    refuse: Refuse,
-  ): AdminReply | null {
+  private authenticate(guard: TokenGuard, { request, response, refuse }: Call): AdminReply | null {
     const verdict = guard.check(request.headers.authorization, request.socket.remoteAddress ?? '');
     if (verdict === 'accepted') return null;
     if (verdict === 'limited') return refuse('rate_limited', 'Too many wrong tokens came from this address.');
@@ -137,15 +136,8 @@ export class AdminHandler {
   }
 
   /** Reads what the route takes, and has it answer. */
-  private async serve(
-    route: AdminRoute,
-    found: FoundRoutes,
-    queryText: string,
-    request: IncomingMessage,
-    response: ServerResponse,
-    id: string,
-    refuse: Refuse,
-  ): Promise<AdminReply> {
+  private async serve(route: AdminRoute, found: FoundRoutes, queryText: string, call: Call): Promise<AdminReply> {
+    const { request, response, id, refuse } = call;
     const path = readPath(found.params, route.params ?? {});
     if ('fault' in path) return refuse('bad_request', `Bad parameter: ${path.fault}.`);
     // Scrapers and probes add parameters of their own to what they read.

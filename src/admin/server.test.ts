@@ -112,6 +112,25 @@ describe('refusals of the admin listener', () => {
     expect(await text(socket)).toMatch(/^HTTP\/1\.1 400 /);
   });
 
+  it('logs neither query nor token of a request that fails', async () => {
+    const logged: unknown[] = [];
+    const note = (message: string, fields?: object): void => void logged.push(message, fields);
+    const port = await start({
+      token: 'the-secret-token',
+      logger: { ...silentLogger, error: note, warn: note, info: note, debug: note },
+      source: sourceWith({
+        status: () => {
+          throw new Error('broken');
+        },
+      }),
+    });
+    const headers = { authorization: 'Bearer the-secret-token' };
+    expect((await ask(port, '/status?token=another-secret', { headers })).status).toBe(500);
+    await ask(port, '/status', { headers: { authorization: 'Bearer a-guessed-secret' } });
+    expect(logged).toContainEqual(expect.objectContaining({ path: '/status' }));
+    expect(JSON.stringify(logged)).not.toContain('secret');
+  });
+
   it('answers 500 without the reason, which the log has, when the source fails', async () => {
     const logged: unknown[] = [];
     const port = await start({

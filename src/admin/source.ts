@@ -10,6 +10,8 @@ export type Soon<T> = T | Promise<T>;
 
 /** The gateway as admin sees it. */
 export interface AdminSource {
+  /** Of Portico. */
+  readonly version: string;
   /** False before the listeners are open and while draining. */
   ready(): boolean;
   status(): Soon<StatusPicture>;

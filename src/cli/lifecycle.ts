@@ -9,7 +9,8 @@ export class Lifecycle {
   private server: Server | null = null;
   private leases: () => readonly Lease[] = () => [];
   private stopping = false;
-  private succeeding = false;
+  /** Set while a successor is on its way; gives it up. */
+  private succeeding: AbortController | null = null;
   private onDone: () => void = () => {};
   /** Resolves when the gateway has stopped. */
   private readonly done = new Promise<void>((resolve) => {
@@ -40,6 +41,8 @@ export class Lifecycle {
       process.exit(1);
     }
     this.stopping = true;
+    // Who stops the gateway does not want its successor either.
+    this.succeeding?.abort();
     logger.info('draining', { signal: cause });
     void server.stop().then((cut) => this.finish(cut));
   }
@@ -50,21 +53,23 @@ export class Lifecycle {
    */
   async upgrade(): Promise<number> {
     const { server, logger } = this;
-    if (server === null || this.stopping || this.succeeding) throw new Error('the gateway is starting or stopping');
-    this.succeeding = true;
+    if (server === null || this.stopping || this.succeeding !== null)
+      throw new Error('the gateway is starting or stopping');
+    const abort = new AbortController();
+    this.succeeding = abort;
     logger.info('upgrading: a successor is started', {});
     try {
-      const pid = await startSuccessor({ sockets: server.inheritance, leases: this.leases() });
+      const pid = await startSuccessor({ sockets: server.inheritance, leases: this.leases() }, abort.signal);
       this.stopping = true;
       logger.info('succeeded: draining', { successor: pid });
       // New connections are the successor's, from now on.
       void server.retire().then((cut) => this.finish(cut));
       return pid;
     } catch (error) {
-      logger.error('the upgrade failed; the running gateway stays', { error });
+      if (!this.stopping) logger.error('the upgrade failed; the running gateway stays', { error });
       throw error;
     } finally {
-      this.succeeding = false;
+      this.succeeding = null;
     }
   }
 

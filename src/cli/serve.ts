@@ -160,6 +160,7 @@ function createAdminListener(
   { control, registry, drain, upgrade, inherited }: ServeOptions,
 ): AdminListener {
   const source: AdminSource = {
+    version: packageVersion(),
     ready: () => runner.state === 'running',
     status: async () => withConfig(await runner.status(), control),
     stats: () => runner.stats(),

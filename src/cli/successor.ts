@@ -50,8 +50,11 @@ export function succeed(): void {
   process.send({ type: 'ready' } satisfies FromSuccessor, () => process.connected && process.disconnect());
 }
 
-/** Starts the program on disk as it was started, and leaves it what there is. Rejects with the reason when it does not come to serve. */
-export function startSuccessor({ sockets, leases }: Legacy): Promise<number> {
+/**
+ * Starts the program on disk as it was started, and leaves it what there is. Rejects with the reason when it does not come
+ * to serve, or when `abort` says that it shall not.
+ */
+export function startSuccessor({ sockets, leases }: Legacy, abort: AbortSignal): Promise<number> {
   const [program, ...args] = process.argv.slice(1);
   const child = spawn(process.execPath, [...process.execArgv, program, ...args], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
@@ -68,10 +71,13 @@ export function startSuccessor({ sockets, leases }: Legacy): Promise<number> {
       fail(`it ended with ${signal ?? `status ${code}`}`);
     child.once('exit', onExit);
     child.once('error', (error) => fail(error.message));
+    const onAbort = (): void => fail('it is not wanted any more');
+    abort.addEventListener('abort', onAbort, { once: true });
     child.on('message', (message: FromSuccessor) => {
       if (message.type !== 'ready') return;
       clearTimeout(timer);
       child.removeListener('exit', onExit);
+      abort.removeEventListener('abort', onAbort);
       child.unref();
       if (child.connected) child.disconnect();
       resolve(child.pid as number);

@@ -15,7 +15,7 @@ import type { AttemptPicture, ConfigPicture } from '../gateway/picture.ts';
 import type { Emit } from '../observability/events.ts';
 import { planGateway } from '../router/plan-reach.ts';
 import { etagOf, textAs, valuesOf, withValue } from './config-document.ts';
-import { HISTORY_LENGTH, type Kept, StateDirectory, stageFile } from './state-directory.ts';
+import { type Kept, newest, StateDirectory, stageFile } from './state-directory.ts';
 
 /** What carries the traffic, as far as this room cares. */
 export interface ConfigTarget {
@@ -467,7 +467,7 @@ export class ConfigControl {
   private async remember({ source }: Sound): Promise<void> {
     const { cause, at } = this;
     const kept: Kept = { source, generation: this.target?.generation ?? 0, cause, at };
-    this.kept = [...this.kept, kept].slice(-HISTORY_LENGTH);
+    this.kept = newest([...this.kept, kept]);
     try {
       await this.state?.keep(kept);
     } catch (error) {

@@ -20,7 +20,21 @@ export interface KeptChange extends Kept {
 }
 
 /** Configurations that the history holds; the oldest goes first. */
-export const HISTORY_LENGTH = 50;
+const HISTORY_LENGTH = 50;
+/** Characters of their texts beyond which it holds fewer: fifty large ones would be more than all else in memory. */
+const HISTORY_SIZE = 16 * 1024 * 1024;
+
+/** What there is room for in memory, of configurations of which the oldest is the first: two at least. */
+export function newest(kept: readonly Kept[]): Kept[] {
+  let room = HISTORY_SIZE;
+  let from = kept.length;
+  while (from > 0 && kept.length - from < HISTORY_LENGTH) {
+    room -= kept[from - 1].source.text.length;
+    if (room < 0 && kept.length - from >= 2) break;
+    from -= 1;
+  }
+  return kept.slice(from);
+}
 
 const LAST_GOOD = 'last-good.json';
 const CHANGE = 'api-change.json';
@@ -63,12 +77,14 @@ export class StateDirectory {
     for (const name of names.slice(0, -HISTORY_LENGTH)) await rm(join(this.path, HISTORY, name), { force: true });
   }
 
-  /** The oldest first. A file that cannot be read is passed over. */
+  /** As much of it as there is room for, the oldest first. A file that cannot be read is passed over. */
   async history(): Promise<Kept[]> {
-    const kept: Kept[] = [];
-    for (const name of (await this.historyNames()).slice(-HISTORY_LENGTH)) {
+    let kept: Kept[] = [];
+    for (const name of (await this.historyNames()).slice(-HISTORY_LENGTH).reverse()) {
       const one = await this.read<Kept>(join(HISTORY, name));
-      if (one !== null) kept.push(one);
+      if (one === null) continue;
+      kept = [one, ...kept];
+      if (newest(kept).length < kept.length) return newest(kept);
     }
     return kept;
   }

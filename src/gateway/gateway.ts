@@ -296,8 +296,8 @@ export class Gateway implements RequestHandler, ExchangeContext {
     this.listeners = config.listeners.map(
       (wanted) => kept.find((l) => isSame(wanted, l)) ?? (opened.find((l) => l.info.name === wanted.name) as Listener),
     );
-    const names = new Set(config.routes.map((route) => `${route.name}\n${route.service ?? ''}`));
-    this.metrics.retainRoutes((route, service) => names.has(`${route}\n${service}`));
+    const counted = new Set(snapshot.routes.map(({ metrics }) => metrics));
+    this.metrics.retainRoutes((metrics) => counted.has(metrics));
     for (const listener of opened) listener.release();
     if (this.state === 'starting') this.state = 'running';
     // Of several processes one tells.

@@ -7,6 +7,7 @@ import { type Server, serve } from '../../src/cli/serve.ts';
 import { builtInPolicies } from '../../src/gateway/built-in-policies.ts';
 import { explainRequest } from '../../src/gateway/explain.ts';
 import { configOf, configWith } from '../support/gateway.ts';
+import { closeManaged, startManagedTest } from '../support/managed.ts';
 import { startOrigin } from '../support/raw-origin.ts';
 
 const opened: (() => unknown)[] = [];
@@ -150,4 +151,23 @@ test('/events tells of a worker that ends and of the one in its place', async ()
     { type: 'worker', state: 'running' },
   ]);
   expect(events.seen[1].pid).not.toBe(workers[0].pid);
+});
+
+test('/events tells of a configuration that could not go live', async () => {
+  const document = `version: 1
+listeners: [{ name: public, address: "127.0.0.1:0" }]
+admin: { address: "127.0.0.1:0" }
+workers: 1
+logging: { level: silent, access: false }
+routes: [{ name: all, match: { pathPrefix: / }, respond: { status: 204 } }]
+`;
+  const gateway = await startManagedTest(document);
+  opened.push(closeManaged);
+  const events = await follow(gateway.admin);
+  gateway.write(document.replace('status: 204', 'status: 2040'));
+  expect((await fetch(`${gateway.admin}/reload`, { method: 'POST' })).status).toBe(422);
+  await events.until(({ type }) => type === 'config');
+  expect(events.seen).toMatchObject([
+    { type: 'config', result: 'failed', generation: 1, cause: 'api', error: expect.stringContaining('error') },
+  ]);
 });

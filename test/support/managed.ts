@@ -27,11 +27,12 @@ export interface ManagedTestOptions {
   readonly name?: string;
   readonly logger?: Logger;
   readonly drain?: () => void;
+  readonly upgrade?: () => Promise<number>;
   readonly directory?: string;
 }
 
 export async function startManagedTest(text: string, options: ManagedTestOptions = {}): Promise<TestManaged> {
-  const { name = 'portico.yaml', logger = { ...silentLogger }, drain } = options;
+  const { name = 'portico.yaml', logger = { ...silentLogger }, drain, upgrade } = options;
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'portico-managed-'));
   const file = join(directory, name);
   writeFileSync(file, text);
@@ -41,6 +42,7 @@ export async function startManagedTest(text: string, options: ManagedTestOptions
     env: {},
     logger,
     ...(drain === undefined ? {} : { drain }),
+    ...(upgrade === undefined ? {} : { upgrade }),
   });
   if ('findings' in started) throw new Error(JSON.stringify(started.findings));
   const { server, registry } = started;

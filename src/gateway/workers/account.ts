@@ -92,7 +92,7 @@ export class Account {
   /** Forgets what belongs to routes that a configuration no longer has. */
   retain(config: GatewayConfig): void {
     const names = new Set(config.routes.map((route) => `${route.name}\n${route.service ?? ''}`));
-    this.metrics.retainRoutes((route, service) => names.has(`${route}\n${service}`));
+    this.metrics.retainRoutes(({ route, service }) => names.has(`${route}\n${service}`));
   }
 
   get active(): number {

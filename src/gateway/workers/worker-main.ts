@@ -10,7 +10,8 @@ const worker = new Worker({
   start: JSON.parse(process.argv[2]) as WorkerStart,
   logger: createLogger({ level: 'info' }),
   send: (message: FromWorker) => {
-    if (process.connected) process.send?.(message);
+    // With a callback, since a supervisor that has just ended is no fault of this process.
+    if (process.connected) process.send?.(message, undefined, undefined, () => {});
   },
   end: () => {
     process.removeAllListeners('disconnect');

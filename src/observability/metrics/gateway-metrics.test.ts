@@ -102,7 +102,7 @@ describe('the metrics of the gateway', () => {
     kept.record('GET', 200, 1, -1);
     metrics.routeMetrics('gone', 's').record('GET', 200, 1, -1);
     metrics.unrouted.record('GET', 404, 1, -1);
-    metrics.retainRoutes((route) => route === 'kept');
+    metrics.retainRoutes(({ route }) => route === 'kept');
     expect(metrics.routeMetrics('kept', 's')).toBe(kept);
     expect(metrics.routeMetrics('kept', 'other')).not.toBe(kept);
     const lines = linesOf(metrics.render(), 'http_requests_total').map((line) => /route="([^"]*)"/.exec(line)?.[1]);

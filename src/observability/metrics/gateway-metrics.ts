@@ -59,7 +59,7 @@ export interface GatewayMetrics {
   /** Where requests count that no route took. */
   readonly unrouted: RouteMetrics;
   /** Forgets the series of every route that `keeps` refuses; for after a reload, so that renamed routes do not pile up. */
-  retainRoutes(keeps: (route: string, service: string) => boolean): void;
+  retainRoutes(keeps: (metrics: RouteMetrics) => boolean): void;
   readonly errors: { count(code: ErrorCode): void };
   readonly reloads: { count(result: 'success' | 'failure'): void };
   /** What was counted since the last call. */
@@ -87,7 +87,7 @@ export function createGatewayMetrics(deps: GatewayMetricsDeps): GatewayMetrics {
   return {
     routeMetrics: (route, service) => routes.get(route, service),
     unrouted,
-    retainRoutes: (keeps) => routes.retain((metrics) => metrics === unrouted || keeps(metrics.route, metrics.service)),
+    retainRoutes: (keeps) => routes.retain((metrics) => metrics === unrouted || keeps(metrics)),
     errors: { count: (code) => void (errors[code] ?? errors.internal_error).value++ },
     takeDelta: () => ({ routes: routes.takeDelta(), errors: takeErrors(errors) }),
     addDelta(delta) {
