@@ -11,6 +11,8 @@ type Step = string | number;
 export interface QuickYaml {
   /** Strings that hold references. */
   readonly references: string[];
+  /** The values as written, until `tree` is called. */
+  readonly values: unknown;
   /** The tree with its references filled in. To be called once. */
   tree(sources: SubstitutionSources): SourceTree;
 }
@@ -84,6 +86,7 @@ class QuickReader {
     if (this.next().type !== EVENT_ID.POP || this.at !== this.events.length) throw new Unusual();
     return {
       references: waiting.map(({ container, step }) => container[step] as string),
+      values: tree.root,
       tree: (sources) => {
         for (const each of waiting) fillIn(tree, each, sources);
         return tree;

