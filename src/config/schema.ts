@@ -153,7 +153,7 @@ export function createGatewaySchema(policies: PolicySchemas) {
       .enum(['reject', 'quarantine'])
       .default('reject')
       .describe(
-        'What becomes of a file with errors in routes and nowhere else: `reject` refuses it, `quarantine` takes those routes out, answers 503 `route_quarantined` in their place, and lets everything else go live',
+        'What becomes of a file with errors in routes and nowhere else: `reject` refuses it, `quarantine` takes those routes out, answers 503 `route_quarantined` in their place, and lets everything else go live; one whose `match` is broken takes no requests and is only shown',
       ),
     services: z.array(createServiceSchema(policies)).prefault([]).describe('What stands behind the gateway'),
     routes: z.array(createRouteSchema(policies)).prefault([]).describe('Which request goes where'),
