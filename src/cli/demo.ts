@@ -32,9 +32,10 @@ export const demoCommand: Command = {
           `could not start: ${error.message} (another address: portico demo --address 127.0.0.1:0)`,
         );
       });
+      const stopped = new Lifecycle(logger).untilStopped(server);
       const admin = server.admin === null ? '' : formatAddress(server.admin);
       io.out(linesToTry(formatAddress(server.addresses[0]), admin));
-      await new Lifecycle(logger).untilStopped(server);
+      await stopped;
     } finally {
       await services.close();
     }

@@ -51,14 +51,16 @@ export const startCommand: Command = {
       return 1;
     }
     const { server, control, registry } = started;
+    const reload = createReload(control);
+    // Before anybody is told that it listens, and sends a signal.
+    process.on('SIGHUP', () => reload('signal'));
+    process.on('SIGUSR1', () => server.reopenLogs());
+    const stopped = lifecycle.untilStopped(server, () => registry.leases);
+    if (parsed.flag('watch')) watcher = watchFiles(files, () => reload('file'), { timers: systemTimers });
     for (const address of server.addresses) announce(io, address.name, formatAddress(address));
     if (server.admin !== null) announce(io, 'admin', formatAddress(server.admin));
     succeed();
-    const reload = createReload(control);
-    if (parsed.flag('watch')) watcher = watchFiles(files, () => reload('file'), { timers: systemTimers });
-    process.on('SIGHUP', () => reload('signal'));
-    process.on('SIGUSR1', () => server.reopenLogs());
-    await lifecycle.untilStopped(server, () => registry.leases);
+    await stopped;
     registry.close();
     watcher?.close();
     return 0;

@@ -122,6 +122,31 @@ describe('start', () => {
     expect(all.at(-1)).toMatchObject({ msg: 'stopped', cut_requests: 0 });
   });
 
+  test('starts with the last good configuration when the file is broken, if it is told to, and takes the mended one', async () => {
+    const origin = await startOrigin();
+    origins.push(origin);
+    const state = `stateDir: ${join(directory, 'last-good')}\n`;
+    const file = write('kept.yaml', `${config(origin.url, 'good')}${state}`);
+    const first = run(['start', '-c', file]);
+    await first.until('"listener":"admin"');
+    first.child.kill('SIGTERM');
+    expect(await first.exit).toBe(0);
+
+    write('kept.yaml', `${config(origin.url, 'broken')}${state}routes: [`);
+    expect(await run(['start', '-c', file]).exit).toBe(1);
+    const second = run(['start', '-c', file, '--boot-last-good']);
+    await second.until('"listener":"admin"');
+    expect(second.out()).toContain('"level":"error","msg":"THE CONFIGURATION HAS ERRORS: the last good one runs"');
+    const [base] = lines(second.out()).flatMap(({ listener, address }) =>
+      listener === 'public' ? [`http://${address}`] : [],
+    );
+    expect((await fetch(`${base}/x`)).headers.get('x-version')).toBe('good');
+    write('kept.yaml', `${config(origin.url, 'mended')}${state}`);
+    second.child.kill('SIGHUP');
+    await second.until('"msg":"reloaded"');
+    expect((await fetch(`${base}/x`)).headers.get('x-version')).toBe('mended');
+  });
+
   test('says all that is wrong with a file, with places, and exits 1', async () => {
     const file = write('bad.yaml', 'version: 1\nlistners: []\nservices:\n  - name: a\n    endpoints: [ftp://x]\n');
     const server = run(['start', '-c', file]);

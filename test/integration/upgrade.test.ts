@@ -46,9 +46,9 @@ async function start(file: string) {
   const addressOf = (listener: string): string | undefined =>
     new RegExp(`"msg":"listening","listener":"${listener}","address":"([^"]+)"`).exec(out)?.[1];
   await expect.poll(() => addressOf('admin'), { timeout: 20_000 }).toBeDefined();
-  const admin = `http://${addressOf('admin')}/status`;
+  const admin = `http://${addressOf('admin')}`;
   const status = async (): Promise<{ pid: number }> =>
-    (await (await fetch(admin, { headers: { connection: 'close' } })).json()) as { pid: number };
+    (await (await fetch(`${admin}/status`, { headers: { connection: 'close' } })).json()) as { pid: number };
   let leader = (await status()).pid;
   ended.push(() => {
     child.kill('SIGKILL');
@@ -64,7 +64,7 @@ async function start(file: string) {
     await expect.poll(async () => (leader = (await status()).pid), { timeout: 20_000 }).not.toBe(before);
     return leader;
   };
-  return { child, port: Number(addressOf('public')?.split(':')[1]), status, succeeded, out: () => out };
+  return { child, port: Number(addressOf('public')?.split(':')[1]), admin, status, succeeded, out: () => out };
 }
 
 async function bodyOf(port: number): Promise<string> {
@@ -112,5 +112,33 @@ describe.each([1, 2])('a gateway of %i processes', (workers) => {
     const leader = await succeeded();
     expect(await bodyOf(port)).toBe('two');
     process.kill(leader, 'SIGTERM');
+  });
+
+  test('is upgraded and stopped by commands, too', async () => {
+    const file = write(workers, 'one');
+    const { child, port, admin, status, out } = await start(file);
+    const portico = async (...args: string[]): Promise<[number | null, string]> => {
+      const command = spawn(process.execPath, [PORTICO, ...args, '--admin', admin], {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      let said = '';
+      for (const stream of [command.stdout, command.stderr]) stream.on('data', (bytes) => (said += bytes));
+      const [code] = await once(command, 'close');
+      return [code, said];
+    };
+    writeFileSync(file, 'version: 2\n');
+    expect(await portico('upgrade')).toEqual([
+      1,
+      expect.stringContaining('409 conflict: The upgrade failed: it ended with'),
+    ]);
+    write(workers, 'two');
+    const exit = once(child, 'exit');
+    expect(await portico('upgrade')).toEqual([0, expect.stringMatching(/^upgraded: process \d+ serves\n$/)]);
+    expect(await exit).toEqual([0, null]);
+    expect(await bodyOf(port)).toBe('two');
+    expect(await portico('status')).toEqual([0, expect.stringContaining(`running, process ${(await status()).pid}, `)]);
+    expect(await portico('drain')).toEqual([0, 'draining\n']);
+    await expect.poll(() => bodyOf(port).catch(() => 'gone'), { timeout: 10_000 }).toBe('gone');
+    await expect.poll(out).toMatch(/"msg":"draining","signal":"api"[\s\S]*"msg":"stopped","cut_requests":0/);
   });
 });
