@@ -1,5 +1,6 @@
 /** Ten thousand routes: how long a start and a reload take, how long a reload makes requests wait, what a route holds. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bench } from '../bench.ts';
@@ -272,6 +273,7 @@ async function run(bench: Bench): Promise<Result> {
       `A start lasts from the spawn to the last \`listening\` line, a reload from the signal to the line \`reloaded\`; medians of ${bench.settings.rounds} starts and of all reloads.`,
       `p100 and p99.9 are the highest of all rounds. A wait begins when a request was due. What the client itself slept is taken off (at most ${figure(asleep, 1)} ms at once).`,
       ...remarkOnNoise(Math.max(...accounts.map(({ foreign }) => foreign))),
+      ...(getPriority() === 0 ? [] : [`All of it ran at niceness ${getPriority()}.`]),
       `Memory is that of all processes less the same with ${FEW} routes, by route; "heap" is what is left of it after a collection, after as many reloads.`,
     ],
     data: accounts.map(({ build: { name, workers }, ...rest }) => ({ build: name, workers, ...rest })),
