@@ -1,16 +1,17 @@
 /** Ten thousand routes: how long a start and a reload take, how long a reload makes requests wait, what a route holds. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bench } from '../bench.ts';
 import { freePort } from '../measure/ports.ts';
-import { memoryOf, processTree } from '../measure/process-tree.ts';
+import { memoryOf, processTree, watchForeign } from '../measure/process-tree.ts';
 import type { Running } from '../measure/processes.ts';
 import { median } from '../measure/statistics.ts';
 import { type Origin, startOrigin } from '../origin/origin.ts';
 import { figure, type Result } from '../report.ts';
 import { type ManyRoutes, manyRoutes } from './many-routes-config.ts';
-import type { Scenario } from './scenario.ts';
+import { remarkOnNoise, type Scenario } from './scenario.ts';
 
 const FEW = 10;
 const MANY = 10_000;
@@ -110,7 +111,8 @@ async function start(bench: Bench, origin: Origin, routes: number, { root, worke
   writeFileSync(file, manyRoutes(setup));
   const probe = join(directory, 'heap');
   const running = bench.processes.start([process.execPath, join(root, 'bin', 'portico.js'), 'start', '-c', file], {
-    core: workers === 1 ? bench.cores.proxy : `${bench.cores.proxy},${bench.cores.client}`,
+    // A reload is work for a second core, also of one worker.
+    core: `${bench.cores.proxy},${bench.cores.client}`,
     cwd: directory,
     environment: {
       NODE_ENV: 'production',
@@ -166,6 +168,8 @@ interface Account {
   readonly afterReloads: Size;
   /** With few routes, after as many reloads. */
   readonly fewAfterReloads: Size;
+  /** Share of the time in which others, the client not among them, used the first core. */
+  readonly foreign: number;
 }
 
 async function measure(bench: Bench, origin: Origin, build: Build): Promise<Account> {
@@ -193,6 +197,7 @@ async function measure(bench: Bench, origin: Origin, build: Build): Promise<Acco
   const reloads: number[] = [];
   const quiet: Waits[] = [];
   const during: Waits[] = [];
+  const others = watchForeign(bench.cores.proxy, subject.running.pid);
   for (let round = 1; round <= rounds; round++) {
     quiet.push(await waitsUnder(bench, subject, seconds));
     let over = false;
@@ -211,11 +216,12 @@ async function measure(bench: Bench, origin: Origin, build: Build): Promise<Acco
       `${build.name}, ${build.workers} workers, round ${round}/${rounds}: worst ${now} ms, without reloads ${before} ms`,
     );
   }
+  const foreign = others.stop();
   for (let turn = 1; turn <= reloads.length; turn++) await reload(small, turn);
   const afterReloads = await sizeOf(subject);
   const fewAfterReloads = await sizeOf(small);
   for (const { running } of [small, subject]) await bench.processes.stop(running);
-  return { build, starts, startsOfFew, reloads, quiet, during, few, atRest, afterReloads, fewAfterReloads };
+  return { build, starts, startsOfFew, reloads, quiet, during, few, atRest, afterReloads, fewAfterReloads, foreign };
 }
 
 function row(account: Account): string[] {
@@ -257,7 +263,7 @@ async function run(bench: Bench): Promise<Result> {
   );
   return {
     scenario: 'many-routes',
-    description: `${figure(MANY)} routes of six kinds over ${SERVICES} services; ${RATE} requests a second over ${CONNECTIONS} connections to one route, for ${bench.settings.seconds} s with one reload after another (${PAUSE} ms between them) and as long without. One worker is bound to core ${bench.cores.proxy} with all its threads; two workers and their supervisor have both cores.`,
+    description: `${figure(MANY)} routes of six kinds over ${SERVICES} services; ${RATE} requests a second over ${CONNECTIONS} connections to one route, for ${bench.settings.seconds} s with one reload after another (${PAUSE} ms between them) and as long without. The gateway, of one worker or of two with their supervisor, has both cores; the client runs on core ${bench.cores.client}.`,
     table: { header: HEADER, rows: accounts.map(row) },
     loads: [
       `taskset -c ${bench.cores.client} node bench/clients/steady.ts PORT ${RATE} ${bench.settings.seconds + 1} ${CONNECTIONS} /users/42`,
@@ -266,6 +272,8 @@ async function run(bench: Bench): Promise<Result> {
     notes: [
       `A start lasts from the spawn to the last \`listening\` line, a reload from the signal to the line \`reloaded\`; medians of ${bench.settings.rounds} starts and of all reloads.`,
       `p100 and p99.9 are the highest of all rounds. A wait begins when a request was due. What the client itself slept is taken off (at most ${figure(asleep, 1)} ms at once).`,
+      ...remarkOnNoise(Math.max(...accounts.map(({ foreign }) => foreign))),
+      ...(getPriority() === 0 ? [] : [`All of it ran at niceness ${getPriority()}.`]),
       `Memory is that of all processes less the same with ${FEW} routes, by route; "heap" is what is left of it after a collection, after as many reloads.`,
     ],
     data: accounts.map(({ build: { name, workers }, ...rest }) => ({ build: name, workers, ...rest })),
