@@ -1,6 +1,6 @@
 /** Single services of the configuration, and the endpoints that are written there. */
 import { z } from 'zod';
-import type { Outcome } from '../../control/config-control.ts';
+import type { Outcome } from '../../control/change-wish.ts';
 import { deleteEndpoint, hasEndpoint, noEndpoint, patchEndpoint, putEndpoint } from '../../control/config-edits.ts';
 import { endpointId } from '../../upstream/endpoint.ts';
 import {
