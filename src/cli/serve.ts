@@ -4,6 +4,7 @@ import { systemClock, systemTimers } from '../base/clock.ts';
 import { OperatorError } from '../base/errors.ts';
 import { Inheritance, type InheritedSocket } from '../base/inherited.ts';
 import type { Logger } from '../base/logger.ts';
+import { Turns } from '../base/turns.ts';
 import type { GatewayConfig } from '../config/model.ts';
 import type { ConfigControl } from '../control/config-control.ts';
 import type { EndpointRegistry } from '../control/endpoint-registry.ts';
@@ -99,7 +100,7 @@ export async function serve(config: GatewayConfig, logger: Logger, options: Serv
       change.commit();
       return changed;
     };
-    let turns: Promise<unknown> = Promise.resolve();
+    const turns = new Turns();
     return {
       get state() {
         return runner.state;
@@ -116,11 +117,7 @@ export async function serve(config: GatewayConfig, logger: Logger, options: Serv
       get admin() {
         return admin.address;
       },
-      apply(next, how) {
-        const turn = turns.then(() => applyNow(next, how));
-        turns = turn.catch(() => undefined);
-        return turn;
-      },
+      apply: (next, how) => turns.take(() => applyNow(next, how)),
       countReload: (result) => runner.countReload(result),
       emit: events.emit,
       reopenLogs: () => runner.reopenLogs(),

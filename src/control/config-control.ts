@@ -1,6 +1,7 @@
 /** The one place where the running configuration changes: from its file, by the admin API, or back to an earlier one. */
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
+import { Turns } from '../base/turns.ts';
 import type { Finding } from '../config/finding.ts';
 import type { ConfigText, Loaded } from '../config/load.ts';
 import type { GatewayConfig } from '../config/model.ts';
@@ -44,7 +45,7 @@ export class ConfigControl {
   private attempt: AttemptPicture | null = null;
   private cause = 'start';
   private at = '';
-  private turns: Promise<unknown> = Promise.resolve();
+  private readonly turns = new Turns();
   /** What runs beside what is written: see `setOverlay`. */
   private overlay: (config: GatewayConfig) => GatewayConfig = (config) => config;
 
@@ -140,7 +141,7 @@ export class ConfigControl {
 
   /** Loads the file anew. Never rejects: what is wrong is logged, counted and kept for the status. */
   reload(cause: string): Promise<AttemptPicture> {
-    return this.inTurn(async () => {
+    return this.turns.take(async () => {
       const { keeper, reader } = this;
       const { logger } = this.deps;
       try {
@@ -198,7 +199,7 @@ export class ConfigControl {
 
   /** Runs what is written again, after the overlay has changed. */
   refresh(): Promise<void> {
-    return this.inTurn(async () => {
+    return this.turns.take(async () => {
       await this.target?.apply(this.overlay(this.config), { after: this.keeper.floor });
     });
   }
@@ -216,7 +217,7 @@ export class ConfigControl {
   }
 
   private change(makeNext: () => Next | Promise<Next>, wish: ChangeWish): Promise<Outcome> {
-    return this.inTurn(async (): Promise<Outcome> => {
+    return this.turns.take(async (): Promise<Outcome> => {
       const { ifMatch, dryRun = false, cause, by } = wish;
       if (ifMatch !== null && !ifMatch.includes('*') && !ifMatch.includes(this.etag)) {
         return {
@@ -282,12 +283,6 @@ export class ConfigControl {
 
   private asKept({ source }: Sound): Kept {
     return { source, generation: this.target?.generation ?? 0, cause: this.cause, at: this.at };
-  }
-
-  private inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.turns.then(work);
-    this.turns = turn.catch(() => undefined);
-    return turn;
   }
 
   private now(): string {

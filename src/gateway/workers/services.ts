@@ -6,7 +6,7 @@ import type { Emit } from '../../observability/events.ts';
 import { createServices } from '../../upstream/create-services.ts';
 import { probeHttp } from '../../upstream/health/http-probe.ts';
 import type { Service } from '../../upstream/service.ts';
-import { connectionsKey, REQUESTS_KEY } from '../gateway.ts';
+import { connectionsKey, REQUESTS_KEY } from '../team.ts';
 import type { AbsentPool } from './account.ts';
 import type { Verdict } from './protocol.ts';
 import type { WorkerProcess } from './worker-process.ts';

@@ -5,12 +5,14 @@ import type { Clock, Timers } from '../../base/clock.ts';
 import type { Inheritance, InheritedSocket } from '../../base/inherited.ts';
 import type { Logger } from '../../base/logger.ts';
 import { inSlices } from '../../base/slices.ts';
+import { Turns } from '../../base/turns.ts';
 import type { GatewayConfig } from '../../config/model.ts';
 import { packConfig } from '../../config/parcel.ts';
 import type { Emit } from '../../observability/events.ts';
-import { type ApplyOptions, isSameConfig } from '../gateway.ts';
+import type { ApplyOptions } from '../gateway.ts';
 import type { HealthPicture, StatsPicture, StatusPicture } from '../picture.ts';
 import { logQuarantined, type RouteState, routeState } from '../quarantine.ts';
+import { isSameConfig } from '../same-config.ts';
 import { Account } from './account.ts';
 import { hasLate, partOf, prepareIn, prepareInAll, routeStates } from './generation.ts';
 import { HandOver } from './hand-over.ts';
@@ -55,7 +57,7 @@ export class Supervisor {
   private config: GatewayConfig | null = null;
   /** As the workers have it: real ports, and their part of what is theirs alone. */
   private workerConfig: GatewayConfig | null = null;
-  private turns: Promise<unknown> = Promise.resolve();
+  private readonly turns = new Turns();
 
   constructor(count: number, deps: SupervisorDeps) {
     this.deps = deps;
@@ -112,13 +114,7 @@ export class Supervisor {
    * unless there is a route to be built anew. Workers that are to come are part of that; those that are to go drain after it.
    */
   apply(config: GatewayConfig, options: ApplyOptions = {}): Promise<boolean> {
-    return this.inTurn(() => this.applyNow(config, options));
-  }
-
-  private inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.turns.then(work);
-    this.turns = turn.catch(() => undefined);
-    return turn;
+    return this.turns.take(() => this.applyNow(config, options));
   }
 
   private async applyNow(config: GatewayConfig, options: ApplyOptions): Promise<boolean> {
@@ -198,7 +194,7 @@ export class Supervisor {
 
   /** One more worker, on the generation that runs by then, unless there are enough; `spare` are wanted beyond the count. */
   private join(spare = 0): Promise<void> {
-    return this.inTurn(async () => {
+    return this.turns.take(async () => {
       if (this.state !== 'running' || this.workerConfig === null) return;
       if (this.workers.serving.length >= this.workers.count + spare) return;
       const worker = this.workers.begin();
