@@ -214,7 +214,7 @@ export function noService(request: AdminRequest, name: string): AdminReply {
 }
 
 /** Null for what cannot be an endpoint's URL: the configuration's own check says why. */
-export function idOf(url: string): string | null {
+function idOf(url: string): string | null {
   try {
     return endpointId(url);
   } catch {
