@@ -11,7 +11,7 @@ import { builtInPolicies } from '../gateway/built-in-policies.ts';
 import { explainRequest } from '../gateway/explain.ts';
 import type { ApplyOptions } from '../gateway/gateway.ts';
 import type { StatusPicture } from '../gateway/picture.ts';
-import { workerCount } from '../gateway/workers/supervisor.ts';
+import { workerCount } from '../gateway/workers/worker-set.ts';
 import { type Emit, EventLog } from '../observability/events.ts';
 import { AdminListener } from './admin-listener.ts';
 import { createRunner, type Runner, type RunnerOptions } from './runner.ts';

@@ -36,8 +36,15 @@ export async function prepareInAll(
   throw new Error(errors[0] ?? 'no worker is running');
 }
 
+/** Has one worker prepare what the others run; it may be unable to build routes that they serve. Rejects when it cannot be had. */
+export async function prepareInOne(worker: WorkerProcess, generation: number, config: GatewayConfig): Promise<void> {
+  const { error, quarantined } = await prepareIn(worker, generation, await inSlices(packConfig(config)));
+  if (error !== null) throw new Error(error);
+  worker.quarantined = quarantined;
+}
+
 /** Has a worker build a generation; the channel keeps the order of what is sent. */
-export function prepareIn(worker: WorkerProcess, generation: number, { rest, services, routes }: ConfigParcel) {
+function prepareIn(worker: WorkerProcess, generation: number, { rest, services, routes }: ConfigParcel) {
   for (const portion of services) worker.send({ type: 'portion', list: 'services', portion });
   for (const portion of routes) worker.send({ type: 'portion', list: 'routes', portion });
   return worker.request({ type: 'prepare', generation, rest });

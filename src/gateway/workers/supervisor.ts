@@ -1,20 +1,18 @@
 /** Leads the workers: one configuration, one set of limits, one verdict on each endpoint, and one account of it all. */
 
-import { availableParallelism } from 'node:os';
 import type { Clock, Timers } from '../../base/clock.ts';
 import type { Inheritance, InheritedSocket } from '../../base/inherited.ts';
 import type { Logger } from '../../base/logger.ts';
 import { inSlices } from '../../base/slices.ts';
 import { Turns } from '../../base/turns.ts';
 import type { GatewayConfig } from '../../config/model.ts';
-import { packConfig } from '../../config/parcel.ts';
 import type { Emit } from '../../observability/events.ts';
 import type { ApplyOptions } from '../gateway.ts';
 import type { HealthPicture, StatsPicture, StatusPicture } from '../picture.ts';
 import { logQuarantined, type RouteState, routeState } from '../quarantine.ts';
 import { isSameConfig } from '../same-config.ts';
 import { Account } from './account.ts';
-import { hasLate, partOf, prepareIn, prepareInAll, routeStates } from './generation.ts';
+import { hasLate, partOf, prepareInAll, prepareInOne, routeStates } from './generation.ts';
 import { HandOver } from './hand-over.ts';
 import { Ledger } from './ledger.ts';
 import type { FromWorker } from './protocol.ts';
@@ -36,11 +34,6 @@ export interface SupervisorDeps {
   readonly emit?: Emit;
   /** Takes whole lines that workers wrote to their standard output. */
   readonly onLines: (lines: string) => void;
-}
-
-/** What `workers` means on this machine. */
-export function workerCount(workers: 'auto' | number): number {
-  return workers === 'auto' ? availableParallelism() : workers;
 }
 
 export class Supervisor {
@@ -200,15 +193,10 @@ export class Supervisor {
       const worker = this.workers.begin();
       try {
         await this.workers.started(worker);
-        const parcel = await inSlices(packConfig(this.workerConfig));
-        const { error, quarantined } = await prepareIn(worker, this.generation, parcel);
-        if (error !== null) throw new Error(error);
-        worker.quarantined = quarantined;
+        await prepareInOne(worker, this.generation, this.workerConfig);
         await this.commit(worker);
-        logQuarantined(
-          this.deps.logger,
-          quarantined.map(({ name, reason }) => routeState(name, reason)),
-        );
+        const states = worker.quarantined.map(({ name, reason }) => routeState(name, reason));
+        logQuarantined(this.deps.logger, states);
       } catch (error) {
         if (error instanceof WorkerGoneError) return;
         this.deps.logger.error('a worker could not begin', { pid: worker.pid, error });

@@ -1,5 +1,6 @@
 /** The worker processes of a supervisor: how they begin, are watched over, are replaced, and end. */
 import type { Socket } from 'node:net';
+import { availableParallelism } from 'node:os';
 import type { Clock, TimerHandle, Timers } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { GatewayConfig } from '../../config/model.ts';
@@ -20,6 +21,11 @@ const LONG_LIFE = 10_000;
 /** How long a worker may take to begin, and beyond its time to stop, in milliseconds. */
 const START_TIME = 30_000;
 const GRACE = 1000;
+/** What `workers` means on this machine. */
+export function workerCount(workers: 'auto' | number): number {
+  return workers === 'auto' ? availableParallelism() : workers;
+}
+
 export interface WorkerSetDeps {
   readonly clock: Clock;
   readonly timers: Timers;
