@@ -1,6 +1,7 @@
 /** What requests that change the configuration have in common: their conditions, and how their outcome is answered. */
 import { z } from 'zod';
-import type { ChangeWish, ConfigControl, Outcome } from '../control/config-control.ts';
+import type { ChangeWish, Outcome } from '../control/change-wish.ts';
+import type { ConfigControl } from '../control/config-control.ts';
 import { findingSchema } from './finding-schema.ts';
 import { flag } from './parameters.ts';
 import { type AdminReply, empty, json } from './reply.ts';

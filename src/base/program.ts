@@ -1,4 +1,5 @@
 /** Programs of this package that run in threads and processes of their own. */
+import { Worker } from 'node:worker_threads';
 
 export interface Program {
   readonly url: URL;
@@ -13,4 +14,15 @@ export function programBeside(importer: string, name: string): Program {
     url: new URL(`./${name}.${isSource ? 'ts' : 'js'}`, importer),
     execArgv: isSource ? ['--import', 'jiti/register'] : [],
   };
+}
+
+/** What a thread of this program says to `order`; rejects when it fails before. `task` is what it does, for people. */
+export function askThread<T>(program: Program, order: unknown, task: string): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const thread = new Worker(program.url, { workerData: order, execArgv: [...program.execArgv] });
+    thread.once('message', resolve);
+    thread.once('error', reject);
+    // After a message or an error this says nothing more.
+    thread.once('exit', (code) => reject(new Error(`the thread that ${task} ended with ${code}`)));
+  });
 }

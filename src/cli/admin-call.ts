@@ -43,17 +43,3 @@ function findingsOf({ headers, body }: AdminAnswer): readonly Finding[] {
   if (headers['content-type'] !== 'application/problem+json') return [];
   return (JSON.parse(body) as { findings?: Finding[] }).findings ?? [];
 }
-
-/** Columns as wide as their widest cell; the first row is the head. */
-export function table(rows: readonly (readonly (string | number)[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => String(row[column]).length)));
-  return rows
-    .map(
-      (row) =>
-        `${row
-          .map((cell, column) => String(cell).padEnd(widths[column]))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('');
-}

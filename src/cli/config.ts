@@ -3,11 +3,12 @@ import { resolve } from 'node:path';
 import { OperatorError } from '../base/errors.ts';
 import { textOfFindings } from '../config/finding.ts';
 import type { Change, ChangeSummary } from '../config/plan/change.ts';
-import { call, callJson, type Payload, table } from './admin-call.ts';
+import { call, callJson, type Payload } from './admin-call.ts';
 import { ADMIN_OPTIONS, type AdminClient, adminClient } from './admin-client.ts';
 import { type Command, type CommandIo, type ParsedArgs, parseCommandArgs, UsageError } from './command.ts';
 import { readConfig } from './config-file.ts';
 import { textOfChanges } from './plan-text.ts';
+import { table } from './table.ts';
 
 export const configCommand: Command = {
   name: 'config',

@@ -1,7 +1,8 @@
 /** `portico endpoints`: the endpoints of a service of a running gateway; drains them, and takes them back or out. */
-import { call, callJson, table } from './admin-call.ts';
+import { call, callJson } from './admin-call.ts';
 import { ADMIN_OPTIONS, adminClient } from './admin-client.ts';
 import { type Command, parseCommandArgs, UsageError } from './command.ts';
+import { table } from './table.ts';
 
 interface EndpointPicture {
   readonly id: string;

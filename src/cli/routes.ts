@@ -7,6 +7,7 @@ import { PATH_KIND } from '../router/path-matcher.ts';
 import { createRouter } from '../router/router.ts';
 import { type Command, parseCommandArgs } from './command.ts';
 import { CONFIG_OPTION, configFile, readConfig } from './config-file.ts';
+import { table } from './table.ts';
 
 export const routesCommand: Command = {
   name: 'routes',
@@ -62,7 +63,7 @@ type Row = {
 };
 
 function tableOf(rows: readonly Row[]): string {
-  const cells = [
+  return table([
     ['ROUTE', 'PRIORITY', 'METHODS', 'HOSTS', 'PATH', 'TARGET'],
     ...rows.map((row) => [
       row.route,
@@ -72,15 +73,5 @@ function tableOf(rows: readonly Row[]): string {
       row.path,
       row.reason === undefined ? row.target : `${row.target}: ${row.reason}`,
     ]),
-  ];
-  const widths = cells[0].map((_, column) => Math.max(...cells.map((line) => line[column].length)));
-  return cells
-    .map(
-      (line) =>
-        `${line
-          .map((cell, i) => cell.padEnd(widths[i]))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('');
+  ]);
 }

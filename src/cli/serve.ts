@@ -1,50 +1,21 @@
 /** A gateway together with its admin listener: what `start`, `demo` and the integration tests run. */
 import type { AdminSource } from '../admin/source.ts';
-import { systemClock, systemTimers } from '../base/clock.ts';
+import { systemClock } from '../base/clock.ts';
 import { OperatorError } from '../base/errors.ts';
-import { Inheritance, type InheritedSocket } from '../base/inherited.ts';
 import type { Logger } from '../base/logger.ts';
+import { Turns } from '../base/turns.ts';
 import type { GatewayConfig } from '../config/model.ts';
 import type { ConfigControl } from '../control/config-control.ts';
 import type { EndpointRegistry } from '../control/endpoint-registry.ts';
 import { builtInPolicies } from '../gateway/built-in-policies.ts';
 import { explainRequest } from '../gateway/explain.ts';
-import { type ApplyOptions, Gateway } from '../gateway/gateway.ts';
-import {
-  type HealthPicture,
-  healthPicture,
-  type StatsPicture,
-  type StatusPicture,
-  statusPicture,
-} from '../gateway/picture.ts';
-import { bestSharing, type SocketSharing } from '../gateway/workers/sockets.ts';
-import { Supervisor, workerCount } from '../gateway/workers/supervisor.ts';
+import type { ApplyOptions } from '../gateway/gateway.ts';
+import type { StatusPicture } from '../gateway/picture.ts';
+import { workerCount } from '../gateway/workers/worker-set.ts';
 import { type Emit, EventLog } from '../observability/events.ts';
-import { writeStandardLine } from '../observability/line-writer.ts';
-import { ADMIN, AdminListener } from './admin-listener.ts';
+import { AdminListener } from './admin-listener.ts';
+import { createRunner, type Runner, type RunnerOptions } from './runner.ts';
 import { packageVersion } from './version.ts';
-
-/** A gateway in this process, or the supervisor of several: who runs it need not know which. */
-interface Runner {
-  readonly state: 'starting' | 'running' | 'draining' | 'stopped';
-  readonly generation: number;
-  readonly addresses: { name: string; host: string; port: number }[];
-  /** Requests in progress. */
-  readonly active: number;
-  apply(config: GatewayConfig, options?: ApplyOptions): Promise<boolean>;
-  countReload(result: 'success' | 'failure'): void;
-  reopenLogs(): void;
-  status(): Promise<StatusPicture>;
-  stats(): Promise<StatsPicture>;
-  health(): Promise<HealthPicture>;
-  /** The configuration that runs; null before the first. */
-  readonly current: GatewayConfig | null;
-  metrics(): Promise<Iterable<string>>;
-  readonly inheritance: readonly InheritedSocket[];
-  /** Serves on for `drain` milliseconds; by default as the configuration says. */
-  stop(drain?: number): Promise<number>;
-  abandon(): void;
-}
 
 export interface Server extends Omit<Runner, 'status' | 'stats' | 'health' | 'current' | 'metrics' | 'abandon'> {
   readonly admin: { host: string; port: number } | null;
@@ -56,11 +27,7 @@ export interface Server extends Omit<Runner, 'status' | 'stats' | 'health' | 'cu
   abandon(): void;
 }
 
-export interface ServeOptions {
-  /** Addresses from the process whose place this one takes. */
-  readonly inherited?: Inheritance;
-  /** How workers share an address; by default as this runtime does it best. */
-  readonly sharing?: SocketSharing;
+export interface ServeOptions extends RunnerOptions {
   /** What happens; by default one that nobody else tells of anything. */
   readonly events?: EventLog;
   /** What the admin API shows of the configuration, and changes. */
@@ -79,8 +46,7 @@ export interface ServeOptions {
 export async function serve(config: GatewayConfig, logger: Logger, options: ServeOptions = {}): Promise<Server> {
   const count = workerCount(config.workers);
   const { events = new EventLog(systemClock) } = options;
-  const runner =
-    count === 1 ? createSingle(logger, events.emit, options) : createSupervisor(count, logger, events.emit, options);
+  const runner = createRunner(count, logger, events.emit, options);
   try {
     await runner.apply(config, { after: options.control?.generationFloor ?? 0 });
     const admin = createAdminListener(runner, logger, events, options);
@@ -99,7 +65,7 @@ export async function serve(config: GatewayConfig, logger: Logger, options: Serv
       change.commit();
       return changed;
     };
-    let turns: Promise<unknown> = Promise.resolve();
+    const turns = new Turns();
     return {
       get state() {
         return runner.state;
@@ -116,11 +82,7 @@ export async function serve(config: GatewayConfig, logger: Logger, options: Serv
       get admin() {
         return admin.address;
       },
-      apply(next, how) {
-        const turn = turns.then(() => applyNow(next, how));
-        turns = turn.catch(() => undefined);
-        return turn;
-      },
+      apply: (next, how) => turns.take(() => applyNow(next, how)),
       countReload: (result) => runner.countReload(result),
       emit: events.emit,
       reopenLogs: () => runner.reopenLogs(),
@@ -184,67 +146,4 @@ function refusalOf(from: number, to: number): OperatorError {
   return new OperatorError(
     `workers cannot go from ${from} to ${to} while the gateway runs: upgrade it (portico upgrade, or SIGUSR2)`,
   );
-}
-
-function createSingle(logger: Logger, emit: Emit, { inherited }: ServeOptions): Runner {
-  const gateway = new Gateway({
-    clock: systemClock,
-    timers: systemTimers,
-    logger,
-    policies: builtInPolicies,
-    random: Math.random,
-    version: packageVersion(),
-    emit,
-    ...(inherited === undefined ? {} : { inherited }),
-  });
-  return {
-    get state() {
-      return gateway.state;
-    },
-    get generation() {
-      return gateway.generation;
-    },
-    get addresses() {
-      return gateway.addresses;
-    },
-    get active() {
-      return gateway.active;
-    },
-    get current() {
-      return gateway.current?.config ?? null;
-    },
-    apply: (config, options) => gateway.apply(config, options),
-    countReload: (result) => gateway.metrics.reloads.count(result),
-    reopenLogs: () => gateway.reopenLogs(),
-    status: () => Promise.resolve(statusPicture(gateway)),
-    stats: () => Promise.resolve({ active: gateway.active, ...gateway.metrics.stats() }),
-    health: () => Promise.resolve(healthPicture(gateway.health.read())),
-    metrics: () => Promise.resolve(gateway.metrics.pieces()),
-    get inheritance() {
-      return gateway.inheritance;
-    },
-    stop: (drain) => gateway.stop(drain),
-    abandon: () => gateway.abandon(),
-  };
-}
-
-function createSupervisor(
-  count: number,
-  logger: Logger,
-  emit: Emit,
-  { inherited = new Inheritance(), sharing }: ServeOptions,
-): Runner {
-  // A socket that was not opened to be shared by port cannot be. The admin listener's never is.
-  const own = inherited.hasHandles((name) => name !== ADMIN) ? 'handed-over' : bestSharing();
-  return new Supervisor(count, {
-    clock: systemClock,
-    timers: systemTimers,
-    logger,
-    random: Math.random,
-    version: packageVersion(),
-    sharing: sharing ?? own,
-    inherited,
-    emit,
-    onLines: writeStandardLine,
-  });
 }

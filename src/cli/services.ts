@@ -1,8 +1,9 @@
 /** `portico services`: the services of a running gateway and how they fare. */
 import type { StatusPicture } from '../gateway/picture.ts';
-import { callJson, table } from './admin-call.ts';
+import { callJson } from './admin-call.ts';
 import { ADMIN_OPTIONS, adminClient } from './admin-client.ts';
 import { type Command, parseCommandArgs } from './command.ts';
+import { table } from './table.ts';
 
 export const servicesCommand: Command = {
   name: 'services',

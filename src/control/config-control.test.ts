@@ -6,7 +6,8 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../base/clock.ts';
 import { type LogFields, silentLogger } from '../base/logger.ts';
 import type { GatewayConfig } from '../config/model.ts';
-import { ConfigControl, type ConfigTarget, type Outcome } from './config-control.ts';
+import type { Outcome } from './change-wish.ts';
+import { ConfigControl, type ConfigTarget } from './config-control.ts';
 
 const directories: string[] = [];
 afterEach(() => {

@@ -1,21 +1,22 @@
 /** The one place where the running configuration changes: from its file, by the admin API, or back to an earlier one. */
-import { readFile, realpath, stat } from 'node:fs/promises';
-import { extname, resolve } from 'node:path';
 import type { Clock } from '../base/clock.ts';
-import { type ErrorCode, OperatorError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import { Turns } from '../base/turns.ts';
 import type { Finding } from '../config/finding.ts';
-import { type ConfigLoader, type ConfigText, type Loaded, type LoadOptions, loadHere } from '../config/load.ts';
+import type { ConfigText, Loaded } from '../config/load.ts';
 import type { GatewayConfig } from '../config/model.ts';
-import { type Change, type ChangeSummary, summaryOf } from '../config/plan/change.ts';
+import { summaryOf } from '../config/plan/change.ts';
 import { withoutSecrets } from '../config/plan/written-value.ts';
-import type { ValuePath } from '../config/source-tree.ts';
 import type { ApplyOptions } from '../gateway/gateway.ts';
 import type { AttemptPicture, ConfigPicture } from '../gateway/picture.ts';
 import type { Emit } from '../observability/events.ts';
 import { planGateway } from '../router/plan-reach.ts';
+import type { ChangeWish, Edit, Outcome, Plan, Refusal } from './change-wish.ts';
 import { etagOf, textAs, valuesOf } from './config-document.ts';
-import { type Kept, newest, StateDirectory, stageFile } from './state-directory.ts';
+import { ConfigKeeper } from './config-keeper.ts';
+import { ConfigReader, type ConfigReaderDeps, type Sound, soundOf } from './config-reader.ts';
+import { type OpenOptions, openConfig } from './open-config.ts';
+import type { Kept } from './state-directory.ts';
 import { edited } from './text-editor.ts';
 
 /** What carries the traffic, as far as this room cares. */
@@ -27,61 +28,9 @@ export interface ConfigTarget {
   readonly emit?: Emit;
 }
 
-export interface ConfigControlDeps {
-  /** As operators name it: findings carry this name. */
-  readonly file: string;
-  /** Where a relative name is looked for. */
-  readonly directory: string;
-  readonly load: LoadOptions;
-  /** In this thread by default. */
-  readonly loader?: ConfigLoader;
+export interface ConfigControlDeps extends ConfigReaderDeps {
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Hears which files the newest load read. */
-  readonly onFiles?: (files: readonly string[]) => void;
-}
-
-/** A configuration that is sound. */
-interface Sound {
-  readonly source: ConfigText;
-  readonly config: GatewayConfig;
-  readonly secrets: ReadonlySet<string>;
-  readonly findings: readonly Finding[];
-}
-
-/** How a wish to change the configuration ended. */
-export type Outcome =
-  | { readonly kind: 'done'; readonly changed: boolean; readonly warnings: readonly Finding[] }
-  | { readonly kind: 'planned'; readonly plan: Plan; readonly warnings: readonly Finding[] }
-  | { readonly kind: 'invalid'; readonly findings: readonly Finding[] }
-  | Refusal;
-
-export interface Refusal {
-  readonly kind: 'refused';
-  readonly code: Extract<ErrorCode, 'bad_request' | 'resource_not_found' | 'conflict' | 'precondition_failed'>;
-  readonly reason: string;
-}
-
-export interface Plan {
-  readonly changes: readonly Change[];
-  readonly summary: ChangeSummary;
-}
-
-export interface ChangeWish {
-  /** `api` or `rollback`. */
-  readonly cause: string;
-  /** Who wishes it, for the log. */
-  readonly by: string;
-  /** Entity tags of which the running one must be one; null for any. */
-  readonly ifMatch: readonly string[] | null;
-  /** Only tells what would change. */
-  readonly dryRun?: boolean;
-}
-
-/** A value to be put at a path of what is written; `undefined` takes out what stands there. */
-export interface Edit {
-  readonly path: ValuePath;
-  readonly value: unknown;
 }
 
 /** What a wish comes to: a text that may run, or the end of it. */
@@ -89,25 +38,22 @@ type Next = { readonly source: ConfigText; readonly force?: boolean } | Outcome;
 
 export class ConfigControl {
   private readonly deps: ConfigControlDeps;
+  private readonly reader: ConfigReader;
+  private readonly keeper: ConfigKeeper;
   private target: ConfigTarget | null = null;
-  private state: StateDirectory | null = null;
   private running: Sound | null = null;
-  private kept: Kept[] = [];
-  /** Tag of the file's content at its last load, sound or not; null when there was none. */
-  private fileTag: string | null = null;
-  /** Tag of the file's content upon which a change that only the state directory has was made. */
-  private changedUpon: string | null = null;
   private attempt: AttemptPicture | null = null;
   private cause = 'start';
   private at = '';
-  /** The number of the newest generation of earlier processes. */
-  private floor = 0;
-  private turns: Promise<unknown> = Promise.resolve();
+  private readonly turns = new Turns();
   /** What runs beside what is written: see `setOverlay`. */
   private overlay: (config: GatewayConfig) => GatewayConfig = (config) => config;
 
   constructor(deps: ConfigControlDeps) {
     this.deps = deps;
+    this.reader = new ConfigReader(deps);
+    const { file, directory, logger } = deps;
+    this.keeper = new ConfigKeeper({ file, directory, logger, path: this.reader.path });
   }
 
   /** Endpoints that registered themselves, for one: applied to each configuration before it runs. */
@@ -121,93 +67,26 @@ export class ConfigControl {
    * What to begin with: the file, a change that the state directory has for it, or, when the file is broken and
    * `bootLastGood` is set, the last one that ran. Null, with what is wrong, when there is none of these.
    */
-  async open(options: { bootLastGood: boolean; stateDir?: string | undefined }): Promise<{
-    config: GatewayConfig | null;
-    findings: readonly Finding[];
-  }> {
-    const loaded = await this.load();
-    this.fileTag = loaded.source === null ? null : etagOf(loaded.source);
-    const stateDir = options.stateDir ?? loaded.config?.stateDir ?? (await this.stateDirOfBroken(loaded));
-    if (stateDir !== undefined) await this.openState(stateDir);
-    const sound = soundOf(loaded);
-    if (sound !== null) this.running = (await this.keptChange()) ?? sound;
-    else if (options.bootLastGood) await this.bootLastGood(loaded.findings);
+  async open(options: OpenOptions): Promise<{ config: GatewayConfig | null; findings: readonly Finding[] }> {
+    const { reader, keeper } = this;
+    const { logger } = this.deps;
+    const opened = await openConfig(options, { reader, keeper, logger, now: () => this.now() });
+    this.running = opened.running;
+    this.cause = opened.cause;
+    this.attempt = opened.attempt;
     this.at = this.now();
-    return { config: this.running?.config ?? null, findings: this.running?.findings ?? loaded.findings };
+    return { config: this.running?.config ?? null, findings: opened.findings };
   }
 
   /** `target` runs what `open` gave. */
   async attach(target: ConfigTarget): Promise<void> {
     this.target = target;
-    await this.remember(this.sound);
+    await this.keeper.remember(this.asKept(this.sound));
   }
 
   /** The number that the first generation must be greater than. */
   get generationFloor(): number {
-    return this.floor;
-  }
-
-  private async openState(path: string): Promise<void> {
-    const state = new StateDirectory(resolve(this.deps.directory, path));
-    try {
-      await state.open();
-    } catch (error) {
-      throw new OperatorError(`stateDir: ${state.path} cannot be used: ${(error as Error).message}`);
-    }
-    this.state = state;
-    this.kept = await state.history();
-    this.floor = this.kept.at(-1)?.generation ?? 0;
-  }
-
-  /** Where the state of a file lies that is broken: the key is found as long as its line is whole. */
-  private async stateDirOfBroken({ config }: Loaded): Promise<string | undefined> {
-    if (config !== null) return undefined;
-    const text = await readFile(this.path, 'utf8').catch(() => '');
-    const line = /^[ \t{]*(["']?)stateDir\1[ \t]*:[ \t]*("[^"\n]+"|'[^'\n]+'|[^\s"'#][^#\n]*)/m.exec(text);
-    return line?.[2].trim().replace(/^(["'])(.*)\1,?$/, '$2');
-  }
-
-  /** The change by the admin API that still holds. */
-  private async keptChange(): Promise<Sound | null> {
-    const change = (await this.state?.change()) ?? null;
-    if (change === null) return null;
-    if (change.basedOn !== this.fileTag) {
-      this.dropChange(change.generation);
-      return null;
-    }
-    const loaded = await this.loadText(change.source);
-    const sound = soundOf(loaded);
-    if (sound === null) {
-      this.deps.logger.error('a change by the admin API cannot be loaded any more: the file runs without it', {
-        findings: loaded.findings,
-      });
-      return null;
-    }
-    this.changedUpon = change.basedOn;
-    this.cause = change.cause;
-    this.deps.logger.warn('the running configuration is the file as the admin API changed it', { at: change.at });
-    return sound;
-  }
-
-  private async bootLastGood(findings: readonly Finding[]): Promise<void> {
-    const { logger } = this.deps;
-    const good = (await this.state?.lastGood()) ?? null;
-    if (good === null) {
-      logger.error('the configuration has errors, and there is no last good one', {
-        state_dir: this.state?.path ?? null,
-      });
-      return;
-    }
-    const loaded = await this.loadText(good.source);
-    this.running = soundOf(loaded);
-    this.cause = 'last-good';
-    this.attempt = { at: this.now(), cause: 'start', result: 'failure', findings };
-    const level = this.running === null ? 'the last good one has errors too' : 'the last good one runs';
-    logger.error(`THE CONFIGURATION HAS ERRORS: ${level}`, {
-      last_good_generation: good.generation,
-      last_good_at: good.at,
-      findings: this.running === null ? loaded.findings : findings,
-    });
+    return this.keeper.floor;
   }
 
   // What runs.
@@ -239,7 +118,7 @@ export class ConfigControl {
 
   /** The newest first. */
   get history(): readonly Kept[] {
-    return [...this.kept].reverse();
+    return this.keeper.history;
   }
 
   picture(): ConfigPicture {
@@ -248,7 +127,7 @@ export class ConfigControl {
       etag: this.etag,
       cause: this.cause,
       at: this.at,
-      diverged: this.fileTag !== this.etag,
+      diverged: this.keeper.fileTag !== this.etag,
       lastReload: this.attempt,
     };
   }
@@ -262,10 +141,11 @@ export class ConfigControl {
 
   /** Loads the file anew. Never rejects: what is wrong is logged, counted and kept for the status. */
   reload(cause: string): Promise<AttemptPicture> {
-    return this.inTurn(async () => {
+    return this.turns.take(async () => {
+      const { keeper, reader } = this;
       const { logger } = this.deps;
       try {
-        const loaded = await this.load();
+        const loaded = await reader.file();
         const sound = soundOf(loaded);
         const tag = loaded.source === null ? null : etagOf(loaded.source);
         if (sound === null) {
@@ -275,11 +155,11 @@ export class ConfigControl {
           });
           return this.fail(cause, { findings: loaded.findings });
         }
-        const holds = this.changedUpon !== null && this.changedUpon === tag;
-        const next = holds ? (soundOf(await this.loadText(this.source)) ?? this.sound) : sound;
+        const holds = keeper.changedUpon !== null && keeper.changedUpon === tag;
+        const next = holds ? (soundOf(await reader.text(this.source)) ?? this.sound) : sound;
         const changed = await this.run(next, holds ? this.cause : cause, {});
-        if (!holds && this.changedUpon !== null) this.dropChange(this.target?.generation ?? 0);
-        this.fileTag = tag;
+        if (!holds && keeper.changedUpon !== null) keeper.dropChange(this.target?.generation ?? 0);
+        keeper.fileTag = tag;
         logger.info(changed ? 'reloaded' : 'reload: nothing changed', {
           cause,
           generation: this.target?.generation ?? 0,
@@ -297,7 +177,7 @@ export class ConfigControl {
     return this.change(async () => {
       if (wanted.format === this.source.format) return { source: wanted };
       // Only what is sound can be put into another form.
-      const { config, findings } = await this.loadText(wanted);
+      const { config, findings } = await this.reader.text(wanted);
       if (config === null) return { kind: 'invalid', findings };
       return { source: await edited(this.source, [], valuesOf(wanted)) };
     }, wish);
@@ -313,20 +193,20 @@ export class ConfigControl {
 
   /** Runs an earlier configuration again, as a new generation. Null when the history has none of that number. */
   async rollback(generation: number, wish: ChangeWish): Promise<Outcome | null> {
-    const kept = this.kept.find((one) => one.generation === generation);
+    const kept = this.keeper.ran(generation);
     return kept === undefined ? null : this.change(() => ({ source: kept.source, force: true }), wish);
   }
 
   /** Runs what is written again, after the overlay has changed. */
   refresh(): Promise<void> {
-    return this.inTurn(async () => {
-      await this.target?.apply(this.overlay(this.config), { after: this.floor });
+    return this.turns.take(async () => {
+      await this.target?.apply(this.overlay(this.config), { after: this.keeper.floor });
     });
   }
 
   /** What is wrong with a text, if it were the configuration. */
   validate(wanted: ConfigText): Promise<Loaded> {
-    return this.loadText(wanted);
+    return this.reader.text(wanted);
   }
 
   /** What would change if `config` ran. */
@@ -337,7 +217,7 @@ export class ConfigControl {
   }
 
   private change(makeNext: () => Next | Promise<Next>, wish: ChangeWish): Promise<Outcome> {
-    return this.inTurn(async (): Promise<Outcome> => {
+    return this.turns.take(async (): Promise<Outcome> => {
       const { ifMatch, dryRun = false, cause, by } = wish;
       if (ifMatch !== null && !ifMatch.includes('*') && !ifMatch.includes(this.etag)) {
         return {
@@ -346,18 +226,18 @@ export class ConfigControl {
           reason: `The configuration has changed: its ETag is ${this.etag}.`,
         };
       }
-      const reason = dryRun ? null : this.writesRefused();
+      const reason = dryRun ? null : this.keeper.writesRefused(this.config.admin);
       if (reason !== null) return { kind: 'refused', code: 'conflict', reason };
       const wanted = await makeNext();
       if ('kind' in wanted) return wanted;
       const { source, force = false } = wanted;
-      const loaded = await this.loadText(source);
+      const loaded = await this.reader.text(source);
       const next = soundOf(loaded);
       if (next === null) return { kind: 'invalid', findings: loaded.findings };
       if (dryRun) return { kind: 'planned', plan: this.plan(next), warnings: next.findings };
       if (!force && source.text === this.source.text) return { kind: 'done', changed: false, warnings: next.findings };
       try {
-        const persist = await this.stage(next);
+        const persist = await this.keeper.stage(next.source, this.config.admin, () => this.asKept(next));
         let changed: boolean;
         try {
           changed = await this.run(next, cause, { force });
@@ -389,130 +269,23 @@ export class ConfigControl {
     return this.attempt;
   }
 
-  /** Why the configuration may not be changed from outside its file, or null. */
-  private writesRefused(): string | null {
-    const { admin } = this.config;
-    if (admin?.writes !== true) {
-      return 'The configuration comes from a file, and admin.writes is not true: change the file.';
-    }
-    if (admin.persist === 'state') {
-      return this.state === null ? 'The change could not be kept: there is no stateDir.' : null;
-    }
-    return isProgram(this.deps.file)
-      ? 'The configuration is a program, which cannot be written back: change it, or set admin.persist to state.'
-      : null;
-  }
-
-  /** Gets ready to keep a change where `admin.persist` says. */
-  private async stage(next: Sound): Promise<{ commit(): Promise<void>; discard(): Promise<void> }> {
-    const { admin } = this.config;
-    if (admin?.persist === 'state') return this.stageInState(next);
-    // Through links, to what they lead to; with the rights that it has.
-    const path = await realpath(this.path);
-    const onDisk = await readFile(path, 'utf8');
-    if (etagOf({ text: onDisk.replace(/^\ufeff/, ''), format: 'yaml' }) !== this.fileTag) {
-      throw new Error('the file on disk was changed and not loaded: load it first, or undo that');
-    }
-    const staged = await stageFile(path, next.source.text, (await stat(path)).mode & 0o777);
-    return {
-      discard: () => staged.discard(),
-      commit: async () => {
-        await staged.commit();
-        this.fileTag = etagOf(next.source);
-        this.changedUpon = null;
-      },
-    };
-  }
-
-  private stageInState(next: Sound): { commit(): Promise<void>; discard(): Promise<void> } {
-    const basedOn = this.fileTag ?? '';
-    return {
-      discard: () => Promise.resolve(),
-      commit: async () => {
-        const { cause, at } = this;
-        await this.state?.keepChange({
-          source: next.source,
-          generation: this.target?.generation ?? 0,
-          cause,
-          at,
-          basedOn,
-        });
-        this.changedUpon = basedOn;
-      },
-    };
-  }
-
-  private dropChange(generation: number): void {
-    this.changedUpon = null;
-    this.deps.logger.warn('the file has changed since the admin API changed the configuration: the file runs', {
-      dropped_generation: generation,
-    });
-    this.state?.dropChange().catch((error: unknown) => {
-      this.deps.logger.error('the dropped change could not be removed from the state directory', { error });
-    });
-  }
-
   private async run(next: Sound, cause: string, { force = false }: { force?: boolean }): Promise<boolean> {
     if (this.target === null) throw new Error('the gateway has not started');
-    const changed = await this.target.apply(this.overlay(next.config), { force, after: this.floor });
+    const changed = await this.target.apply(this.overlay(next.config), { force, after: this.keeper.floor });
     this.running = next;
     if (changed) {
       this.cause = cause;
       this.at = this.now();
-      await this.remember(next);
+      await this.keeper.remember(this.asKept(next));
     }
     return changed;
   }
 
-  /** In the history, and in the state directory. A disk that fails does not undo what runs. */
-  private async remember({ source }: Sound): Promise<void> {
-    const { cause, at } = this;
-    const kept: Kept = { source, generation: this.target?.generation ?? 0, cause, at };
-    this.kept = newest([...this.kept, kept]);
-    try {
-      await this.state?.keep(kept);
-    } catch (error) {
-      this.deps.logger.error('the running configuration could not be kept in the state directory', { error });
-    }
-  }
-
-  private inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.turns.then(work);
-    this.turns = turn.catch(() => undefined);
-    return turn;
-  }
-
-  private get loader(): ConfigLoader {
-    return this.deps.loader ?? loadHere;
-  }
-
-  private get path(): string {
-    return resolve(this.deps.directory, this.deps.file);
+  private asKept({ source }: Sound): Kept {
+    return { source, generation: this.target?.generation ?? 0, cause: this.cause, at: this.at };
   }
 
   private now(): string {
     return new Date(this.deps.clock.wall()).toISOString();
   }
-
-  private async load(): Promise<Loaded> {
-    const loaded = await this.loader.file(this.path, this.loadOptions);
-    this.deps.onFiles?.(loaded.files);
-    return loaded;
-  }
-
-  private loadText(source: ConfigText): Promise<Loaded> {
-    return this.loader.text(source, this.path, this.loadOptions);
-  }
-
-  private get loadOptions(): LoadOptions {
-    return { ...this.deps.load, name: this.deps.file };
-  }
-}
-
-function soundOf({ config, source, secrets, findings }: Loaded): Sound | null {
-  return config === null || source === null ? null : { config, source, secrets, findings };
-}
-
-function isProgram(file: string): boolean {
-  return !['.yaml', '.yml', '.json'].includes(extname(file));
 }

@@ -1,17 +1,21 @@
-/** The composition root: one running gateway, its generations, its listeners, and the way it starts, changes and stops. */
+/**
+ * The composition root: one running gateway, its generations, and the way it starts, changes and stops.
+ *
+ * Longer than a room should be: here all the others meet, and what it asks of them is best read in one place.
+ */
 
 import type { Socket } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import { type Allowance, OwnAllowance } from '../base/allowance.ts';
 import type { Clock, Timers } from '../base/clock.ts';
 import type { ErrorCode } from '../base/errors.ts';
-import { handleOf, type Inheritance, type InheritedSocket } from '../base/inherited.ts';
+import type { Inheritance, InheritedSocket } from '../base/inherited.ts';
 import { type Logger, silentLogger } from '../base/logger.ts';
-import { inSlices, type Steps } from '../base/slices.ts';
+import { inSlices } from '../base/slices.ts';
 import { TimerWheel } from '../base/timer-wheel.ts';
-import type { GatewayConfig, ListenerConfig, ServiceConfig } from '../config/model.ts';
-import type { ConnectionLimits } from '../net/client-connection.ts';
-import { Listener, type ListenOptions } from '../net/listener.ts';
+import { Turns } from '../base/turns.ts';
+import type { GatewayConfig, ServiceConfig } from '../config/model.ts';
+import type { Listener } from '../net/listener.ts';
 import type { ClientStream, RequestHandler } from '../net/stream.ts';
 import { type PoolOptions, UpstreamPool } from '../net/upstream-pool.ts';
 import { type AccessEntry, type AccessLog, createAccessLog } from '../observability/access-log.ts';
@@ -29,8 +33,12 @@ import type { Service } from '../upstream/service.ts';
 import { DateHeader } from './date-header.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangeContext } from './exchange-context.ts';
+import { Listeners } from './listeners.ts';
 import { type LateQuarantine, logQuarantined, routeState } from './quarantine.ts';
+import { isSameConfig } from './same-config.ts';
+import { connectionSamples, endpointSamples } from './service-samples.ts';
 import { Snapshot } from './snapshot.ts';
+import { connectionsKey, REQUESTS_KEY, type Team } from './team.ts';
 
 /** What the access log has to write its last lines when the shutdown's time is used up, in milliseconds. */
 const LAST_LINES = 1000;
@@ -49,24 +57,6 @@ export interface GatewayDeps {
   readonly inherited?: Inheritance;
   /** Told of generations that go live and of endpoints that go down and come up. Not in one of several processes. */
   readonly emit?: Emit;
-}
-
-/** What a gateway leaves to, or has from, the process that leads several. */
-export interface Team {
-  /** Where connections come from: an address shared by port, or handed over one by one. */
-  readonly sockets: 'reuse-port' | 'handed-over';
-  /** The part of a shared limit that is this process's. `inUse` counts what it uses; `yieldIdle` frees what it can. */
-  allowance(key: string, inUse: () => number, yieldIdle: (count: number) => void): Allowance;
-  /** An endpoint changed by what this process saw of it. Checks are made elsewhere. */
-  onHealthChange(service: string, url: string, healthy: boolean, reason: string): void;
-}
-
-/** The name of the limit `concurrentRequests` among allowances. */
-export const REQUESTS_KEY = 'requests';
-
-/** The name of the limit of connections to an endpoint. */
-export function connectionsKey(service: string, url: string): string {
-  return `connections ${service} ${url}`;
 }
 
 export interface ApplyOptions {
@@ -104,11 +94,9 @@ export class Gateway implements RequestHandler, ExchangeContext {
   private readonly date: DateHeader;
   private readonly lag: EventLoopLag;
   private readonly window: HealthWindow;
+  private readonly listeners: Listeners;
   private snapshot: Snapshot | null = null;
-  private listeners: Listener[] = [];
-  /** Listeners of earlier generations whose last connections have not ended. */
-  private leaving: Listener[] = [];
-  private applying: Promise<unknown> = Promise.resolve();
+  private readonly turns = new Turns();
   private accessLog: AccessLog | null = null;
   private droppedLines = 0;
 
@@ -122,12 +110,18 @@ export class Gateway implements RequestHandler, ExchangeContext {
     this.newRequestId = createRequestIdSource(deps.clock);
     this.lag = createEventLoopLag(deps.clock, deps.timers);
     this.window = new HealthWindow(deps.clock);
+    this.listeners = new Listeners({
+      handler: this,
+      wheel: this.wheel,
+      sockets: deps.team?.sockets ?? 'own',
+      inherited: deps.inherited,
+    });
     this.metrics = createGatewayMetrics({
       gauges: {
         activeRequests: () => this.active,
         configGeneration: () => this.generation,
-        endpoints: () => this.endpointSamples(),
-        connections: () => this.connectionSamples(),
+        endpoints: () => endpointSamples(this.services),
+        connections: () => connectionSamples(this.services),
         droppedLogLines: () => this.droppedLogLines,
         quarantinedRoutes: () => this.snapshot?.routes.filter(({ quarantined }) => quarantined !== null).length ?? 0,
       },
@@ -149,18 +143,21 @@ export class Gateway implements RequestHandler, ExchangeContext {
     return this.snapshot === null ? 0 : this.snapshot.generation;
   }
 
+  private get services(): Iterable<Service<UpstreamPool>> {
+    return this.snapshot?.services.values() ?? [];
+  }
+
   get current(): Snapshot | null {
     return this.snapshot;
   }
 
   get addresses(): { name: string; host: string; port: number }[] {
-    return this.listeners.map(({ info, host }) => ({ name: info.name, host, port: info.port }));
+    return this.listeners.addresses;
   }
 
   /** Connections of clients, over all listeners. */
   get connections(): number {
-    this.leaving = this.leaving.filter((listener) => listener.size > 0);
-    return [...this.listeners, ...this.leaving].reduce((sum, listener) => sum + listener.size, 0);
+    return this.listeners.connections;
   }
 
   /** Lines that the access logs had to drop. */
@@ -184,9 +181,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
    * meanwhile wait their turn.
    */
   apply(config: GatewayConfig, options: ApplyOptions = {}): Promise<boolean> {
-    const turn = this.applying.then(() => this.applyNow(config, options));
-    this.applying = turn.catch(() => undefined);
-    return turn;
+    return this.turns.take(() => this.applyNow(config, options));
   }
 
   private async applyNow(config: GatewayConfig, { force = false, after = 0 }: ApplyOptions): Promise<boolean> {
@@ -222,7 +217,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
           logger: this.logger,
         }),
       );
-      opened = await this.openListeners(config.listeners);
+      opened = await this.listeners.prepare(config.listeners);
       this.refuseWhenStopping();
       if (!isDeepStrictEqual(previous?.config.logging.access, config.logging.access))
         accessLog = this.openAccessLog(config);
@@ -282,20 +277,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
     this.logger.level = config.logging.level;
     if (this.deps.team === undefined) this.requests = new OwnAllowance(config.limits.concurrentRequests);
     this.snapshot = snapshot;
-    const kept: Listener[] = [];
-    for (const listener of this.listeners) {
-      const wanted = config.listeners.find((l) => isSame(l, listener));
-      if (wanted === undefined) {
-        void listener.drain();
-        this.leaving.push(listener);
-      } else {
-        listener.configure(limitsOf(wanted), wanted.limits.connections);
-        kept.push(listener);
-      }
-    }
-    this.listeners = config.listeners.map(
-      (wanted) => kept.find((l) => isSame(wanted, l)) ?? (opened.find((l) => l.info.name === wanted.name) as Listener),
-    );
+    this.listeners.swap(config.listeners, opened);
     const counted = new Set(snapshot.routes.map(({ metrics }) => metrics));
     this.metrics.retainRoutes((metrics) => counted.has(metrics));
     for (const listener of opened) listener.release();
@@ -310,39 +292,9 @@ export class Gateway implements RequestHandler, ExchangeContext {
     this.deps.emit?.({ type: 'config', result: 'applied', generation: snapshot.generation });
   }
 
-  private async openListeners(configs: readonly ListenerConfig[]): Promise<Listener[]> {
-    const opened: Listener[] = [];
-    try {
-      for (const config of configs) {
-        if (this.listeners.some((listener) => isSame(config, listener))) continue;
-        const info = { name: config.name, scheme: 'http' as const, port: config.address.port };
-        const deps = { handler: this, wheel: this.wheel };
-        const listener = new Listener(info, config.address.host, limitsOf(config), config.limits.connections, deps);
-        if (this.deps.team?.sockets === 'handed-over') info.port = config.address.port;
-        else await listener.listen(config.address.port, this.listenOptions(config));
-        opened.push(listener);
-      }
-    } catch (error) {
-      for (const listener of opened) listener.destroy();
-      throw error;
-    }
-    return opened;
-  }
-
-  private listenOptions({ name, address }: ListenerConfig): ListenOptions {
-    // Until its generation is live there is nobody to answer.
-    const held = true;
-    if (this.deps.team !== undefined) return { reusePort: true, held };
-    const inherited = this.deps.inherited?.take(name, address.host, address.port) ?? null;
-    if (inherited === null) return { held };
-    return inherited.handle === null ? { reusePort: true, held } : { source: inherited.handle, held };
-  }
-
   /** What a successor needs to go on with the addresses of this gateway. */
   get inheritance(): InheritedSocket[] {
-    return this.listeners.map(({ info: { name, port }, host, anyPort, server }) => {
-      return { name, host, wanted: anyPort ? 0 : port, port, handle: handleOf(server) };
-    });
+    return this.listeners.inheritance;
   }
 
   private createPool(endpoint: Endpoint<UpstreamPool>, service: ServiceConfig): UpstreamPool {
@@ -361,9 +313,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
 
   /** Takes a client's connection that another process accepted for the listener of this name. */
   adopt(listenerName: string, socket: Socket): void {
-    const listener = this.listeners.find(({ info }) => info.name === listenerName);
-    if (listener === undefined) socket.destroy();
-    else listener.adopt(socket);
+    this.listeners.adopt(listenerName, socket);
   }
 
   /** Throws the system's error when the file cannot be opened. */
@@ -423,10 +373,10 @@ export class Gateway implements RequestHandler, ExchangeContext {
     const begun = this.now();
     this.state = 'draining';
     await this.pause(Math.min(drain, timeout));
-    await Promise.all(this.listeners.map((listener) => listener.drain()));
+    await this.listeners.drain();
     while (this.connections > 0 && this.now() - begun < timeout) await this.pause(20);
     const cut = this.active;
-    for (const listener of [...this.listeners, ...this.leaving]) listener.destroy();
+    this.listeners.destroy();
     this.state = 'stopped';
     this.snapshot?.retire();
     this.lag.close();
@@ -436,7 +386,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
 
   /** Ends everything at once: for a start that failed half-way. */
   abandon(): void {
-    for (const listener of [...this.listeners, ...this.leaving]) listener.destroy();
+    this.listeners.destroy();
     this.state = 'stopped';
     this.snapshot?.retire();
     this.lag.close();
@@ -447,55 +397,6 @@ export class Gateway implements RequestHandler, ExchangeContext {
     // These pauses must keep the process alive, which the timers for background work do not.
     return new Promise((resolve) => setTimeout(resolve, milliseconds));
   }
-
-  // What metrics ask for.
-
-  private *endpointSamples(): Iterable<{ service: string; endpoint: string; healthy: boolean }> {
-    for (const service of this.snapshot?.services.values() ?? []) {
-      for (const { id, healthy } of service.endpoints) yield { service: service.name, endpoint: id, healthy };
-    }
-  }
-
-  private *connectionSamples(): Iterable<{ service: string; state: string; count: number }> {
-    for (const service of this.snapshot?.services.values() ?? []) {
-      let open = 0;
-      let idle = 0;
-      for (const { pool } of service.endpoints) {
-        open += pool.open;
-        idle += pool.idle;
-      }
-      yield { service: service.name, state: 'active', count: open - idle };
-      yield { service: service.name, state: 'idle', count: idle };
-    }
-  }
-}
-
-/** True when the two are equal; in steps, since most of a large configuration is its routes. */
-export function* isSameConfig(one: GatewayConfig, other: GatewayConfig): Steps<boolean> {
-  const { routes, ...rest } = one;
-  const { routes: otherRoutes, ...otherRest } = other;
-  if (routes.length !== otherRoutes.length || !isDeepStrictEqual(rest, otherRest)) return false;
-  for (let index = 0; index < routes.length; index++) {
-    yield;
-    if (!isDeepStrictEqual(routes[index], otherRoutes[index])) return false;
-  }
-  return true;
-}
-
-function isSame(config: ListenerConfig, listener: Listener): boolean {
-  const { name, port } = listener.info;
-  const { host, port: wanted } = config.address;
-  return config.name === name && host === listener.host && (wanted === port || (wanted === 0 && listener.anyPort));
-}
-
-function limitsOf({ limits, timeouts }: ListenerConfig): ConnectionLimits {
-  return {
-    requestHead: limits.requestHead,
-    requestBody: limits.requestBody,
-    headTimeout: timeouts.requestHead,
-    bodyIdle: timeouts.bodyIdle,
-    keepAlive: timeouts.keepAlive,
-  };
 }
 
 function poolOptions({ connections, timeouts }: ServiceConfig): PoolOptions {

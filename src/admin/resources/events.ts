@@ -4,7 +4,7 @@ import type { LastingBody } from '../reply.ts';
 import { type AdminResource, adminRoute } from '../route.ts';
 import type { AdminSource } from '../source.ts';
 
-export const EVENT_STREAM_MEDIA_TYPE = 'text/event-stream';
+const EVENT_STREAM_MEDIA_TYPE = 'text/event-stream';
 
 /** Milliseconds between two comments that only show that both sides are there. */
 const HEARTBEAT = 15_000;

@@ -35,7 +35,7 @@ export const mergePatchBody = {
   mediaTypes: ['application/merge-patch+json', 'application/json'],
 };
 
-export const itemBody = jsonBody(itemSchema, { limit: LARGEST });
+const itemBody = jsonBody(itemSchema, { limit: LARGEST });
 
 export function namedItemRoutes({ list, item, examples }: NamedItemsOptions): AdminRoute[] {
   const path = `/${list}/{name}`;

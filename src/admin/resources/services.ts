@@ -1,6 +1,6 @@
 /** Single services of the configuration, and the endpoints that are written there. */
 import { z } from 'zod';
-import type { Outcome } from '../../control/config-control.ts';
+import type { Outcome } from '../../control/change-wish.ts';
 import { deleteEndpoint, hasEndpoint, noEndpoint, patchEndpoint, putEndpoint } from '../../control/config-edits.ts';
 import { endpointId } from '../../upstream/endpoint.ts';
 import {
@@ -214,7 +214,7 @@ export function noService(request: AdminRequest, name: string): AdminReply {
 }
 
 /** Null for what cannot be an endpoint's URL: the configuration's own check says why. */
-export function idOf(url: string): string | null {
+function idOf(url: string): string | null {
   try {
     return endpointId(url);
   } catch {

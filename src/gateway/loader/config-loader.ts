@@ -1,8 +1,7 @@
 /** Loads configurations for a process that serves requests meanwhile: large ones in a thread of their own. */
 import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { Worker } from 'node:worker_threads';
-import { programBeside } from '../../base/program.ts';
+import { askThread, programBeside } from '../../base/program.ts';
 import { inSlices } from '../../base/slices.ts';
 import { type ConfigLoader, type ConfigText, type Loaded, type LoadOptions, loadHere } from '../../config/load.ts';
 import { unpackConfig, unpackList } from '../../config/parcel.ts';
@@ -46,20 +45,10 @@ async function sizeOf(path: string): Promise<number> {
 }
 
 async function loadInThread(order: LoadOrder): Promise<Loaded> {
-  const { config, findings, ...rest } = await deliveryOf(order);
+  const { config, findings, ...rest } = await askThread<LoadDelivery>(PROGRAM, order, 'loads the configuration');
   return {
     ...rest,
     config: config === null ? null : await inSlices(unpackConfig(config)),
     findings: await inSlices(unpackList(findings)),
   };
-}
-
-function deliveryOf(order: LoadOrder): Promise<LoadDelivery> {
-  return new Promise((resolve, reject) => {
-    const thread = new Worker(PROGRAM.url, { workerData: order, execArgv: [...PROGRAM.execArgv] });
-    thread.once('message', resolve);
-    thread.once('error', reject);
-    // After a message or an error this says nothing more.
-    thread.once('exit', (code) => reject(new Error(`the thread that loads the configuration ended with ${code}`)));
-  });
 }

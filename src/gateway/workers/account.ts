@@ -13,6 +13,7 @@ import {
 import type { EndpointPool } from '../../upstream/endpoint.ts';
 import type { Service } from '../../upstream/service.ts';
 import { type HealthPicture, healthPicture, type StatusPicture } from '../picture.ts';
+import { connectionSamples, endpointSamples } from '../service-samples.ts';
 import type { WorkerReport } from './protocol.ts';
 import type { WorkerProcess } from './worker-process.ts';
 
@@ -49,8 +50,8 @@ export class Account {
       gauges: {
         activeRequests: () => this.active,
         configGeneration: deps.generation,
-        endpoints: () => this.endpointSamples(),
-        connections: () => this.connectionSamples(),
+        endpoints: () => endpointSamples(deps.services().values()),
+        connections: () => connectionSamples(deps.services().values()),
         droppedLogLines: () => this.droppedLines,
         quarantinedRoutes: deps.quarantinedRoutes,
       },
@@ -156,25 +157,6 @@ export class Account {
       residentMemory += report?.residentMemory ?? 0;
     }
     return { cpuSeconds, residentMemory };
-  }
-
-  private *endpointSamples(): Iterable<{ service: string; endpoint: string; healthy: boolean }> {
-    for (const service of this.deps.services().values()) {
-      for (const { id, healthy } of service.endpoints) yield { service: service.name, endpoint: id, healthy };
-    }
-  }
-
-  private *connectionSamples(): Iterable<{ service: string; state: string; count: number }> {
-    for (const service of this.deps.services().values()) {
-      let open = 0;
-      let idle = 0;
-      for (const { pool } of service.endpoints) {
-        open += pool.open;
-        idle += pool.idle;
-      }
-      yield { service: service.name, state: 'active', count: open - idle };
-      yield { service: service.name, state: 'idle', count: idle };
-    }
   }
 }
 

@@ -1,25 +1,25 @@
 /** Leads the workers: one configuration, one set of limits, one verdict on each endpoint, and one account of it all. */
 
-import type { Socket } from 'node:net';
-import { availableParallelism } from 'node:os';
-import type { Clock, TimerHandle, Timers } from '../../base/clock.ts';
+import type { Clock, Timers } from '../../base/clock.ts';
 import type { Inheritance, InheritedSocket } from '../../base/inherited.ts';
 import type { Logger } from '../../base/logger.ts';
 import { inSlices } from '../../base/slices.ts';
+import { Turns } from '../../base/turns.ts';
 import type { GatewayConfig } from '../../config/model.ts';
-import { type ConfigParcel, packConfig } from '../../config/parcel.ts';
-import type { Emit, GatewayEvent } from '../../observability/events.ts';
-import { createServices } from '../../upstream/create-services.ts';
-import { probeHttp } from '../../upstream/health/http-probe.ts';
-import type { Service } from '../../upstream/service.ts';
-import { type ApplyOptions, connectionsKey, isSameConfig, REQUESTS_KEY } from '../gateway.ts';
+import type { Emit } from '../../observability/events.ts';
+import type { ApplyOptions } from '../gateway.ts';
 import type { HealthPicture, StatsPicture, StatusPicture } from '../picture.ts';
-import { type LateQuarantine, logQuarantined, type RouteState, routeState, withQuarantined } from '../quarantine.ts';
-import { type AbsentPool, Account } from './account.ts';
+import { logQuarantined, type RouteState, routeState } from '../quarantine.ts';
+import { isSameConfig } from '../same-config.ts';
+import { Account } from './account.ts';
+import { hasLate, partOf, prepareInAll, prepareInOne, routeStates } from './generation.ts';
+import { HandOver } from './hand-over.ts';
 import { Ledger } from './ledger.ts';
-import type { FromWorker, Verdict } from './protocol.ts';
+import type { FromWorker } from './protocol.ts';
+import { Services } from './services.ts';
 import { type SocketSharing, Sockets } from './sockets.ts';
-import { WorkerGoneError, WorkerProcess } from './worker-process.ts';
+import { WorkerGoneError, type WorkerProcess } from './worker-process.ts';
+import { WorkerSet } from './worker-set.ts';
 
 export interface SupervisorDeps {
   readonly clock: Clock;
@@ -36,61 +36,51 @@ export interface SupervisorDeps {
   readonly onLines: (lines: string) => void;
 }
 
-type WorkerEvent = Extract<GatewayEvent, { type: 'worker' }>;
-
-/** Milliseconds between two looks at the workers. */
-const LOOK = 1000;
-/** A worker that ended early is replaced after a pause that doubles, from the first to the last; in milliseconds. */
-const FIRST_PAUSE = 100;
-const LONGEST_PAUSE = 10_000;
-/** One that lived so long did not end early, in milliseconds. */
-const LONG_LIFE = 10_000;
-/** How long a worker may take to begin, and beyond its time to stop, in milliseconds. */
-const START_TIME = 30_000;
-const GRACE = 1000;
-/** Connections that wait for a worker, before more are refused. */
-const MOST_WAITING = 1024;
-
-/** What `workers` means on this machine. */
-export function workerCount(workers: 'auto' | number): number {
-  return workers === 'auto' ? availableParallelism() : workers;
-}
-
 export class Supervisor {
   /** `starting`, `running`, `draining` (still serving), `stopped`. */
   state: 'starting' | 'running' | 'draining' | 'stopped' = 'starting';
   generation = 0;
   private readonly deps: SupervisorDeps;
-  private count: number;
-  private readonly workers = new Set<WorkerProcess>();
+  private readonly workers: WorkerSet;
   private readonly sockets: Sockets;
   private readonly ledger: Ledger;
   private readonly account: Account;
+  private readonly services: Services;
+  private readonly handOver: HandOver;
   private config: GatewayConfig | null = null;
   /** As the workers have it: real ports, and their part of what is theirs alone. */
   private workerConfig: GatewayConfig | null = null;
-  private services: ReadonlyMap<string, Service<AbsentPool>> = new Map();
-  private turns: Promise<unknown> = Promise.resolve();
-  private looking: TimerHandle | null = null;
-  private pause = FIRST_PAUSE;
-  private nextTurn = 0;
-  private replacing = false;
-  /** Accepted while no worker served: at a start, or after all of them ended at once. */
-  private readonly waiting: { readonly listener: string; readonly socket: Socket }[] = [];
+  private readonly turns = new Turns();
 
   constructor(count: number, deps: SupervisorDeps) {
-    this.count = count;
     this.deps = deps;
     this.ledger = new Ledger(count);
-    this.sockets = new Sockets(deps.sharing, deps.inherited, (listener, socket) => this.handOver(listener, socket));
+    this.workers = new WorkerSet(count, deps, {
+      state: () => this.state,
+      config: () => this.config as GatewayConfig,
+      join: (spare) => this.join(spare),
+      onMessage: (worker, message) => this.onMessage(worker, message),
+      onReturned: (listener, socket) => this.handOver.take(listener, socket),
+      onGone: (worker) => {
+        this.ledger.leave(worker);
+        this.account.leave(worker);
+      },
+    });
+    this.handOver = new HandOver({ workers: () => this.workers, open: () => this.state !== 'stopped' });
+    this.sockets = new Sockets(deps.sharing, deps.inherited, (name, socket) => this.handOver.take(name, socket));
     this.account = new Account({
       clock: deps.clock,
       timers: deps.timers,
       version: deps.version,
       generation: () => this.generation,
-      services: () => this.services,
+      services: () => this.services.all,
       workers: () => this.workers,
       quarantinedRoutes: () => this.routeStates().filter(({ reason }) => reason !== undefined).length,
+    });
+    this.services = new Services({
+      ...deps,
+      createPool: () => this.account.createPool(),
+      workers: () => this.workers,
     });
   }
 
@@ -117,33 +107,27 @@ export class Supervisor {
    * unless there is a route to be built anew. Workers that are to come are part of that; those that are to go drain after it.
    */
   apply(config: GatewayConfig, options: ApplyOptions = {}): Promise<boolean> {
-    return this.inTurn(() => this.applyNow(config, options));
-  }
-
-  private inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.turns.then(work);
-    this.turns = turn.catch(() => undefined);
-    return turn;
+    return this.turns.take(() => this.applyNow(config, options));
   }
 
   private async applyNow(config: GatewayConfig, options: ApplyOptions): Promise<boolean> {
     this.refuseWhenStopping();
-    const { force = false, after = 0, workers: count = this.count } = options;
-    const unforced = !force && this.config !== null && count === this.count;
+    const { force = false, after = 0, workers: count = this.workers.count } = options;
+    const unforced = !force && this.config !== null && count === this.workers.count;
     const same = unforced && (await inSlices(isSameConfig(this.config as GatewayConfig, config)));
     // What kept a route from being built may stand outside the configuration.
-    if (same && !this.hasLate()) return false;
-    const services = this.createServices(config);
+    if (same && !hasLate(this.config, this.routeStates())) return false;
+    const services = this.services.create(config);
     let sockets: Awaited<ReturnType<Sockets['prepare']>> | null = null;
     const generation = Math.max(this.generation, after) + 1;
     let fresh: WorkerProcess[] = [];
     try {
       sockets = await this.sockets.prepare(config.listeners);
       const wanted = { ...config, listeners: partOf(sockets.listeners, count) };
-      const more = this.workers.size === 0 ? count : Math.max(0, count - this.count);
-      fresh = Array.from({ length: more }, () => this.begin());
-      await Promise.all(fresh.map((worker) => this.within(START_TIME, worker.started)));
-      const workerConfig = await this.prepareAll(generation, wanted);
+      const more = this.workers.size === 0 ? count : Math.max(0, count - this.workers.count);
+      fresh = Array.from({ length: more }, () => this.workers.begin());
+      await Promise.all(fresh.map((worker) => this.workers.started(worker)));
+      const workerConfig = await prepareInAll(this.workers, generation, wanted);
       this.refuseWhenStopping();
       this.workerConfig = workerConfig;
     } catch (error) {
@@ -153,9 +137,7 @@ export class Supervisor {
       else for (const worker of fresh) worker.kill();
       throw error;
     }
-    const former = this.services;
-    for (const service of services.values()) service.commit();
-    this.services = services;
+    const former = this.services.swap(services);
     this.config = config;
     this.generation = generation;
     this.deps.logger.level = config.logging.level;
@@ -164,189 +146,63 @@ export class Supervisor {
     this.account.retain(config);
     logQuarantined(this.deps.logger, this.routeStates());
     // New ones come last: by then the others have given back what is to be theirs.
-    await this.toAll((worker) => (fresh.includes(worker) ? Promise.resolve() : this.commit(worker)));
-    await this.toAll((worker) => (fresh.includes(worker) ? this.commit(worker) : Promise.resolve()));
+    await this.workers.toAll((worker) => (fresh.includes(worker) ? Promise.resolve() : this.commit(worker)));
+    await this.workers.toAll((worker) => (fresh.includes(worker) ? this.commit(worker) : Promise.resolve()));
     sockets.commit();
-    this.drainSurplus(config.shutdown.timeout);
+    this.workers.drainSurplus(config.shutdown.timeout);
     for (const service of former.values()) service.close();
     if (this.state === 'starting') {
       this.state = 'running';
-      this.look();
+      this.workers.watch();
     }
     // One that ended while this was under way was not missed then.
-    for (let missing = this.count - this.serving.length; missing > 0; missing--) void this.join();
+    for (let missing = this.workers.count - this.workers.serving.length; missing > 0; missing--) void this.join();
     this.deps.emit?.({ type: 'config', result: 'applied', generation });
     return true;
   }
 
-  /** Those that serve or are about to. */
-  private get serving(): WorkerProcess[] {
-    return [...this.workers].filter(({ state }) => state !== 'draining');
-  }
-
   private setCount(count: number): void {
-    if (count === this.count) return;
-    this.deps.logger.info('the number of workers changes', { from: this.count, to: count });
-    this.count = count;
+    if (count === this.workers.count) return;
+    this.deps.logger.info('the number of workers changes', { from: this.workers.count, to: count });
+    this.workers.count = count;
     this.ledger.setParts(count);
-  }
-
-  /** The youngest go. */
-  private drainSurplus(timeout: number): void {
-    for (const worker of this.serving.slice(this.count)) void this.drain(worker, timeout);
   }
 
   private refuseWhenStopping(): void {
     if (this.state === 'draining' || this.state === 'stopped') throw new Error('the gateway is stopping');
   }
 
-  private createServices(config: GatewayConfig): Map<string, Service<AbsentPool>> {
-    return createServices<AbsentPool>(config.services, this.services, {
-      clock: this.deps.clock,
-      timers: this.deps.timers,
-      logger: this.deps.logger,
-      random: this.deps.random,
-      createPool: () => this.account.createPool(),
-      check: probeHttp,
-      onHealthChange: ({ name }, { id, url, healthy }, reason) => {
-        this.deps.emit?.({ type: 'health', service: name, endpoint: id, healthy, reason });
-        // A rest ends in each worker by itself.
-        this.tell({ service: name, url, healthy, reason }, null);
-      },
-    });
-  }
-
   private setLimits(config: GatewayConfig): void {
-    const limits = new Map([[REQUESTS_KEY, config.limits.concurrentRequests]]);
-    for (const service of this.services.values()) {
-      for (const { url } of service.endpoints)
-        limits.set(connectionsKey(service.name, url), service.config.connections.max);
-    }
+    const limits = this.services.limits(config);
     this.ledger.retain((key) => limits.has(key));
     for (const [key, limit] of limits) this.ledger.setLimit(key, limit);
   }
 
-  // Workers.
-
-  private begin(): WorkerProcess {
-    const { version, sharing, clock, onLines } = this.deps;
-    const worker = new WorkerProcess({ version, sockets: sharing }, clock.now(), {
-      onMessage: (from, message) => this.onMessage(from, message),
-      onLines,
-      onReturned: (listener, socket) => this.handOver(listener, socket),
-      onExit: (ended, code, signal) => this.onExit(ended, code, signal),
-    });
-    this.workers.add(worker);
-    return worker;
-  }
-
-  private within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`a worker took longer than ${milliseconds} ms`)), milliseconds);
-      work.then(resolve, reject).finally(() => clearTimeout(timer));
-    });
-  }
-
-  /**
-   * Has the generation prepared by every worker; answers the configuration that all of them have, in which a route is
-   * quarantined that one of them could not build. Rejects when it cannot be had. A worker that ends meanwhile says nothing
-   * about it.
-   */
-  private async prepareAll(generation: number, config: GatewayConfig): Promise<GatewayConfig> {
-    const errors: string[] = [];
-    const late: LateQuarantine[] = [];
-    let ready = 0;
-    const parcel = await inSlices(packConfig(config));
-    await this.toAll(async (worker) => {
-      const { error, quarantined } = await prepare(worker, generation, parcel);
-      late.push(...quarantined);
-      if (error === null) ready++;
-      else errors.push(error);
-    });
-    if (errors.length === 0 && ready > 0) {
-      // A route that is quarantined is not built again, so this ends.
-      if (late.length > 0) return this.prepareAll(generation, withQuarantined(config, late));
-      for (const worker of this.workers) worker.quarantined = [];
-      return config;
-    }
-    await this.toAll((worker) => worker.request({ type: 'discard' }));
-    throw new Error(errors[0] ?? 'no worker is running');
-  }
-
-  /** True where a route serves in the configuration and not in the workers. */
-  private hasLate(): boolean {
-    const serving = this.config?.routes.filter(({ quarantined }) => quarantined === undefined).length ?? 0;
-    return this.routeStates().filter(({ reason }) => reason === undefined).length < serving;
-  }
-
-  /** A route is active where every worker serves it. */
-  private routeStates(): RouteState[] {
-    const late = [...this.workers].flatMap(({ quarantined }) => quarantined);
-    const { routes } = withQuarantined(this.workerConfig ?? { routes: [] }, late);
-    return routes.map(({ name, quarantined }) => routeState(name, quarantined?.reason));
-  }
-
   private async commit(worker: WorkerProcess): Promise<void> {
-    await worker.request({ type: 'commit', shares: [...this.ledger.join(worker)], down: this.downVerdicts() });
-    if (worker.state === 'starting') {
-      worker.state = 'running';
-      this.emitWorker(worker, 'running');
-    }
-    this.admitWaiting();
-  }
-
-  /** Has every worker that serves, or is about to, do something; one that ends meanwhile is passed over. */
-  private async toAll(work: (worker: WorkerProcess) => Promise<unknown>): Promise<void> {
-    await Promise.all(
-      this.serving.map((worker) =>
-        work(worker).catch((error: unknown) => {
-          if (!(error instanceof WorkerGoneError)) throw error;
-        }),
-      ),
-    );
+    const { down } = this.services;
+    await worker.request({ type: 'commit', shares: [...this.ledger.join(worker)], down });
+    this.workers.setRunning(worker);
+    this.handOver.admitWaiting();
   }
 
   /** One more worker, on the generation that runs by then, unless there are enough; `spare` are wanted beyond the count. */
   private join(spare = 0): Promise<void> {
-    return this.inTurn(async () => {
+    return this.turns.take(async () => {
       if (this.state !== 'running' || this.workerConfig === null) return;
-      if (this.serving.length >= this.count + spare) return;
-      const worker = this.begin();
+      if (this.workers.serving.length >= this.workers.count + spare) return;
+      const worker = this.workers.begin();
       try {
-        await this.within(START_TIME, worker.started);
-        const parcel = await inSlices(packConfig(this.workerConfig));
-        const { error, quarantined } = await prepare(worker, this.generation, parcel);
-        if (error !== null) throw new Error(error);
-        worker.quarantined = quarantined;
+        await this.workers.started(worker);
+        await prepareInOne(worker, this.generation, this.workerConfig);
         await this.commit(worker);
-        logQuarantined(
-          this.deps.logger,
-          quarantined.map(({ name, reason }) => routeState(name, reason)),
-        );
+        const states = worker.quarantined.map(({ name, reason }) => routeState(name, reason));
+        logQuarantined(this.deps.logger, states);
       } catch (error) {
         if (error instanceof WorkerGoneError) return;
         this.deps.logger.error('a worker could not begin', { pid: worker.pid, error });
         worker.kill();
       }
     });
-  }
-
-  private onExit(worker: WorkerProcess, code: number | null, signal: NodeJS.Signals | null): void {
-    const { clock, timers, logger } = this.deps;
-    this.workers.delete(worker);
-    this.ledger.leave(worker);
-    this.account.leave(worker);
-    this.emitWorker(worker, 'ended', signal === null ? `exit status ${code}` : `signal ${signal}`);
-    if (this.state === 'draining' || this.state === 'stopped') return;
-    if (this.serving.length >= this.count) return;
-    const lived = clock.now() - worker.begun;
-    this.pause = lived > LONG_LIFE ? FIRST_PAUSE : Math.min(LONGEST_PAUSE, this.pause * 2);
-    // The first one is replaced at once: only those who end again and again must wait.
-    const delay = lived > LONG_LIFE ? 0 : this.pause;
-    // One that ends before the gateway serves makes its start fail.
-    if (this.state !== 'running') return;
-    logger.error('a worker ended and is replaced', { pid: worker.pid, code, signal, delay_ms: delay });
-    timers.setTimeout(() => void this.join(), delay);
   }
 
   private onMessage(worker: WorkerProcess, message: FromWorker): void {
@@ -358,115 +214,8 @@ export class Supervisor {
       case 'give':
         return this.ledger.onGiven(worker, message.key, message.count);
       case 'verdict':
-        return this.onVerdict(worker, message.verdict);
+        return this.services.onVerdict(worker, message.verdict);
     }
-  }
-
-  /** Traffic of one worker marked an endpoint down. */
-  private onVerdict(worker: WorkerProcess, verdict: Verdict): void {
-    const service = this.services.get(verdict.service);
-    const endpoint = service?.endpoints.find(({ url }) => url === verdict.url);
-    if (service === undefined || endpoint === undefined || !endpoint.healthy) return;
-    this.from = worker;
-    service.applyVerdict(endpoint, verdict.healthy, verdict.reason);
-    this.from = null;
-  }
-
-  /** Who told the verdict that is being applied, and need not hear it. */
-  private from: WorkerProcess | null = null;
-
-  private tell(verdict: Verdict, _worker: WorkerProcess | null): void {
-    for (const worker of this.workers) if (worker !== this.from) worker.send({ type: 'verdict', verdict });
-  }
-
-  private downVerdicts(): Verdict[] {
-    const down: Verdict[] = [];
-    for (const service of this.services.values()) {
-      for (const { url, healthy } of service.endpoints) {
-        if (!healthy) down.push({ service: service.name, url, healthy, reason: 'it was down before' });
-      }
-    }
-    return down;
-  }
-
-  private handOver(listener: string, socket: Socket): void {
-    const running = [...this.workers].filter(({ state }) => state === 'running');
-    const worker = running[this.nextTurn++ % running.length];
-    if (worker !== undefined) worker.hand(listener, socket);
-    else if (this.waiting.length < MOST_WAITING && this.state !== 'stopped') this.waiting.push({ listener, socket });
-    else socket.destroy();
-  }
-
-  /** A worker serves: those who came before it did are its first. */
-  private admitWaiting(): void {
-    for (const { listener, socket } of this.waiting.splice(0)) this.handOver(listener, socket);
-  }
-
-  // Watching over them.
-
-  private look(): void {
-    const { timers, logger } = this.deps;
-    this.looking = timers.setTimeout(() => {
-      const { workerHeartbeat, workerMemory } = this.config as GatewayConfig;
-      for (const worker of this.workers) {
-        if (worker.state !== 'running') continue;
-        // Looks are counted, not time: a pause of this process itself is nobody else's silence.
-        if (worker.silence++ * LOOK >= workerHeartbeat) {
-          logger.error('a worker does not answer and is killed', { pid: worker.pid, silent_ms: workerHeartbeat });
-          this.emitWorker(worker, 'killed', `no answer for ${workerHeartbeat} ms`);
-          worker.kill();
-          continue;
-        }
-        worker.request({ type: 'collect' }).catch(() => {});
-        const memory = worker.report?.residentMemory ?? 0;
-        if (workerMemory !== undefined && memory > workerMemory) this.outgrown(worker, memory);
-      }
-      this.look();
-    }, LOOK);
-  }
-
-  /** A new worker takes the place of one that has grown too large, and then that one ends. */
-  private outgrown(worker: WorkerProcess, memory: number): void {
-    if (this.replacing) return;
-    this.replacing = true;
-    this.deps.logger.warn('a worker has outgrown its memory and is replaced', {
-      pid: worker.pid,
-      resident_bytes: memory,
-    });
-    void this.join(1)
-      .then(async () => {
-        const { timeout } = (this.config as GatewayConfig).shutdown;
-        // Without the other one there would be one too few; and it may have ended, or be about to, for another reason.
-        if (this.serving.length <= this.count) return;
-        if (worker.state === 'running') await this.drain(worker, timeout);
-        else this.drainSurplus(timeout);
-      })
-      .finally(() => {
-        this.replacing = false;
-      });
-  }
-
-  /** The worker ends what it has; answers how many requests had to be cut. One that drains already goes on with it. */
-  private drain(worker: WorkerProcess, timeout: number): Promise<number> {
-    worker.drained ??= this.drainNow(worker, timeout);
-    return worker.drained;
-  }
-
-  private async drainNow(worker: WorkerProcess, timeout: number): Promise<number> {
-    worker.state = 'draining';
-    this.emitWorker(worker, 'draining');
-    try {
-      const { cut } = await this.within(timeout + GRACE, worker.request({ type: 'stop', timeout }));
-      return cut;
-    } catch (error) {
-      if (error instanceof WorkerGoneError) return 0;
-      worker.kill();
-      return worker.report?.active ?? 0;
-    }
-  }
-
-  private emitWorker({ pid }: WorkerProcess, state: WorkerEvent['state'], reason?: string): void {
-    this.deps.emit?.({ type: 'worker', pid, state, ...(reason === undefined ? {} : { reason }) });
   }
 
   // The whole.
@@ -500,13 +249,14 @@ export class Supervisor {
     return this.config;
   }
 
-  /** After the workers have told what they counted; one that is slow to answer keeps nobody waiting long. */
+  /** A route is active where every worker serves it. */
+  private routeStates(): RouteState[] {
+    return routeStates(this.workerConfig, this.workers);
+  }
+
+  /** After the workers have told what they counted. */
   private async collected<T>(read: () => T): Promise<T> {
-    await Promise.all(
-      [...this.workers]
-        .filter(({ state }) => state === 'running' || state === 'draining')
-        .map((worker) => this.within(GRACE, worker.request({ type: 'collect' })).catch(() => {})),
-    );
+    await this.workers.collect();
     return read();
   }
 
@@ -523,9 +273,9 @@ export class Supervisor {
     if (serving > 0) await new Promise((resolve) => setTimeout(resolve, serving));
     // What was accepted here is with a worker before that worker is told to stop.
     this.sockets.close();
-    const cuts = await Promise.all([...this.workers].map((worker) => this.drain(worker, timeout - serving)));
+    const cut = await this.workers.drainAll(timeout - serving);
     this.end();
-    return cuts.reduce((sum, cut) => sum + cut, 0);
+    return cut;
   }
 
   /** Ends everything at once: for a start that failed half-way. */
@@ -536,30 +286,15 @@ export class Supervisor {
 
   private killAll(): void {
     this.state = 'stopped';
-    for (const worker of this.workers) worker.kill();
+    this.workers.kill();
   }
 
   private end(): void {
     this.state = 'stopped';
     this.sockets.close();
-    for (const { socket } of this.waiting.splice(0)) socket.destroy();
-    if (this.looking !== null) this.deps.timers.clearTimeout(this.looking);
-    for (const service of this.services.values()) service.close();
+    this.handOver.close();
+    this.workers.unwatch();
+    this.services.close();
     this.account.close();
   }
-}
-
-/** Connections of clients are counted where they are: each worker has its part of the limit. */
-function partOf(listeners: GatewayConfig['listeners'], count: number): GatewayConfig['listeners'] {
-  return listeners.map((listener) => {
-    const connections = Math.ceil(listener.limits.connections / count);
-    return { ...listener, limits: { ...listener.limits, connections } };
-  });
-}
-
-/** Has a worker build a generation; the channel keeps the order of what is sent. */
-function prepare(worker: WorkerProcess, generation: number, { rest, services, routes }: ConfigParcel) {
-  for (const portion of services) worker.send({ type: 'portion', list: 'services', portion });
-  for (const portion of routes) worker.send({ type: 'portion', list: 'routes', portion });
-  return worker.request({ type: 'prepare', generation, rest });
 }

@@ -6,7 +6,7 @@ import type { LateQuarantine } from '../quarantine.ts';
 import type { FromWorker, Outcome, ToWorker, WorkerReport, WorkerStart } from './protocol.ts';
 
 /** A message that a worker is to answer. */
-export type WorkerRequest = Extract<ToWorker, { id: number }>;
+type WorkerRequest = Extract<ToWorker, { id: number }>;
 type WithoutId<Message> = Message extends unknown ? Omit<Message, 'id'> : never;
 
 export interface WorkerEvents {

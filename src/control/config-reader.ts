@@ -1,0 +1,68 @@
+/** Reads the configuration: its file, or a text that may come to stand for it. */
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { Finding } from '../config/finding.ts';
+import { type ConfigLoader, type ConfigText, type Loaded, type LoadOptions, loadHere } from '../config/load.ts';
+import type { GatewayConfig } from '../config/model.ts';
+
+export interface ConfigReaderDeps {
+  /** As operators name it: findings carry this name. */
+  readonly file: string;
+  /** Where a relative name is looked for. */
+  readonly directory: string;
+  readonly load: LoadOptions;
+  /** In this thread by default. */
+  readonly loader?: ConfigLoader;
+  /** Hears which files the newest load read. */
+  readonly onFiles?: (files: readonly string[]) => void;
+}
+
+/** A configuration that is sound. */
+export interface Sound {
+  readonly source: ConfigText;
+  readonly config: GatewayConfig;
+  readonly secrets: ReadonlySet<string>;
+  readonly findings: readonly Finding[];
+}
+
+export function soundOf({ config, source, secrets, findings }: Loaded): Sound | null {
+  return config === null || source === null ? null : { config, source, secrets, findings };
+}
+
+export class ConfigReader {
+  private readonly deps: ConfigReaderDeps;
+
+  constructor(deps: ConfigReaderDeps) {
+    this.deps = deps;
+  }
+
+  get path(): string {
+    return resolve(this.deps.directory, this.deps.file);
+  }
+
+  async file(): Promise<Loaded> {
+    const loaded = await this.loader.file(this.path, this.loadOptions);
+    this.deps.onFiles?.(loaded.files);
+    return loaded;
+  }
+
+  text(source: ConfigText): Promise<Loaded> {
+    return this.loader.text(source, this.path, this.loadOptions);
+  }
+
+  private get loadOptions(): LoadOptions {
+    return { ...this.deps.load, name: this.deps.file };
+  }
+
+  /** Where the state of a file lies that is broken: the key is found as long as its line is whole. */
+  async stateDirOfBroken({ config }: Loaded): Promise<string | undefined> {
+    if (config !== null) return undefined;
+    const text = await readFile(this.path, 'utf8').catch(() => '');
+    const line = /^[ \t{]*(["']?)stateDir\1[ \t]*:[ \t]*("[^"\n]+"|'[^'\n]+'|[^\s"'#][^#\n]*)/m.exec(text);
+    return line?.[2].trim().replace(/^(["'])(.*)\1,?$/, '$2');
+  }
+
+  private get loader(): ConfigLoader {
+    return this.deps.loader ?? loadHere;
+  }
+}

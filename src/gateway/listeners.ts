@@ -1,0 +1,124 @@
+/** The listeners of a gateway: opened beside those that run, kept where their address stays, and drained where it goes. */
+import type { Socket } from 'node:net';
+import { handleOf, type Inheritance, type InheritedSocket } from '../base/inherited.ts';
+import type { TimerWheel } from '../base/timer-wheel.ts';
+import type { ListenerConfig } from '../config/model.ts';
+import type { ConnectionLimits } from '../net/client-connection.ts';
+import { Listener, type ListenOptions } from '../net/listener.ts';
+import type { RequestHandler } from '../net/stream.ts';
+
+export interface ListenersDeps {
+  readonly handler: RequestHandler;
+  readonly wheel: TimerWheel;
+  /** Where connections come from: an address of this process's own, or one of several processes. */
+  readonly sockets: 'own' | 'reuse-port' | 'handed-over';
+  /** Addresses from the process whose place this one takes. */
+  readonly inherited: Inheritance | undefined;
+}
+
+export class Listeners {
+  private readonly deps: ListenersDeps;
+  private open: Listener[] = [];
+  /** Listeners of earlier generations whose last connections have not ended. */
+  private leaving: Listener[] = [];
+
+  constructor(deps: ListenersDeps) {
+    this.deps = deps;
+  }
+
+  get addresses(): { name: string; host: string; port: number }[] {
+    return this.open.map(({ info, host }) => ({ name: info.name, host, port: info.port }));
+  }
+
+  /** Connections of clients, over all listeners. */
+  get connections(): number {
+    this.leaving = this.leaving.filter((listener) => listener.size > 0);
+    return [...this.open, ...this.leaving].reduce((sum, listener) => sum + listener.size, 0);
+  }
+
+  /** What a successor needs to go on with the addresses of this gateway. */
+  get inheritance(): InheritedSocket[] {
+    return this.open.map(({ info: { name, port }, host, anyPort, server }) => {
+      return { name, host, wanted: anyPort ? 0 : port, port, handle: handleOf(server) };
+    });
+  }
+
+  /** Opens what is not open yet, held; rejects with the system's error, with nothing new left open. */
+  async prepare(configs: readonly ListenerConfig[]): Promise<Listener[]> {
+    const { handler, wheel, sockets } = this.deps;
+    const opened: Listener[] = [];
+    try {
+      for (const config of configs) {
+        if (this.open.some((listener) => isSame(config, listener))) continue;
+        const info = { name: config.name, scheme: 'http' as const, port: config.address.port };
+        const deps = { handler, wheel };
+        const listener = new Listener(info, config.address.host, limitsOf(config), config.limits.connections, deps);
+        if (sockets === 'handed-over') info.port = config.address.port;
+        else await listener.listen(config.address.port, this.listenOptions(config));
+        opened.push(listener);
+      }
+    } catch (error) {
+      for (const listener of opened) listener.destroy();
+      throw error;
+    }
+    return opened;
+  }
+
+  private listenOptions({ name, address }: ListenerConfig): ListenOptions {
+    // Until its generation is live there is nobody to answer.
+    const held = true;
+    if (this.deps.sockets !== 'own') return { reusePort: true, held };
+    const inherited = this.deps.inherited?.take(name, address.host, address.port) ?? null;
+    if (inherited === null) return { held };
+    return inherited.handle === null ? { reusePort: true, held } : { source: inherited.handle, held };
+  }
+
+  /** From now on they are those of `configs`, `opened` among them, which are still to be released. Cannot fail. */
+  swap(configs: readonly ListenerConfig[], opened: readonly Listener[]): void {
+    const kept: Listener[] = [];
+    for (const listener of this.open) {
+      const wanted = configs.find((l) => isSame(l, listener));
+      if (wanted === undefined) {
+        void listener.drain();
+        this.leaving.push(listener);
+      } else {
+        listener.configure(limitsOf(wanted), wanted.limits.connections);
+        kept.push(listener);
+      }
+    }
+    this.open = configs.map(
+      (wanted) => kept.find((l) => isSame(wanted, l)) ?? (opened.find((l) => l.info.name === wanted.name) as Listener),
+    );
+  }
+
+  /** Takes a client's connection that another process accepted for the listener of this name. */
+  adopt(listenerName: string, socket: Socket): void {
+    const listener = this.open.find(({ info }) => info.name === listenerName);
+    if (listener === undefined) socket.destroy();
+    else listener.adopt(socket);
+  }
+
+  async drain(): Promise<void> {
+    await Promise.all(this.open.map((listener) => listener.drain()));
+  }
+
+  destroy(): void {
+    for (const listener of [...this.open, ...this.leaving]) listener.destroy();
+  }
+}
+
+function isSame(config: ListenerConfig, listener: Listener): boolean {
+  const { name, port } = listener.info;
+  const { host, port: wanted } = config.address;
+  return config.name === name && host === listener.host && (wanted === port || (wanted === 0 && listener.anyPort));
+}
+
+function limitsOf({ limits, timeouts }: ListenerConfig): ConnectionLimits {
+  return {
+    requestHead: limits.requestHead,
+    requestBody: limits.requestBody,
+    headTimeout: timeouts.requestHead,
+    bodyIdle: timeouts.bodyIdle,
+    keepAlive: timeouts.keepAlive,
+  };
+}
