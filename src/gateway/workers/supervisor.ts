@@ -291,18 +291,21 @@ export class Supervisor {
     );
   }
 
-  /** One more worker, on the generation that runs by then. */
-  private join(): Promise<void> {
+  /** One more worker, on the generation that runs by then, unless there are `most` already. */
+  private join(most = this.count): Promise<void> {
     return this.inTurn(async () => {
       if (this.state !== 'running' || this.workerConfig === null) return;
+      // A generation that found none of them alive has started all of them anew.
+      if (this.lasting >= most) return;
       const worker = this.begin();
       try {
         await this.within(START_TIME, worker.started);
         const parcel = await inSlices(packConfig(this.workerConfig));
-        const { error, quarantined } = await prepare(worker, this.generation, parcel);
+        // Nobody looks at it before it runs, and whatever changes the configuration waits for it.
+        const { error, quarantined } = await this.within(START_TIME, prepare(worker, this.generation, parcel));
         if (error !== null) throw new Error(error);
         worker.quarantined = quarantined;
-        await this.commit(worker);
+        await this.within(START_TIME, this.commit(worker));
         logQuarantined(
           this.deps.logger,
           quarantined.map(({ name, reason }) => routeState(name, reason)),
@@ -315,6 +318,11 @@ export class Supervisor {
     });
   }
 
+  /** Workers that serve, or are about to. */
+  private get lasting(): number {
+    return [...this.workers].filter(({ state }) => state !== 'draining').length;
+  }
+
   private onExit(worker: WorkerProcess, code: number | null, signal: NodeJS.Signals | null): void {
     const { clock, timers, logger } = this.deps;
     this.workers.delete(worker);
@@ -322,8 +330,7 @@ export class Supervisor {
     this.account.leave(worker);
     this.emitWorker(worker, 'ended', signal === null ? `exit status ${code}` : `signal ${signal}`);
     if (this.state === 'draining' || this.state === 'stopped') return;
-    const wanted = [...this.workers].filter(({ state }) => state !== 'draining').length < this.count;
-    if (!wanted) return;
+    if (this.lasting >= this.count) return;
     const lived = clock.now() - worker.begun;
     this.pause = lived > LONG_LIFE ? FIRST_PAUSE : Math.min(LONGEST_PAUSE, this.pause * 2);
     // The first one is replaced at once: only those who end again and again must wait.
@@ -418,7 +425,7 @@ export class Supervisor {
       pid: worker.pid,
       resident_bytes: memory,
     });
-    void this.join()
+    void this.join(this.count + 1)
       .then(() => this.drain(worker, (this.config as GatewayConfig).shutdown.timeout))
       .finally(() => {
         this.replacing = false;
