@@ -58,7 +58,8 @@ export const startCommand: Command = {
     if (parsed.flag('watch')) watcher = watchFiles(files, () => reload('file'), { timers: systemTimers });
     process.on('SIGHUP', () => reload('signal'));
     process.on('SIGUSR1', () => server.reopenLogs());
-    await lifecycle.untilStopped(server, () => registry.leases);
+    // A change that the successor has not read would be lost with this process.
+    await lifecycle.untilStopped(server, { leases: () => registry.leases, hold: (work) => control.hold(work) });
     registry.close();
     watcher?.close();
     return 0;

@@ -9,6 +9,8 @@ type Step = string | number;
 
 /** A plain text, read but for its references. */
 export interface QuickYaml {
+  /** The values as written, references and all. To be read before `tree` fills them in. */
+  readonly values: unknown;
   /** Strings that hold references. */
   readonly references: string[];
   /** The tree with its references filled in. To be called once. */
@@ -83,6 +85,7 @@ class QuickReader {
     tree.root = this.value();
     if (this.next().type !== EVENT_ID.POP || this.at !== this.events.length) throw new Unusual();
     return {
+      values: tree.root,
       references: waiting.map(({ container, step }) => container[step] as string),
       tree: (sources) => {
         for (const each of waiting) fillIn(tree, each, sources);

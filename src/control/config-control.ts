@@ -14,8 +14,9 @@ import type { ApplyOptions } from '../gateway/gateway.ts';
 import type { AttemptPicture, ConfigPicture } from '../gateway/picture.ts';
 import type { Emit } from '../observability/events.ts';
 import { planGateway } from '../router/plan-reach.ts';
-import { etagOf, textAs, valuesOf, withValue } from './config-document.ts';
-import { HISTORY_LENGTH, type Kept, StateDirectory, stageFile } from './state-directory.ts';
+import { etagOf, textAs, valuesOf } from './config-document.ts';
+import { editApart } from './edit-apart.ts';
+import { HISTORY_LENGTH, type Kept, type Staged, StateDirectory, stageFile } from './state-directory.ts';
 
 /** What carries the traffic, as far as this room cares. */
 export interface ConfigTarget {
@@ -91,6 +92,8 @@ export class ConfigControl {
   private target: ConfigTarget | null = null;
   private state: StateDirectory | null = null;
   private running: Sound | null = null;
+  /** What was last read of `running`; not to be changed. */
+  private written: { readonly source: ConfigText; readonly values: unknown } | null = null;
   private kept: Kept[] = [];
   /** Tag of the file's content at its last load, sound or not; null when there was none. */
   private fileTag: string | null = null;
@@ -102,6 +105,7 @@ export class ConfigControl {
   /** The number of the newest generation of earlier processes. */
   private floor = 0;
   private turns: Promise<unknown> = Promise.resolve();
+  private validations: Promise<unknown> = Promise.resolve();
   /** What runs beside what is written: see `setOverlay`. */
   private overlay: (config: GatewayConfig) => GatewayConfig = (config) => config;
 
@@ -229,7 +233,10 @@ export class ConfigControl {
 
   /** The values as written. */
   values(): unknown {
-    return valuesOf(this.sound.source);
+    const { source } = this.sound;
+    // Read at every look at a route, and at every edit.
+    if (this.written?.source !== source) this.written = { source, values: valuesOf(source) };
+    return this.written.values;
   }
 
   textAs(format: ConfigText['format']): string {
@@ -298,15 +305,15 @@ export class ConfigControl {
       // Only what is sound can be put into another form.
       const { config, findings } = await this.loadText(wanted);
       if (config === null) return { kind: 'invalid', findings };
-      return { source: withValue(this.source, [], valuesOf(wanted)) };
+      return { source: await editApart(this.source, [], valuesOf(wanted)) };
     }, wish);
   }
 
   /** Puts one value, by its path in what is written; `undefined` takes it out. `find` is asked when its turn has come. */
   edit(find: () => Edit | Refusal, wish: ChangeWish): Promise<Outcome> {
-    return this.change(() => {
+    return this.change(async () => {
       const edit = find();
-      return 'kind' in edit ? edit : { source: withValue(this.source, edit.path, edit.value) };
+      return 'kind' in edit ? edit : { source: await editApart(this.source, edit.path, edit.value) };
     }, wish);
   }
 
@@ -323,9 +330,27 @@ export class ConfigControl {
     });
   }
 
+  /** Does something while nothing changes here: what comes meanwhile waits for its end. */
+  hold<T>(work: () => Promise<T>): Promise<T> {
+    return this.inTurn(work);
+  }
+
+  /** Why a request that names the configuration it means is refused, or null: another one runs. */
+  unmet({ ifMatch }: Pick<ChangeWish, 'ifMatch'>): Refusal | null {
+    if (ifMatch === null || ifMatch.includes('*') || ifMatch.includes(this.etag)) return null;
+    return {
+      kind: 'refused',
+      code: 'precondition_failed',
+      reason: `The configuration has changed: its ETag is ${this.etag}.`,
+    };
+  }
+
   /** What is wrong with a text, if it were the configuration. */
   validate(wanted: ConfigText): Promise<Loaded> {
-    return this.loadText(wanted);
+    // One after the other: each may take a hundred times the memory of its text.
+    const turn = this.validations.then(() => this.loadText(wanted));
+    this.validations = turn.catch(() => undefined);
+    return turn;
   }
 
   /** What would change if `config` ran. */
@@ -337,14 +362,9 @@ export class ConfigControl {
 
   private change(makeNext: () => Next | Promise<Next>, wish: ChangeWish): Promise<Outcome> {
     return this.inTurn(async (): Promise<Outcome> => {
-      const { ifMatch, dryRun = false, cause, by } = wish;
-      if (ifMatch !== null && !ifMatch.includes('*') && !ifMatch.includes(this.etag)) {
-        return {
-          kind: 'refused',
-          code: 'precondition_failed',
-          reason: `The configuration has changed: its ETag is ${this.etag}.`,
-        };
-      }
+      const { dryRun = false, cause, by } = wish;
+      const unmet = this.unmet(wish);
+      if (unmet !== null) return unmet;
       const reason = dryRun ? null : this.writesRefused();
       if (reason !== null) return { kind: 'refused', code: 'conflict', reason };
       const wanted = await makeNext();
@@ -356,15 +376,7 @@ export class ConfigControl {
       if (dryRun) return { kind: 'planned', plan: this.plan(next), warnings: next.findings };
       if (!force && source.text === this.source.text) return { kind: 'done', changed: false, warnings: next.findings };
       try {
-        const persist = await this.stage(next);
-        let changed: boolean;
-        try {
-          changed = await this.run(next, cause, { force });
-        } catch (error) {
-          await persist.discard();
-          throw error;
-        }
-        await persist.commit();
+        const changed = await this.runAndKeep(next, cause, force);
         this.target?.countReload('success');
         this.attempt = { at: this.now(), cause, result: 'success' };
         this.deps.logger.info('the configuration was changed', { cause, by, generation: this.target?.generation });
@@ -376,6 +388,28 @@ export class ConfigControl {
         return { kind: 'refused', code: 'conflict', reason: `The change could not be made: ${message}.` };
       }
     });
+  }
+
+  /** Rejects, with the former one running, when it cannot run or cannot be kept. */
+  private async runAndKeep(next: Sound, cause: string, force: boolean): Promise<boolean> {
+    const former = this.sound;
+    const persist = await this.stage(next, cause);
+    let changed: boolean;
+    try {
+      changed = await this.run(next, cause, { force });
+    } catch (error) {
+      await persist.discard();
+      throw error;
+    }
+    try {
+      await persist.commit();
+    } catch (error) {
+      await persist.discard();
+      // What runs and is not kept would be lost at the next start, without a word.
+      await this.run(former, 'rollback', {});
+      throw error;
+    }
+    return changed;
   }
 
   private fail(cause: string, what: Pick<AttemptPicture, 'findings' | 'error'>): AttemptPicture {
@@ -403,19 +437,18 @@ export class ConfigControl {
   }
 
   /** Gets ready to keep a change where `admin.persist` says. */
-  private async stage(next: Sound): Promise<{ commit(): Promise<void>; discard(): Promise<void> }> {
+  private async stage(next: Sound, cause: string): Promise<Staged> {
     const { admin } = this.config;
-    if (admin?.persist === 'state') return this.stageInState(next);
+    if (admin?.persist === 'state') return this.stageInState(next, cause);
     // Through links, to what they lead to; with the rights that it has.
     const path = await realpath(this.path);
-    const onDisk = await readFile(path, 'utf8');
-    if (etagOf({ text: onDisk.replace(/^\ufeff/, ''), format: 'yaml' }) !== this.fileTag) {
-      throw new Error('the file on disk was changed and not loaded: load it first, or undo that');
-    }
+    await this.refuseUnread(path);
     const staged = await stageFile(path, next.source.text, (await stat(path)).mode & 0o777);
     return {
       discard: () => staged.discard(),
       commit: async () => {
+        // Time has passed, in which somebody may have saved the file.
+        await this.refuseUnread(path);
         await staged.commit();
         this.fileTag = etagOf(next.source);
         this.changedUpon = null;
@@ -423,19 +456,24 @@ export class ConfigControl {
     };
   }
 
-  private stageInState(next: Sound): { commit(): Promise<void>; discard(): Promise<void> } {
+  /** Rejects when the file holds what nobody has loaded: writing would undo somebody's work. */
+  private async refuseUnread(path: string): Promise<void> {
+    const onDisk = await readFile(path, 'utf8');
+    if (etagOf({ text: onDisk.replace(/^\ufeff/, ''), format: 'yaml' }) !== this.fileTag) {
+      throw new Error('the file on disk was changed and not loaded: load it first, or undo that');
+    }
+  }
+
+  private async stageInState({ source }: Sound, cause: string): Promise<Staged> {
+    if (this.state === null) throw new Error('there is no stateDir');
     const basedOn = this.fileTag ?? '';
+    // The generation that it is about to be: known before, so that a full disk is found before anything has changed.
+    const generation = Math.max(this.generation, this.floor) + 1;
+    const staged = await this.state.stageChange({ source, generation, cause, at: this.now(), basedOn });
     return {
-      discard: () => Promise.resolve(),
+      discard: () => staged.discard(),
       commit: async () => {
-        const { cause, at } = this;
-        await this.state?.keepChange({
-          source: next.source,
-          generation: this.target?.generation ?? 0,
-          cause,
-          at,
-          basedOn,
-        });
+        await staged.commit();
         this.changedUpon = basedOn;
       },
     };

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { type Document, isAlias, isMap, isScalar, isSeq, type Node, parseDocument, stringify } from 'yaml';
 import type { ConfigText } from '../config/load.ts';
+import { readQuickly } from '../config/quick-yaml.ts';
 import type { ValuePath } from '../config/source-tree.ts';
 
 /** The entity tag of a text (RFC 9110 section 8.8.3), quotes included: equal texts have equal tags. */
@@ -12,6 +13,8 @@ export function etagOf({ text }: ConfigText): string {
 
 /** The values as written, references and all. The text must have been loaded without a fault. */
 export function valuesOf(source: ConfigText): unknown {
+  const quick = readQuickly(source.text, source.format === 'json');
+  if (quick !== null) return quick.values;
   return parse(source).toJS({ maxAliasCount: -1 });
 }
 
