@@ -367,6 +367,18 @@ describe('the state directory', () => {
     expect(control.picture()).toMatchObject({ diverged: false, lastReload: { result: 'failure' } });
   });
 
+  test('takes no change that the next start would look for elsewhere', async () => {
+    const { directory, write } = place(head + writes + route('file'));
+    const { control, body } = await open(directory);
+    write((head + writes + route('file')).replace('stateDir: state', 'stateDir: other'));
+    expect(await control.reload('signal')).toMatchObject({ result: 'success' });
+    expect(await control.put(yaml(head + writes + route('api')), wish)).toMatchObject({ code: 'conflict' });
+    expect(body()).toBe('file');
+    write(head + writes + route('file'));
+    await control.reload('signal');
+    expect(await control.put(yaml(head + writes + route('api')), wish)).toMatchObject({ kind: 'done' });
+  });
+
   test('loses a change when the file was changed while nobody ran', async () => {
     const { directory, write } = place(head + writes + route('file'));
     const first = await open(directory);

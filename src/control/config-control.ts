@@ -91,6 +91,9 @@ export class ConfigControl {
   private readonly deps: ConfigControlDeps;
   private target: ConfigTarget | null = null;
   private state: StateDirectory | null = null;
+  /** Where the next start looks for it: as it was given, or else as the file says now. */
+  private nextStateDir: string | undefined;
+  private stateDirIsGiven = false;
   private running: Sound | null = null;
   /** What was last read of `running`; not to be changed. */
   private written: { readonly source: ConfigText; readonly values: unknown } | null = null;
@@ -132,6 +135,8 @@ export class ConfigControl {
     this.fileTag = loaded.source === null ? null : etagOf(loaded.source);
     const stateDir = options.stateDir ?? loaded.config?.stateDir ?? (await this.stateDirOfBroken(loaded));
     if (stateDir !== undefined) await this.openState(stateDir);
+    this.nextStateDir = stateDir;
+    this.stateDirIsGiven = options.stateDir !== undefined;
     const sound = soundOf(loaded);
     if (sound !== null) this.running = (await this.keptChange()) ?? sound;
     else if (options.bootLastGood) await this.bootLastGood(loaded.findings);
@@ -286,6 +291,7 @@ export class ConfigControl {
         const changed = await this.run(next, holds ? this.cause : cause, {});
         if (!holds && this.changedUpon !== null) this.dropChange(this.target?.generation ?? 0);
         this.fileTag = tag;
+        if (!this.stateDirIsGiven) this.nextStateDir = sound.config.stateDir;
         logger.info(changed ? 'reloaded' : 'reload: nothing changed', {
           cause,
           generation: this.target?.generation ?? 0,
@@ -429,7 +435,11 @@ export class ConfigControl {
       return 'The configuration comes from a file, and admin.writes is not true: change the file.';
     }
     if (admin.persist === 'state') {
-      return this.state === null ? 'The change could not be kept: there is no stateDir.' : null;
+      if (this.state === null) return 'The change could not be kept: there is no stateDir.';
+      const { nextStateDir } = this;
+      return nextStateDir !== undefined && resolve(this.deps.directory, nextStateDir) === this.state.path
+        ? null
+        : 'The change would be lost at the next start: stateDir of the file is another one now. Restart first.';
     }
     return isProgram(this.deps.file)
       ? 'The configuration is a program, which cannot be written back: change it, or set admin.persist to state.'
