@@ -7,6 +7,9 @@ import { faultsOf } from './request-fault.ts';
 /** Bytes that a body may have where its route says nothing else. */
 const USUAL_LIMIT = 64 * 1024;
 
+/** Levels that JSON may have: as many as a configuration. */
+const DEEPEST = 64;
+
 /** Bytes of a whole configuration. */
 export const CONFIG_LIMIT = 16 * 1024 * 1024;
 
@@ -41,6 +44,7 @@ export function jsonBody<S extends z.ZodType>(schema: S, options: BodyOptions = 
     parse(text) {
       const { value, error } = parseJson(text);
       if (error !== null) return { fault: `The body is not JSON: ${error}.` };
+      if (isDeep(value)) return { fault: `The body is nested deeper than ${DEEPEST} levels.` };
       const parsed = schema.safeParse(value);
       return parsed.success
         ? { value: parsed.data }
@@ -156,6 +160,16 @@ function decode(bytes: Buffer): string | null {
   } catch {
     return null;
   }
+}
+
+/** Level by level: what comes after recurses, and has a stack that ends. */
+function isDeep(value: unknown): boolean {
+  let level = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > DEEPEST) return true;
+    level = level.flatMap((each) => (typeof each === 'object' && each !== null ? Object.values(each) : []));
+  }
+  return false;
 }
 
 function parseJson(text: string): { value: unknown; error: null } | { value: null; error: string } {

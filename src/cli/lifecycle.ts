@@ -4,11 +4,17 @@ import type { Lease } from '../control/endpoint-registry.ts';
 import type { Server } from './serve.ts';
 import { startSuccessor } from './successor.ts';
 
+/** Does something while nothing else changes the configuration. */
+type Hold = <T>(work: () => Promise<T>) => Promise<T>;
+
 export class Lifecycle {
   private readonly logger: Logger;
   private server: Server | null = null;
   private leases: () => readonly Lease[] = () => [];
+  private hold: Hold = (work) => work();
   private stopping = false;
+  /** True after the first signal to stop. */
+  private signalled = false;
   /** Set while a successor is on its way; gives it up. */
   private succeeding: AbortController | null = null;
   private onDone: () => void = () => {};
@@ -21,24 +27,33 @@ export class Lifecycle {
     this.logger = logger;
   }
 
-  /** Obeys signals, for as long as `server` runs; resolves when it has stopped. `leases` are what a successor goes on with. */
-  untilStopped(server: Server, leases?: () => readonly Lease[]): Promise<void> {
+  /**
+   * Obeys signals, for as long as `server` runs; resolves when it has stopped. `leases` are what a successor goes on with,
+   * and `hold` keeps the configuration as it is while one is on its way.
+   */
+  untilStopped(server: Server, { leases, hold }: { leases?: () => readonly Lease[]; hold?: Hold } = {}): Promise<void> {
     this.server = server;
     if (leases !== undefined) this.leases = leases;
+    if (hold !== undefined) this.hold = hold;
     process.on('SIGUSR2', () => void this.upgrade().catch(() => {}));
     process.on('SIGTERM', () => this.stop('SIGTERM'));
     process.on('SIGINT', () => this.stop('SIGINT'));
     return this.done;
   }
 
-  /** Drains and stops; at the second time, at once. */
-  stop(cause: string): void {
+  /** Drains and stops; at the second signal, at once. The API may ask twice, and before a signal: it has no haste. */
+  stop(cause: 'api' | 'SIGTERM' | 'SIGINT'): void {
     const { server, logger } = this;
     if (server === null) return;
-    if (this.stopping) {
+    if (this.signalled && cause !== 'api') {
       logger.warn('stopped at once, by a second signal', { signal: cause, cut_requests: server.active });
       server.abandon();
       process.exit(1);
+    }
+    this.signalled ||= cause !== 'api';
+    if (this.stopping) {
+      logger.info('draining already', { signal: cause, active_requests: server.active });
+      return;
     }
     this.stopping = true;
     // Who stops the gateway does not want its successor either.
@@ -59,12 +74,15 @@ export class Lifecycle {
     this.succeeding = abort;
     logger.info('upgrading: a successor is started', {});
     try {
-      const pid = await startSuccessor({ sockets: server.inheritance, leases: this.leases() }, abort.signal);
-      this.stopping = true;
-      logger.info('succeeded: draining', { successor: pid });
-      // New connections are the successor's, from now on.
-      void server.retire().then((cut) => this.finish(cut));
-      return pid;
+      return await this.hold(async () => {
+        if (this.stopping) throw new Error('the gateway is stopping');
+        const pid = await startSuccessor({ sockets: server.inheritance, leases: this.leases() }, abort.signal);
+        this.stopping = true;
+        logger.info('succeeded: draining', { successor: pid });
+        // New connections are the successor's, from now on; changes that waited are refused.
+        void server.retire().then((cut) => this.finish(cut));
+        return pid;
+      });
     } catch (error) {
       if (!this.stopping) logger.error('the upgrade failed; the running gateway stays', { error });
       throw error;

@@ -55,7 +55,11 @@ export const startCommand: Command = {
     // Before anybody is told that it listens, and sends a signal.
     process.on('SIGHUP', () => reload('signal'));
     process.on('SIGUSR1', () => server.reopenLogs());
-    const stopped = lifecycle.untilStopped(server, () => registry.leases);
+    const stopped = lifecycle.untilStopped(server, {
+      leases: () => registry.leases,
+      // A change that the successor has not read would be lost with this process.
+      hold: (work) => control.hold(work),
+    });
     if (parsed.flag('watch')) watcher = watchFiles(files, () => reload('file'), { timers: systemTimers });
     for (const address of server.addresses) announce(io, address.name, formatAddress(address));
     if (server.admin !== null) announce(io, 'admin', formatAddress(server.admin));

@@ -9,10 +9,10 @@ type Step = string | number;
 
 /** A plain text, read but for its references. */
 export interface QuickYaml {
+  /** The values as written, references and all. To be read before `tree` fills them in. */
+  readonly values: unknown;
   /** Strings that hold references. */
   readonly references: string[];
-  /** The values as written, until `tree` is called. */
-  readonly values: unknown;
   /** The tree with its references filled in. To be called once. */
   tree(sources: SubstitutionSources): SourceTree;
 }

@@ -1,4 +1,13 @@
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -131,9 +140,12 @@ describe('a change', () => {
   test('is written back to the file, through links, and keeps its rights', async () => {
     const { directory, file, read } = place(HEAD + WRITES + route('one'), 'real.yaml');
     symlinkSync(file, join(directory, 'portico.yaml'));
+    // More than the umask leaves.
+    chmodSync(file, 0o666);
     const { control, target, body } = await open(directory);
     expect(await control.put(yaml(HEAD + WRITES + route('two')), wish)).toMatchObject({ kind: 'done', changed: true });
     expect([read(), body(), target.generation]).toEqual([HEAD + WRITES + route('two'), 'two', 2]);
+    expect(statSync(file).mode & 0o777).toBe(0o666);
     expect(control.picture()).toMatchObject({ cause: 'api', diverged: false });
     // The file's watch tells of our own writing, too.
     await control.reload('file');
@@ -191,6 +203,34 @@ describe('a change', () => {
     expect(read()).toContain('mine');
     await control.reload('signal');
     expect(await control.put(yaml(HEAD + WRITES + route('two')), wish)).toMatchObject({ kind: 'done' });
+  });
+
+  test('does not overwrite what somebody does to the file while it goes live, and is undone', async () => {
+    const { directory, write, read } = place(HEAD + WRITES + route('one'));
+    const { control, target, body } = await open(directory);
+    const apply = target.apply.bind(target);
+    target.apply = (config, options) => {
+      write(HEAD + WRITES + route('mine'));
+      return apply(config, options);
+    };
+    const outcome = await control.put(yaml(HEAD + WRITES + route('two')), wish);
+    expect(outcome).toMatchObject({ kind: 'refused', reason: expect.stringMatching(/changed and not loaded/) });
+    expect([read(), body()]).toEqual([HEAD + WRITES + route('mine'), 'one']);
+    expect(readdirSync(directory)).toEqual(['portico.yaml']);
+    expect(control.textAs('yaml')).toBe(HEAD + WRITES + route('one'));
+  });
+
+  test('waits while somebody holds the configuration as it is', async () => {
+    const { directory } = place(HEAD + WRITES + route('one'));
+    const { control, body } = await open(directory);
+    let release: () => void = () => {};
+    const held = control.hold(() => new Promise<void>((resolve) => (release = resolve)));
+    const outcome = control.put(yaml(HEAD + WRITES + route('two')), wish);
+    expect(await Promise.race([outcome, control.validate(yaml(HEAD)).then(() => 'waits')])).toBe('waits');
+    expect(body()).toBe('one');
+    release();
+    await held;
+    expect([await outcome, body()]).toMatchObject([{ kind: 'done' }, 'two']);
   });
 
   test('that cannot be applied leaves the file alone', async () => {
@@ -279,6 +319,8 @@ describe('the state directory', () => {
     await open(directory);
     writeFileSync(join(directory, 'state', 'last-good.json'), '{"source":{"text":"vers');
     writeFileSync(join(directory, 'state', 'history', '000000000001.json'), '[]');
+    const kept = { source: { text: 'a', format: 'yaml' }, generation: 1e308, cause: 'api', at: '' };
+    writeFileSync(join(directory, 'state', 'history', '000000000002.json'), JSON.stringify(kept));
     write(`${head}routes: 5\n`);
     expect((await open(directory, { bootLastGood: true })).opened.config).toBeNull();
     write(head + route('good'));
@@ -311,6 +353,31 @@ describe('the state directory', () => {
       'the file has changed since the admin API changed the configuration: the file runs',
     );
     expect((await open(directory)).body()).toBe('newer');
+  });
+
+  test('that cannot keep a change refuses it, and it does not run', async () => {
+    const { directory } = place(head + writes + route('file'));
+    const { control, body, target } = await open(directory);
+    rmSync(join(directory, 'state'), { recursive: true });
+    writeFileSync(join(directory, 'state'), '');
+    expect(await control.put(yaml(head + writes + route('api')), wish)).toMatchObject({
+      kind: 'refused',
+      code: 'conflict',
+    });
+    expect([body(), target.generation]).toEqual(['file', 1]);
+    expect(control.picture()).toMatchObject({ diverged: false, lastReload: { result: 'failure' } });
+  });
+
+  test('takes no change that the next start would look for elsewhere', async () => {
+    const { directory, write } = place(head + writes + route('file'));
+    const { control, body } = await open(directory);
+    write((head + writes + route('file')).replace('stateDir: state', 'stateDir: other'));
+    expect(await control.reload('signal')).toMatchObject({ result: 'success' });
+    expect(await control.put(yaml(head + writes + route('api')), wish)).toMatchObject({ code: 'conflict' });
+    expect(body()).toBe('file');
+    write(head + writes + route('file'));
+    await control.reload('signal');
+    expect(await control.put(yaml(head + writes + route('api')), wish)).toMatchObject({ kind: 'done' });
   });
 
   test('loses a change when the file was changed while nobody ran', async () => {

@@ -46,6 +46,7 @@ export class ConfigControl {
   private cause = 'start';
   private at = '';
   private readonly turns = new Turns();
+  private readonly validations = new Turns();
   /** What runs beside what is written: see `setOverlay`. */
   private overlay: (config: GatewayConfig) => GatewayConfig = (config) => config;
 
@@ -160,6 +161,7 @@ export class ConfigControl {
         const changed = await this.run(next, holds ? this.cause : cause, {});
         if (!holds && keeper.changedUpon !== null) keeper.dropChange(this.target?.generation ?? 0);
         keeper.fileTag = tag;
+        keeper.onStateDir(sound.config.stateDir);
         logger.info(changed ? 'reloaded' : 'reload: nothing changed', {
           cause,
           generation: this.target?.generation ?? 0,
@@ -204,9 +206,25 @@ export class ConfigControl {
     });
   }
 
+  /** Does something while nothing changes here: what comes meanwhile waits for its end. */
+  hold<T>(work: () => Promise<T>): Promise<T> {
+    return this.turns.take(work);
+  }
+
+  /** Why a request that names the configuration it means is refused, or null: another one runs. */
+  unmet({ ifMatch }: Pick<ChangeWish, 'ifMatch'>): Refusal | null {
+    if (ifMatch === null || ifMatch.includes('*') || ifMatch.includes(this.etag)) return null;
+    return {
+      kind: 'refused',
+      code: 'precondition_failed',
+      reason: `The configuration has changed: its ETag is ${this.etag}.`,
+    };
+  }
+
   /** What is wrong with a text, if it were the configuration. */
   validate(wanted: ConfigText): Promise<Loaded> {
-    return this.reader.text(wanted);
+    // One after the other: each may take a hundred times the memory of its text.
+    return this.validations.take(() => this.reader.text(wanted));
   }
 
   /** What would change if `config` ran. */
@@ -218,14 +236,9 @@ export class ConfigControl {
 
   private change(makeNext: () => Next | Promise<Next>, wish: ChangeWish): Promise<Outcome> {
     return this.turns.take(async (): Promise<Outcome> => {
-      const { ifMatch, dryRun = false, cause, by } = wish;
-      if (ifMatch !== null && !ifMatch.includes('*') && !ifMatch.includes(this.etag)) {
-        return {
-          kind: 'refused',
-          code: 'precondition_failed',
-          reason: `The configuration has changed: its ETag is ${this.etag}.`,
-        };
-      }
+      const { dryRun = false, cause, by } = wish;
+      const unmet = this.unmet(wish);
+      if (unmet !== null) return unmet;
       const reason = dryRun ? null : this.keeper.writesRefused(this.config.admin);
       if (reason !== null) return { kind: 'refused', code: 'conflict', reason };
       const wanted = await makeNext();
@@ -237,15 +250,7 @@ export class ConfigControl {
       if (dryRun) return { kind: 'planned', plan: this.plan(next), warnings: next.findings };
       if (!force && source.text === this.source.text) return { kind: 'done', changed: false, warnings: next.findings };
       try {
-        const persist = await this.keeper.stage(next.source, this.config.admin, () => this.asKept(next));
-        let changed: boolean;
-        try {
-          changed = await this.run(next, cause, { force });
-        } catch (error) {
-          await persist.discard();
-          throw error;
-        }
-        await persist.commit();
+        const changed = await this.runAndKeep(next, cause, force);
         this.target?.countReload('success');
         this.attempt = { at: this.now(), cause, result: 'success' };
         this.deps.logger.info('the configuration was changed', { cause, by, generation: this.target?.generation });
@@ -257,6 +262,31 @@ export class ConfigControl {
         return { kind: 'refused', code: 'conflict', reason: `The change could not be made: ${message}.` };
       }
     });
+  }
+
+  /** Rejects, with the former one running, when it cannot run or cannot be kept. */
+  private async runAndKeep(next: Sound, cause: string, force: boolean): Promise<boolean> {
+    const former = this.sound;
+    // The generation that it is about to be: known before, so that a full disk is found before anything has changed.
+    const generation = Math.max(this.generation, this.keeper.floor) + 1;
+    const kept: Kept = { source: next.source, generation, cause, at: this.now() };
+    const persist = await this.keeper.stage(kept, this.config.admin);
+    let changed: boolean;
+    try {
+      changed = await this.run(next, cause, { force });
+    } catch (error) {
+      await persist.discard();
+      throw error;
+    }
+    try {
+      await persist.commit();
+    } catch (error) {
+      await persist.discard();
+      // What runs and is not kept would be lost at the next start, without a word.
+      await this.run(former, 'rollback', {});
+      throw error;
+    }
+    return changed;
   }
 
   private fail(cause: string, what: Pick<AttemptPicture, 'findings' | 'error'>): AttemptPicture {

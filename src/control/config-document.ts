@@ -17,7 +17,8 @@ const known = new WeakMap<ConfigText, unknown>();
 export function valuesOf(source: ConfigText): unknown {
   let values = known.get(source);
   if (values === undefined) {
-    values = readQuickly(source.text)?.values ?? parse(source).toJS({ maxAliasCount: -1 });
+    const quick = readQuickly(source.text, source.format === 'json');
+    values = quick === null ? parse(source).toJS({ maxAliasCount: -1 }) : quick.values;
     known.set(source, values);
   }
   return values;

@@ -3,10 +3,9 @@ import { readFile, realpath, stat } from 'node:fs/promises';
 import { extname, resolve } from 'node:path';
 import { OperatorError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
-import type { ConfigText } from '../config/load.ts';
 import type { GatewayConfig } from '../config/model.ts';
 import { etagOf } from './config-document.ts';
-import { type Kept, type KeptChange, newest, StateDirectory, stageFile } from './state-directory.ts';
+import { type Kept, type KeptChange, newest, type Staged, StateDirectory, stageFile } from './state-directory.ts';
 
 export interface ConfigKeeperDeps {
   /** As operators name it. */
@@ -18,12 +17,6 @@ export interface ConfigKeeperDeps {
   readonly logger: Logger;
 }
 
-/** A change that is ready to be kept. One of the two is called, once. */
-interface Staged {
-  commit(): Promise<void>;
-  discard(): Promise<void>;
-}
-
 export class ConfigKeeper {
   /** Tag of the file's content at its last load, sound or not; null when there was none. */
   fileTag: string | null = null;
@@ -33,13 +26,19 @@ export class ConfigKeeper {
   floor = 0;
   private readonly deps: ConfigKeeperDeps;
   private state: StateDirectory | null = null;
+  /** Where the next start looks for it: as it was given, or else as the file says now. */
+  private nextStateDir: string | undefined;
+  private stateDirIsGiven = false;
   private kept: Kept[] = [];
 
   constructor(deps: ConfigKeeperDeps) {
     this.deps = deps;
   }
 
-  async openState(path: string): Promise<void> {
+  /** `isGiven`: not by the file, which may say what it will. */
+  async openState(path: string, isGiven: boolean): Promise<void> {
+    this.nextStateDir = path;
+    this.stateDirIsGiven = isGiven;
     const state = new StateDirectory(resolve(this.deps.directory, path));
     try {
       await state.open();
@@ -49,6 +48,11 @@ export class ConfigKeeper {
     this.state = state;
     this.kept = await state.history();
     this.floor = this.kept.at(-1)?.generation ?? 0;
+  }
+
+  /** The file that runs now says this of the state directory; the one in use stays until a restart. */
+  onStateDir(path: string | undefined): void {
+    if (!this.stateDirIsGiven) this.nextStateDir = path;
   }
 
   /** Of the state directory; null when there is none. */
@@ -84,39 +88,53 @@ export class ConfigKeeper {
       return 'The configuration comes from a file, and admin.writes is not true: change the file.';
     }
     if (admin.persist === 'state') {
-      return this.state === null ? 'The change could not be kept: there is no stateDir.' : null;
+      if (this.state === null) return 'The change could not be kept: there is no stateDir.';
+      const { nextStateDir } = this;
+      return nextStateDir !== undefined && resolve(this.deps.directory, nextStateDir) === this.state.path
+        ? null
+        : 'The change would be lost at the next start: stateDir of the file is another one now. Restart first.';
     }
     return isProgram(this.deps.file)
       ? 'The configuration is a program, which cannot be written back: change it, or set admin.persist to state.'
       : null;
   }
 
-  /** Gets ready to keep a change where `admin.persist` says; `asKept` is asked when it runs. */
-  async stage(next: ConfigText, admin: GatewayConfig['admin'], asKept: () => Kept): Promise<Staged> {
-    if (admin?.persist === 'state') return this.stageInState(asKept);
+  /** Gets ready to keep `kept`, which is about to run, where `admin.persist` says. */
+  async stage(kept: Kept, admin: GatewayConfig['admin']): Promise<Staged> {
+    if (admin?.persist === 'state') return this.stageInState(kept);
+    const { source } = kept;
     // Through links, to what they lead to; with the rights that it has.
     const path = await realpath(this.deps.path);
-    const onDisk = await readFile(path, 'utf8');
-    if (etagOf({ text: onDisk.replace(/^\ufeff/, ''), format: 'yaml' }) !== this.fileTag) {
-      throw new Error('the file on disk was changed and not loaded: load it first, or undo that');
-    }
-    const staged = await stageFile(path, next.text, (await stat(path)).mode & 0o777);
+    await this.refuseUnread(path);
+    const staged = await stageFile(path, source.text, (await stat(path)).mode & 0o777);
     return {
       discard: () => staged.discard(),
       commit: async () => {
+        // Time has passed, in which somebody may have saved the file.
+        await this.refuseUnread(path);
         await staged.commit();
-        this.fileTag = etagOf(next);
+        this.fileTag = etagOf(source);
         this.changedUpon = null;
       },
     };
   }
 
-  private stageInState(asKept: () => Kept): Staged {
+  /** Rejects when the file holds what nobody has loaded: writing would undo somebody's work. */
+  private async refuseUnread(path: string): Promise<void> {
+    const onDisk = await readFile(path, 'utf8');
+    if (etagOf({ text: onDisk.replace(/^\ufeff/, ''), format: 'yaml' }) !== this.fileTag) {
+      throw new Error('the file on disk was changed and not loaded: load it first, or undo that');
+    }
+  }
+
+  private async stageInState(kept: Kept): Promise<Staged> {
+    if (this.state === null) throw new Error('there is no stateDir');
     const basedOn = this.fileTag ?? '';
+    const staged = await this.state.stageChange({ ...kept, basedOn });
     return {
-      discard: () => Promise.resolve(),
+      discard: () => staged.discard(),
       commit: async () => {
-        await this.state?.keepChange({ ...asKept(), basedOn });
+        await staged.commit();
         this.changedUpon = basedOn;
       },
     };

@@ -34,18 +34,23 @@ export interface EndpointRegistryDeps {
 /** Of one service. More are refused: nobody has that many, and each is memory. */
 export const MOST_REGISTERED = 10_000;
 
+/** Milliseconds between two generations: with thousands of endpoints each is work that keeps requests waiting. */
+const PAUSE = 50;
+
 export class EndpointRegistry {
   private readonly deps: EndpointRegistryDeps;
   private readonly entries = new Map<string, Map<string, Entry>>();
   private timer: TimerHandle | null = null;
+  /** When the timer goes off, on the clock. */
+  private looksAt = Number.POSITIVE_INFINITY;
   /** A refresh that has not begun: what comes meanwhile goes with it. */
   private next: Promise<void> | null = null;
-  private last: Promise<void> = Promise.resolve();
+  /** Resolves when the next refresh may begin. */
+  private rested: Promise<void> = Promise.resolve();
 
   constructor(deps: EndpointRegistryDeps, leases: readonly Lease[] = []) {
     this.deps = deps;
     for (const lease of leases) this.set(lease);
-    this.schedule();
   }
 
   /** What a successor goes on with. */
@@ -79,7 +84,6 @@ export class EndpointRegistry {
     const id = endpointId(registration.url);
     const before = this.of(service).get(id);
     this.set({ ...registration, service, drain: before?.drain ?? false });
-    this.schedule();
     if (before?.url === registration.url && before.weight === registration.weight) return id;
     try {
       await this.refresh();
@@ -96,7 +100,6 @@ export class EndpointRegistry {
     const entry = this.entries.get(service)?.get(id);
     if (entry === undefined) return false;
     this.set(entry);
-    this.schedule();
     return true;
   }
 
@@ -118,6 +121,7 @@ export class EndpointRegistry {
   close(): void {
     if (this.timer !== null) this.deps.timers.clearTimeout(this.timer);
     this.timer = null;
+    this.looksAt = Number.POSITIVE_INFINITY;
   }
 
   private set({ service, url, weight, ttl, drain }: Lease): void {
@@ -125,6 +129,7 @@ export class EndpointRegistry {
     const entries = this.entries.get(service) ?? new Map<string, Entry>();
     entries.set(endpointId(url), { service, url, weight, ttl, drain, until });
     this.entries.set(service, entries);
+    this.scheduleAt(until);
   }
 
   private remove(service: string, id: string): boolean {
@@ -134,24 +139,36 @@ export class EndpointRegistry {
     return was;
   }
 
-  /** Many that come at once make one new generation. */
+  /** Many that come at once, or one soon after the other, make one new generation. */
   private refresh(): Promise<void> {
-    this.next ??= this.last
-      .catch(() => {})
-      .then(() => {
-        this.next = null;
-        return (this.last = this.deps.refresh());
-      });
+    this.next ??= this.rested.then(() => {
+      this.next = null;
+      const refreshed = this.deps.refresh();
+      const pause = new Promise<void>((resolve) => this.deps.timers.setTimeout(resolve, PAUSE));
+      this.rested = refreshed.then(
+        () => pause,
+        () => pause,
+      );
+      return refreshed;
+    });
     return this.next;
   }
 
+  /** Looks again when the next one may lapse. */
   private schedule(): void {
-    this.close();
     let first = Number.POSITIVE_INFINITY;
     for (const entries of this.entries.values())
       for (const { until } of entries.values()) first = Math.min(first, until);
-    if (first === Number.POSITIVE_INFINITY) return;
-    this.timer = this.deps.timers.setTimeout(() => this.lapse(), Math.max(0, first - this.deps.clock.now()));
+    this.close();
+    this.scheduleAt(first);
+  }
+
+  /** A look that comes too early does no harm; one look at all of them for each heartbeat would. */
+  private scheduleAt(until: number): void {
+    if (until >= this.looksAt) return;
+    this.close();
+    this.looksAt = until;
+    this.timer = this.deps.timers.setTimeout(() => this.lapse(), Math.max(0, until - this.deps.clock.now()));
   }
 
   private lapse(): void {

@@ -36,7 +36,7 @@ export async function openConfig(options: OpenOptions, deps: OpenDeps): Promise<
   const loaded = await reader.file();
   keeper.fileTag = loaded.source === null ? null : etagOf(loaded.source);
   const stateDir = options.stateDir ?? loaded.config?.stateDir ?? (await reader.stateDirOfBroken(loaded));
-  if (stateDir !== undefined) await keeper.openState(stateDir);
+  if (stateDir !== undefined) await keeper.openState(stateDir, options.stateDir !== undefined);
   const { findings } = loaded;
   const sound = soundOf(loaded);
   if (sound !== null) return (await keptChange(deps)) ?? { running: sound, cause: 'start', attempt: null, findings };

@@ -61,8 +61,8 @@ export class StateDirectory {
     return this.read<KeptChange>(CHANGE);
   }
 
-  async keepChange(change: KeptChange): Promise<void> {
-    await this.write(CHANGE, change);
+  stageChange(change: KeptChange): Promise<Staged> {
+    return stageFile(join(this.path, CHANGE), textOf(change), 0o600);
   }
 
   async dropChange(): Promise<void> {
@@ -105,8 +105,18 @@ export class StateDirectory {
   }
 
   private write(name: string, value: Kept): Promise<void> {
-    return writeWhole(join(this.path, name), `${JSON.stringify(value)}\n`, 0o600);
+    return writeWhole(join(this.path, name), textOf(value), 0o600);
   }
+}
+
+/** A file that is written, and not yet in its place. */
+export interface Staged {
+  commit(): Promise<void>;
+  discard(): Promise<void>;
+}
+
+function textOf(value: Kept): string {
+  return `${JSON.stringify(value)}\n`;
 }
 
 /** So that names sort as numbers do. */
@@ -115,7 +125,11 @@ function nameOf(generation: number): string {
 }
 
 function isKept(value: Partial<Kept> | null): value is Kept {
-  return typeof value?.source?.text === 'string' && typeof value.generation === 'number';
+  const { source, generation, cause, at } = value ?? {};
+  const isText = typeof source?.text === 'string' && (source.format === 'yaml' || source.format === 'json');
+  // A number that cannot be counted on from would be every generation's that follows.
+  const isCounted = Number.isSafeInteger(generation) && (generation as number) > 0;
+  return isText && isCounted && typeof cause === 'string' && typeof at === 'string';
 }
 
 /** Puts a file in its place at once: whoever reads it sees the old content or the new, and so does a machine that lost its power. */
@@ -124,15 +138,13 @@ export async function writeWhole(path: string, text: string, mode: number): Prom
 }
 
 /** Writes beside `path`; `commit` puts it in its place. Rejects with the system's error and leaves nothing. */
-export async function stageFile(
-  path: string,
-  text: string,
-  mode: number,
-): Promise<{ commit(): Promise<void>; discard(): Promise<void> }> {
+export async function stageFile(path: string, text: string, mode: number): Promise<Staged> {
   const staged = `${path}.${process.pid}.new`;
   try {
     const file = await open(staged, 'w', mode);
     try {
+      // What the umask took.
+      await file.chmod(mode);
       await file.writeFile(text);
       await file.sync();
     } finally {

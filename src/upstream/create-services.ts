@@ -31,8 +31,10 @@ function createService<Pool extends EndpointPool>(
 ): Service<Pool> {
   const weights = mergeWeights(config);
   const endpoints: Endpoint<Pool>[] = [];
+  // Thousands may register themselves.
+  const former = new Map(predecessor?.endpoints.map((endpoint) => [endpoint.url, endpoint]));
   for (const [url, weight] of weights) {
-    const known = predecessor?.endpoints.find((endpoint) => endpoint.url === url);
+    const known = former.get(url);
     endpoints.push(known ?? new Endpoint<Pool>(url, weight, (endpoint) => deps.createPool(endpoint, config)));
   }
   const { algorithm } = config.loadBalancing;

@@ -248,6 +248,13 @@ describe('/routes and /services', () => {
     expect(gateway.read()).toBe(config([gateway.control.config.services[0].endpoints[0].url]));
   });
 
+  test('may not be nested deeper than what reads them can go', async () => {
+    const gateway = await startManagedTest(config([NOBODY]));
+    const deep = `{"match":${'['.repeat(50_000)}${']'.repeat(50_000)}}`;
+    expect(await call(gateway, 'PUT', '/routes/deep', deep)).toMatchObject({ status: 400 });
+    expect(await call(gateway, 'PATCH', '/routes/fixed', deep)).toMatchObject({ status: 400 });
+  });
+
   test('refuse what the whole would refuse, and what is not there', async () => {
     const gateway = await startManagedTest(config([NOBODY]));
     const before = gateway.read();
@@ -326,9 +333,33 @@ describe('registration', () => {
     });
     expect(await call(gateway, 'POST', `/services/users/endpoints/${id}/drain`)).toMatchObject({ status: 200 });
     expect(await who()).toEqual(new Set(['200 one']));
-    expect(await call(gateway, 'DELETE', `/services/users/endpoints/${id}`)).toMatchObject({ status: 204 });
+    // What a request sets as its condition holds here too.
+    const path = `/services/users/endpoints/${id}`;
+    expect(await call(gateway, 'DELETE', `${path}?dryRun=true`)).toMatchObject({ status: 200, body: { changes: [] } });
+    for (const [method, at] of [
+      ['DELETE', path],
+      ['POST', `${path}/enable`],
+    ])
+      expect((await call(gateway, method, at, undefined, { 'if-match': '"other"' })).status).toBe(412);
+    expect(await call(gateway, 'GET', path)).toMatchObject({ status: 200, body: { drain: true } });
+    expect(await call(gateway, 'DELETE', path)).toMatchObject({ status: 204 });
     expect(await call(gateway, 'PUT', `/services/users/endpoints/${id}/heartbeat`)).toMatchObject({ status: 404 });
     expect(await who()).toEqual(new Set(['200 one']));
+  });
+
+  test('is refused by a gateway that stops', async () => {
+    const gateway = await startManagedTest(config([NOBODY]));
+    await call(gateway, 'POST', '/services/users/endpoints', { url: 'http://127.0.0.1:8' });
+    const answers: Promise<Reply>[] = [];
+    await gateway.control.hold(async () => {
+      answers.push(
+        call(gateway, 'POST', '/services/users/endpoints', { url: 'http://127.0.0.1:7' }),
+        call(gateway, 'DELETE', '/services/users/endpoints/127.0.0.1:8'),
+      );
+      await expect.poll(() => gateway.registry.leases.map(({ url }) => url)).toEqual(['http://127.0.0.1:7']);
+      void gateway.server.retire();
+    });
+    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([409, 409]);
   });
 
   test('lapses without a heartbeat', async () => {

@@ -1,7 +1,7 @@
 /** An upgrade as people do it: SIGUSR2 to a running gateway, whose successor goes on with its addresses. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -26,7 +26,7 @@ function write(workers: number, body: string): string {
     `version: 1
 workers: ${workers}
 listeners: [{ name: public, address: 127.0.0.1:0 }]
-admin: { address: 127.0.0.1:0 }
+admin: { address: 127.0.0.1:0, writes: true }
 shutdown: { drain: 0ms, timeout: 5s }
 logging: { access: false }
 routes: [{ name: all, match: { pathPrefix: / }, respond: { status: 200, body: ${body} } }]
@@ -97,6 +97,23 @@ describe.each([1, 2])('a gateway of %i processes', (workers) => {
     expect(await bodyOf(port)).toBe('three');
     process.kill(leader, 'SIGTERM');
     await expect.poll(() => bodyOf(port).catch(() => 'gone'), { timeout: 10_000 }).toBe('gone');
+  });
+
+  test('takes no change that its successor would not know of', async () => {
+    const file = write(workers, 'one');
+    const { port, status, admin, out, succeeded } = await start(file);
+    const { pid } = await status();
+    const done = succeeded();
+    await expect.poll(out).toContain('a successor is started');
+    const answer = await fetch(`${admin}/routes/all`, {
+      method: 'PATCH',
+      headers: { 'content-type': 'application/json', connection: 'close' },
+      body: '{ "respond": { "body": "lost" } }',
+    });
+    const leader = await done;
+    expect([answer.status, leader === pid]).toEqual([409, false]);
+    expect([await bodyOf(port), readFileSync(file, 'utf8').includes('lost')]).toEqual(['one', false]);
+    process.kill(leader, 'SIGTERM');
   });
 
   test('stays when the file on disk does not let its successor start, and says so', async () => {

@@ -1,7 +1,7 @@
 /** Several worker processes as one gateway: real processes, real sockets, in each way in which they can share an address. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
-import { systemClock, systemTimers } from '../../src/base/clock.ts';
+import { systemClock, systemTimers, type Timers } from '../../src/base/clock.ts';
 import { Inheritance } from '../../src/base/inherited.ts';
 import { type LogFields, type Logger, silentLogger } from '../../src/base/logger.ts';
 import { bestSharing, type SocketSharing } from '../../src/gateway/workers/sockets.ts';
@@ -24,13 +24,13 @@ interface Line {
   fields: LogFields;
 }
 
-async function start(sharing: SocketSharing, config: object) {
+async function start(sharing: SocketSharing, config: object, timers: Timers = systemTimers) {
   const lines: Line[] = [];
   const record = (message: string, fields: LogFields = {}): void => void lines.push({ message, fields });
   const logger: Logger = { ...silentLogger, warn: record, error: record, info: record };
   const supervisor = new Supervisor(2, {
     clock: systemClock,
-    timers: systemTimers,
+    timers,
     logger,
     random: Math.random,
     version: '0.0.0-test',
@@ -214,6 +214,27 @@ describe.each(modes)('workers with sockets %s', (sharing) => {
       expect((await client.answer()).status).toBe(204);
     }
     await expect.poll(async () => (await runningPids(supervisor)).length, { timeout: 10_000 }).toBe(2);
+  });
+
+  test('are as many as before when a change found none of them alive', async () => {
+    const replacements: (() => void)[] = [];
+    // Workers that ended, after the first and the second pause, are replaced when the test says so.
+    const timers: Timers = {
+      ...systemTimers,
+      setTimeout: (work, delay) =>
+        delay === 200 || delay === 400 ? replacements.push(work) && null : systemTimers.setTimeout(work, delay),
+    };
+    const config = (body: string) => configWith({ routes: [{ name: 'r', match: {}, respond: { status: 200, body } }] });
+    const { supervisor, lines } = await start(sharing, config('one'), timers);
+    for (const pid of await runningPids(supervisor)) process.kill(pid, 'SIGKILL');
+    const ended = () => lines.filter(({ message }) => message === 'a worker ended and is replaced').length;
+    await expect.poll(ended).toBe(2);
+    await supervisor.apply(await configOf(config('two')));
+    expect([replacements.length, (await runningPids(supervisor)).length]).toEqual([2, 2]);
+    for (const replace of replacements) replace();
+    // Its turn comes after theirs.
+    await supervisor.apply(await configOf(config('three')));
+    expect(await runningPids(supervisor)).toHaveLength(2);
   });
 
   test('all drain: what is under way ends, and the rest is cut at the time', async () => {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { parseDuration } from '../../base/duration.ts';
 import { parseEndpointUrl } from '../../config/endpoint-url.ts';
 import { MOST_REGISTERED } from '../../control/endpoint-registry.ts';
+import { endpointId } from '../../upstream/endpoint.ts';
 import { controlOf, isReply } from '../config-change.ts';
 import { empty, json } from '../reply.ts';
 import { jsonBody } from '../request-body.ts';
@@ -87,11 +88,17 @@ export const registration: AdminResource = {
           const why = 'neither is admin.writes true, nor `registration` of the service';
           return request.refuse('conflict', `Endpoints may not register themselves here: ${why}.`);
         }
-        if (registry.of(name).size >= MOST_REGISTERED) {
+        const registered = registry.of(name);
+        if (registered.size >= MOST_REGISTERED && !registered.has(endpointId(request.body.url))) {
           return request.refuse('conflict', `${MOST_REGISTERED} endpoints are registered: there is no room for more.`);
         }
         const { url, weight, ttl = null } = request.body;
-        const id = await registry.register(name, { url, weight, ttl });
+        let id: string;
+        try {
+          id = await registry.register(name, { url, weight, ttl });
+        } catch (error) {
+          return request.refuse('conflict', `The endpoint could not be registered: ${(error as Error).message}.`);
+        }
         const location = `/services/${encodeURIComponent(name)}/endpoints/${encodeURIComponent(id)}`;
         return json(201, { id, url, weight, ttl }, { Location: location });
       },

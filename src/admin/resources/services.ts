@@ -1,7 +1,9 @@
 /** Single services of the configuration, and the endpoints that are written there. */
 import { z } from 'zod';
-import type { Outcome } from '../../control/change-wish.ts';
+import type { ChangeWish, Outcome } from '../../control/change-wish.ts';
+import type { ConfigControl } from '../../control/config-control.ts';
 import { deleteEndpoint, hasEndpoint, noEndpoint, patchEndpoint, putEndpoint } from '../../control/config-edits.ts';
+import type { EndpointRegistry } from '../../control/endpoint-registry.ts';
 import { endpointId } from '../../upstream/endpoint.ts';
 import {
   answerOutcome,
@@ -165,13 +167,10 @@ const endpointRoutes: AdminRoute[] = [
       const control = controlOf(source, request);
       if (isReply(control)) return control;
       const { name, id } = request.path;
-      if (!hasEndpoint(control, name, id) && (await source.registry?.deregister(name, id)) === true) {
-        return answerOutcome(DONE, control, request, 204);
-      }
-      const outcome = await control.edit(
-        () => deleteEndpoint(control, name, id),
-        wishOf(request, request.query.dryRun),
-      );
+      const wish = wishOf(request, request.query.dryRun);
+      const outcome =
+        (await changeRegistered(source, control, name, id, wish, (registry) => registry.deregister(name, id))) ??
+        (await control.edit(() => deleteEndpoint(control, name, id), wish));
       return answerOutcome(outcome, control, request, 204);
     },
   }),
@@ -180,6 +179,32 @@ const endpointRoutes: AdminRoute[] = [
 ];
 
 const DONE: Outcome = { kind: 'done', changed: true, warnings: [] };
+const PLANNED: Outcome = {
+  kind: 'planned',
+  plan: { changes: [], summary: { added: 0, removed: 0, changed: 0 } },
+  warnings: [],
+};
+
+/** Changes an endpoint that registered itself, under the conditions of the request; null when it did not. */
+async function changeRegistered(
+  { registry }: AdminSource,
+  control: ConfigControl,
+  service: string,
+  id: string,
+  wish: ChangeWish,
+  change: (registry: EndpointRegistry) => Promise<boolean>,
+): Promise<Outcome | null> {
+  if (registry?.of(service).has(id) !== true || hasEndpoint(control, service, id)) return null;
+  const unmet = control.unmet(wish);
+  if (unmet !== null) return unmet;
+  // The configuration, of which plans are, does not know it.
+  if (wish.dryRun === true) return PLANNED;
+  try {
+    return (await change(registry)) ? DONE : null;
+  } catch (error) {
+    return { kind: 'refused', code: 'conflict', reason: `The change could not be made: ${(error as Error).message}.` };
+  }
+}
 
 function drainRoute(verb: 'drain' | 'enable', drain: boolean, summary: string): AdminRoute {
   return adminRoute({
@@ -196,14 +221,11 @@ function drainRoute(verb: 'drain' | 'enable', drain: boolean, summary: string): 
       const control = controlOf(source, request);
       if (isReply(control)) return control;
       const { name, id } = request.path;
-      if (!hasEndpoint(control, name, id) && (await source.registry?.drain(name, id, drain)) === true) {
-        return answerOutcome(DONE, control, request);
-      }
-      // What is not there is false: enabling leaves the file as it was before the drain.
-      const outcome = await control.edit(
-        () => patchEndpoint(control, name, id, { drain: drain ? true : null }),
-        wishOf(request, false),
-      );
+      const wish = wishOf(request, false);
+      const outcome =
+        (await changeRegistered(source, control, name, id, wish, (registry) => registry.drain(name, id, drain))) ??
+        // What is not there is false: enabling leaves the file as it was before the drain.
+        (await control.edit(() => patchEndpoint(control, name, id, { drain: drain ? true : null }), wish));
       return answerOutcome(outcome, control, request);
     },
   });

@@ -19,7 +19,7 @@ import type { FromWorker } from './protocol.ts';
 import { Services } from './services.ts';
 import { type SocketSharing, Sockets } from './sockets.ts';
 import { WorkerGoneError, type WorkerProcess } from './worker-process.ts';
-import { WorkerSet } from './worker-set.ts';
+import { START_TIME, WorkerSet, within } from './worker-set.ts';
 
 export interface SupervisorDeps {
   readonly clock: Clock;
@@ -193,8 +193,9 @@ export class Supervisor {
       const worker = this.workers.begin();
       try {
         await this.workers.started(worker);
-        await prepareInOne(worker, this.generation, this.workerConfig);
-        await this.commit(worker);
+        // Nobody looks at it before it runs, and whatever changes the configuration waits for it.
+        await within(START_TIME, prepareInOne(worker, this.generation, this.workerConfig));
+        await within(START_TIME, this.commit(worker));
         const states = worker.quarantined.map(({ name, reason }) => routeState(name, reason));
         logQuarantined(this.deps.logger, states);
       } catch (error) {

@@ -19,7 +19,7 @@ const LONGEST_PAUSE = 10_000;
 /** One that lived so long did not end early, in milliseconds. */
 const LONG_LIFE = 10_000;
 /** How long a worker may take to begin, and beyond its time to stop, in milliseconds. */
-const START_TIME = 30_000;
+export const START_TIME = 30_000;
 const GRACE = 1000;
 /** What `workers` means on this machine. */
 export function workerCount(workers: 'auto' | number): number {
@@ -230,7 +230,8 @@ export class WorkerSet implements Iterable<WorkerProcess> {
   }
 }
 
-function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
+/** Rejects when the work takes longer. */
+export function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`a worker took longer than ${milliseconds} ms`)), milliseconds);
     work.then(resolve, reject).finally(() => clearTimeout(timer));
