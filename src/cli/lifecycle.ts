@@ -9,6 +9,7 @@ export class Lifecycle {
   private server: Server | null = null;
   private leases: () => readonly Lease[] = () => [];
   private stopping = false;
+  private signalled = false;
   /** Set while a successor is on its way; gives it up. */
   private succeeding: AbortController | null = null;
   private onDone: () => void = () => {};
@@ -26,25 +27,34 @@ export class Lifecycle {
     this.server = server;
     if (leases !== undefined) this.leases = leases;
     process.on('SIGUSR2', () => void this.upgrade().catch(() => {}));
-    process.on('SIGTERM', () => this.stop('SIGTERM'));
-    process.on('SIGINT', () => this.stop('SIGINT'));
+    process.on('SIGTERM', () => this.signal('SIGTERM'));
+    process.on('SIGINT', () => this.signal('SIGINT'));
     return this.done;
   }
 
-  /** Drains and stops; at the second time, at once. */
-  stop(cause: string): void {
+  /** Drains and stops; where that has begun, it goes on. */
+  drain(cause = 'api'): void {
     const { server, logger } = this;
-    if (server === null) return;
-    if (this.stopping) {
-      logger.warn('stopped at once, by a second signal', { signal: cause, cut_requests: server.active });
-      server.abandon();
-      process.exit(1);
-    }
+    if (server === null || this.stopping) return;
     this.stopping = true;
     // Who stops the gateway does not want its successor either.
     this.succeeding?.abort();
     logger.info('draining', { signal: cause });
     void server.stop().then((cut) => this.finish(cut));
+  }
+
+  /** Drains and stops; at the second signal, at once. What the admin API began is none: a drain before SIGTERM must cut nothing. */
+  private signal(name: string): void {
+    const { server, logger } = this;
+    if (server === null) return;
+    if (this.signalled) {
+      logger.warn('stopped at once, by a second signal', { signal: name, cut_requests: server.active });
+      server.abandon();
+      process.exit(1);
+    }
+    this.signalled = true;
+    if (this.stopping) logger.info('draining already: another signal stops at once', { signal: name });
+    else this.drain(name);
   }
 
   /**

@@ -43,7 +43,7 @@ export const startCommand: Command = {
         files = read;
       },
       inherit: () => inherit(process.env),
-      drain: () => lifecycle.stop('api'),
+      drain: () => lifecycle.drain(),
       upgrade: () => lifecycle.upgrade(),
     });
     if ('findings' in started) {

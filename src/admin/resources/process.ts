@@ -13,7 +13,7 @@ export const processes: AdminResource = {
       id: 'drain',
       summary: 'Stops the gateway as SIGTERM does: not ready at once, serving for `shutdown.drain`, and then gone.',
       answers: {
-        202: { description: 'It has begun.', schema: z.object({ state: z.literal('draining') }) },
+        202: { description: 'It has begun, now or before.', schema: z.object({ state: z.literal('draining') }) },
       },
       refusals: ['conflict'],
       example: { path: '/drain', status: 202 },
