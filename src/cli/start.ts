@@ -9,7 +9,7 @@ import { type Command, type CommandIo, parseCommandArgs } from './command.ts';
 import { CONFIG_OPTION, configFile } from './config-file.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { startManaged } from './managed-gateway.ts';
-import { inherit, succeed } from './successor.ts';
+import { decline, inherit, succeed } from './successor.ts';
 
 export const startCommand: Command = {
   name: 'start',
@@ -42,12 +42,17 @@ export const startCommand: Command = {
         if (read.join('\n') !== files.join('\n')) watcher?.update(read);
         files = read;
       },
-      inherit: () => inherit(process.env),
+      inherit,
       drain: () => lifecycle.drain(),
       upgrade: () => lifecycle.upgrade(),
+    }).catch(async (error: Error) => {
+      await decline(error.message);
+      throw error;
     });
     if ('findings' in started) {
-      io.error(textOfFindings(started.findings));
+      const text = textOfFindings(started.findings);
+      io.error(text);
+      await decline(`the file has errors\n${text}`.trimEnd());
       return 1;
     }
     const { server, control, registry } = started;

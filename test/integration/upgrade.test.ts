@@ -1,7 +1,8 @@
 /** An upgrade as people do it: SIGUSR2 to a running gateway, whose successor goes on with its addresses. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -46,9 +47,9 @@ async function start(file: string) {
   const addressOf = (listener: string): string | undefined =>
     new RegExp(`"msg":"listening","listener":"${listener}","address":"([^"]+)"`).exec(out)?.[1];
   await expect.poll(() => addressOf('admin'), { timeout: 20_000 }).toBeDefined();
-  const admin = `http://${addressOf('admin')}/status`;
+  const admin = `http://${addressOf('admin')}`;
   const status = async (): Promise<{ pid: number }> =>
-    (await (await fetch(admin, { headers: { connection: 'close' } })).json()) as { pid: number };
+    (await (await fetch(`${admin}/status`, { headers: { connection: 'close' } })).json()) as { pid: number };
   let leader = (await status()).pid;
   ended.push(() => {
     child.kill('SIGKILL');
@@ -64,7 +65,7 @@ async function start(file: string) {
     await expect.poll(async () => (leader = (await status()).pid), { timeout: 20_000 }).not.toBe(before);
     return leader;
   };
-  return { child, port: Number(addressOf('public')?.split(':')[1]), status, succeeded, out: () => out };
+  return { child, port: Number(addressOf('public')?.split(':')[1]), admin, status, succeeded, out: () => out };
 }
 
 async function bodyOf(port: number): Promise<string> {
@@ -101,12 +102,25 @@ describe.each([1, 2])('a gateway of %i processes', (workers) => {
 
   test('stays when the file on disk does not let its successor start, and says so', async () => {
     const file = write(workers, 'one');
-    const { port, status, succeeded, out } = await start(file);
+    const { port, admin, status, succeeded, out } = await start(file);
     const { pid } = await status();
     writeFileSync(file, 'version: 2\n');
     process.kill(pid, 'SIGUSR2');
     await expect.poll(out, { timeout: 20_000 }).toContain('the upgrade failed; the running gateway stays');
-    expect(out()).toContain('it ended with status 1');
+    expect(out()).toMatch(/the file has errors\\n.+\.yaml:1:10: error \w+: /);
+    expect([await bodyOf(port), (await status()).pid]).toEqual(['one', pid]);
+    // It has the open addresses by now, and gives them back at once.
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port: other } = taken.address() as AddressInfo;
+    const listeners = `listeners: [{ name: other, address: 127.0.0.1:${other} }, `;
+    writeFileSync(file, readFileSync(write(workers, 'one'), 'utf8').replace('listeners: [', listeners));
+    const refused = await fetch(`${admin}/upgrade`, { method: 'POST', headers: { connection: 'close' } });
+    expect([refused.status, await refused.json()]).toEqual([
+      409,
+      expect.objectContaining({ detail: expect.stringMatching(/^The upgrade failed: could not start: .*EADDRINUSE/) }),
+    ]);
+    taken.close();
     expect([await bodyOf(port), (await status()).pid]).toEqual(['one', pid]);
     write(workers, 'two');
     const leader = await succeeded();

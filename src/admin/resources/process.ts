@@ -40,7 +40,7 @@ export const processes: AdminResource = {
         try {
           return json(200, { pid: await source.upgrade() });
         } catch (error) {
-          return request.refuse('conflict', `The upgrade failed: ${(error as Error).message}.`);
+          return request.refuse('conflict', `The upgrade failed: ${(error as Error).message}`);
         }
       },
     }),
