@@ -15,6 +15,8 @@ export const startCommand: Command = {
   name: 'start',
   summary:
     'Runs the gateway. SIGTERM and SIGINT drain and stop it, SIGHUP reloads the file, SIGUSR1 reopens the logs, SIGUSR2 upgrades it.',
+  details:
+    'Prints one JSON line with `"msg":"listening"` and the address per listener. Exit status 0 after a clean stop, 1 when it could not start.',
   usage: '-c FILE [--watch] [--boot-last-good] [--state-dir DIR]',
   options: [
     CONFIG_OPTION,
