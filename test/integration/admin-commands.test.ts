@@ -81,8 +81,8 @@ test.each([
   ['endpoints users drain', 2, /usage/],
   ['endpoints nobody', 1, /404 resource_not_found: There is no service "nobody"/],
   ['endpoints users drain 127.0.0.1:1', 1, /404 resource_not_found/],
-  ['upgrade', 1, /409 conflict: Nobody here may upgrade/],
-  ['drain', 1, /409 conflict: Nobody here may stop/],
+  ['upgrade', 1, /409 conflict: This gateway cannot be upgraded/],
+  ['drain', 1, /409 conflict: This gateway can only be stopped/],
   ['plan', 1, /usage/],
 ])('portico %s is refused', async (line, status, shown) => {
   const result = await portico(await startManagedTest(CONFIG), line);

@@ -285,6 +285,9 @@ routes:
     const urls = [...demo.out().matchAll(/curl .*?(http:\/\/\S+)/g)].map(([, url]) => url);
     const statuses = await Promise.all(urls.map(async (url) => (await fetch(url)).status));
     expect(statuses).toEqual([200, 200, 200, 418, 200, 404, 200, 200]);
+    const admin = new URL(urls[urls.length - 1]).origin;
+    const endpoints = run(['endpoints', 'users', '--admin', admin]);
+    expect([await endpoints.exit, endpoints.out()]).toEqual([0, expect.stringMatching(/\n127\.0\.0\.1:\d+ +up +1 /)]);
     demo.child.kill('SIGINT');
     expect(await demo.exit).toBe(0);
   });

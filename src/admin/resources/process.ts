@@ -18,7 +18,8 @@ export const processes: AdminResource = {
       refusals: ['conflict'],
       example: { path: '/drain', status: 202 },
       answer(source, request) {
-        if (source.drain === undefined) return request.refuse('conflict', 'Nobody here may stop the gateway.');
+        if (source.drain === undefined)
+          return request.refuse('conflict', 'This gateway can only be stopped from where it was started.');
         source.drain();
         return json(202, { state: 'draining' });
       },
@@ -36,7 +37,8 @@ export const processes: AdminResource = {
       refusals: ['conflict'],
       example: { path: '/upgrade', status: 200 },
       async answer(source, request) {
-        if (source.upgrade === undefined) return request.refuse('conflict', 'Nobody here may upgrade the gateway.');
+        if (source.upgrade === undefined)
+          return request.refuse('conflict', 'This gateway cannot be upgraded: it was not started by `portico start`.');
         try {
           return json(200, { pid: await source.upgrade() });
         } catch (error) {
