@@ -64,7 +64,10 @@ export const DELETE_ANSWERS: Readonly<Record<number, AdminAnswer>> = {
 export function controlOf(source: AdminSource, request: AdminRequest): ConfigControl | AdminReply {
   return (
     source.control ??
-    request.refuse('conflict', 'The configuration of this gateway is not kept where it could be shown.')
+    request.refuse(
+      'conflict',
+      'This gateway has no configuration that could be shown or changed: it was not started from a file.',
+    )
   );
 }
 

@@ -114,7 +114,7 @@ export class AdminHandler {
       return refuse('forbidden', 'Pages of other origins may not speak to this listener.');
     }
     const found = this.routes.find(path);
-    if (found === null) return refuse('route_not_found', 'There is no such admin route.');
+    if (found === null) return refuse('route_not_found', 'There is no such admin route: /openapi.json lists them.');
     const method = request.method === 'HEAD' ? 'GET' : request.method;
     const route = found.routes.find((candidate) => candidate.method === method);
     if (route === undefined) {

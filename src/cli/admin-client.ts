@@ -22,7 +22,7 @@ export const ADMIN_OPTIONS: readonly CommandOption[] = [
   {
     name: 'admin',
     value: 'URL',
-    help: `the admin listener; default: the one of the configuration, else ${DEFAULT_BASE}`,
+    help: `the admin listener; default: the one of the configuration, else ${DEFAULT_BASE}; its token: ${TOKEN_VARIABLE}`,
   },
   CONFIG_OPTION,
   {

@@ -7,6 +7,8 @@ import { configFile, readConfig } from './config-file.ts';
 export const checkCommand: Command = {
   name: 'check',
   summary: 'Checks configuration files without running them. Exit status 1 when there are errors.',
+  details:
+    'Each finding is `FILE:LINE:COLUMN: error CODE: message`, or `warning`. Where all errors lie within routes and the file says `onInvalidRoute: quarantine`, a last line names the routes that the gateway would quarantine, `--json` lists them as `quarantined`, and the exit status is 1 all the same.',
   usage: 'FILE... [--json]',
   options: [{ name: 'json', help: 'findings as one JSON object' }],
   positionals: Number.POSITIVE_INFINITY,

@@ -21,6 +21,8 @@ export interface Command {
   readonly name: string;
   /** One line for the list of commands. */
   readonly summary: string;
+  /** What else its page says. */
+  readonly details?: string;
   /** The arguments as they are typed, after the name. */
   readonly usage: string;
   /** Every option, with a line for people. */
@@ -97,13 +99,35 @@ function unknownOption(
   return `${command.name} has no option "${typed}"${didYouMean(near && `--${near}`)}`;
 }
 
+/** Columns of a help page. */
+const WIDTH = 100;
+
+/** Two columns, the second one folded. */
+export function columns(rows: readonly (readonly [left: string, right: string])[]): string {
+  const indent = Math.max(...rows.map(([left]) => left.length)) + 2;
+  return rows
+    .map(([left, right]) => `${left.padEnd(indent)}${fold(right, WIDTH - indent).join(`\n${' '.repeat(indent)}`)}\n`)
+    .join('');
+}
+
+function fold(text: string, width: number): string[] {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const line = lines[lines.length - 1];
+    if (line === '') lines[lines.length - 1] = word;
+    else if (line.length + 1 + word.length > width) lines.push(word);
+    else lines[lines.length - 1] = `${line} ${word}`;
+  }
+  return lines;
+}
+
 /** The page of `portico COMMAND --help`. */
 export function helpOf(command: Command): string {
   const rows = [...command.options, { name: 'help', help: 'this page' } as CommandOption].map((option) => {
     const short = option.short === undefined ? '    ' : `-${option.short}, `;
     return [`  ${short}--${option.name}${option.value === undefined ? '' : ` ${option.value}`}`, option.help] as const;
   });
-  const width = Math.max(...rows.map(([left]) => left.length)) + 2;
-  const lines = rows.map(([left, help]) => left.padEnd(width) + help);
-  return `portico ${command.name} ${command.usage}\n\n${command.summary}\n\n${lines.join('\n')}\n`;
+  const { name, usage, summary, details } = command;
+  const text = fold(details === undefined ? summary : `${summary} ${details}`, WIDTH).join('\n');
+  return `portico ${name} ${usage}\n\n${text}\n\n${columns(rows)}`;
 }

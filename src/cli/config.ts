@@ -13,11 +13,17 @@ import { table } from './table.ts';
 export const configCommand: Command = {
   name: 'config',
   summary: 'Shows what a running gateway runs, puts a file in its place, and goes back to what ran before.',
+  details:
+    '`get` prints what is written, comments included; with `--json` as JSON. `put` sends the file as it is: references are filled in by the gateway, with its environment and its files. `history` lists what ran, with the generations that `rollback` takes. `--dry-run` changes nothing and prints what `portico plan` would. Exit status 1: refused, with its findings.',
   usage:
-    'get | put FILE [--dry-run] | history | rollback GENERATION [--dry-run]  [--if-match ETAG] [--admin URL] [-c FILE] [--json]',
+    '(get | put FILE | history | rollback GENERATION) [--dry-run] [--if-match ETAG] [--admin URL] [-c FILE] [--timeout DURATION] [--json]',
   options: [
     { name: 'dry-run', help: 'only tell what would change; exit status 2: something would' },
-    { name: 'if-match', value: 'ETAG', help: 'only when the running configuration has this tag' },
+    {
+      name: 'if-match',
+      value: 'ETAG',
+      help: 'only when the running configuration has this tag, as `config history` shows it',
+    },
     ...ADMIN_OPTIONS,
     { name: 'json', help: 'the answer as one JSON object; for `get`, the configuration as JSON' },
   ],
@@ -91,7 +97,7 @@ async function change(
   io: CommandIo,
 ): Promise<number> {
   const tag = parsed.text('if-match');
-  const headers: Record<string, string> = tag === undefined ? {} : { 'if-match': tag };
+  const headers: Record<string, string> = tag === undefined ? {} : { 'if-match': quoted(tag) };
   const options = payload === null ? { headers } : { headers, payload };
   if (parsed.flag('dry-run')) {
     const planned = await callJson<Planned>(client, method, `${path}?dryRun=true`, options);
@@ -104,6 +110,11 @@ async function change(
     : `nothing changed: generation ${done.generation}\n`;
   io.out(parsed.flag('json') ? `${JSON.stringify(done)}\n` : text);
   return 0;
+}
+
+/** An entity tag as RFC 9110 section 8.8.3 writes it; shells take its quotes away. */
+function quoted(tag: string): string {
+  return tag === '*' || tag.includes('"') ? tag : `"${tag}"`;
 }
 
 /** What to send for a file. The gateway checks it: references are filled in where it runs. */

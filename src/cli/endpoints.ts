@@ -25,6 +25,8 @@ const ACTIONS: Readonly<Record<string, readonly [method: string, path: string]>>
 export const endpointsCommand: Command = {
   name: 'endpoints',
   summary: 'Lists the endpoints of a service of a running gateway; drains one, takes it back, or takes it out.',
+  details:
+    '`drain`, `enable` and `remove` change the configuration, which needs `admin.writes: true`; endpoints that registered themselves are drained and removed without it. The list that is printed is the one afterwards.',
   usage: 'SERVICE [drain | enable | remove ID] [--admin URL] [-c FILE] [--timeout DURATION] [--json]',
   options: [...ADMIN_OPTIONS, { name: 'json', help: 'the list as one JSON object' }],
   positionals: 3,

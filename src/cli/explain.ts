@@ -10,6 +10,8 @@ export const explainCommand: Command = {
   name: 'explain',
   summary:
     'Tells which route, policies and endpoint decide a request, and why the others do not. Exit status 1: no route.',
+  details:
+    'It runs the code that serves, with a socket that leads nowhere: what it prints is what would be sent. Of a quarantined route it tells why.',
   usage: "METHOD URL [-H 'name: value']... -c FILE [--json]",
   options: [
     CONFIG_OPTION,

@@ -5,6 +5,8 @@ import { type Command, parseCommandArgs } from './command.ts';
 export const healthCommand: Command = {
   name: 'health',
   summary: 'Asks a running gateway whether it is ready for traffic. Exit status 1: it is not, or it cannot be reached.',
+  details:
+    'It asks `GET /readyz` of the admin listener, with `--live` `GET /livez` instead; neither needs the token. The address comes from the file even when there are errors elsewhere in it, since a gateway that refused to reload such a file runs on. `--json` prints `{ ok, url, status, message }`, with `status` null when no answer came.',
   usage: '[--live] [--admin URL] [-c FILE] [--timeout DURATION] [--json]',
   options: [
     { name: 'live', help: 'ask only whether it answers: a gateway that drains is alive and not ready' },

@@ -3,7 +3,7 @@
 import { OperatorError } from '../base/errors.ts';
 import { didYouMean, nearest } from '../base/nearest.ts';
 import { checkCommand } from './check.ts';
-import { type Command, type CommandIo, helpOf, UsageError } from './command.ts';
+import { type Command, type CommandIo, columns, helpOf, UsageError } from './command.ts';
 import { configCommand } from './config.ts';
 import { demoCommand } from './demo.ts';
 import { drainCommand } from './drain.ts';
@@ -48,9 +48,8 @@ const processIo: CommandIo = {
 };
 
 function overview(): string {
-  const width = Math.max(...commands.map(({ name }) => name.length)) + 2;
-  const rows = commands.map(({ name, summary }) => `  ${name.padEnd(width)}${summary}`);
-  return `portico COMMAND [options]\n\n${rows.join('\n')}\n\nportico COMMAND --help tells more.\n`;
+  const rows = commands.map(({ name, summary }) => [`  ${name}`, summary] as const);
+  return `portico COMMAND [options]\n\n${columns(rows)}\nportico COMMAND --help tells more.\n`;
 }
 
 /** Runs one command line; answers the exit status: 0, 1 for what went wrong, 2 for a line that was not understood. */

@@ -16,6 +16,8 @@ export const planCommand: Command = {
   name: 'plan',
   summary:
     'Tells what differs between two configurations, and what that means for requests. Exit status 2: they differ.',
+  details:
+    'Exit status 0 when nothing differs, 1 for an error; a line that was not understood is 1 here too. Files may be of any format. A file with errors is not compared: its findings go to stderr.',
   usage: 'OLD NEW | NEW --admin URL [--json]',
   options: [
     { name: 'admin', value: 'URL', help: 'compare with what the gateway of this admin listener runs' },

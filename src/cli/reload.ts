@@ -6,6 +6,7 @@ import { type Command, parseCommandArgs } from './command.ts';
 export const reloadCommand: Command = {
   name: 'reload',
   summary: 'Has a running gateway load its file anew. Exit status 1: it was refused, and what ran runs on.',
+  details: 'The findings of a refused file go to stderr.',
   usage: '[--admin URL] [-c FILE] [--timeout DURATION] [--json]',
   options: [...ADMIN_OPTIONS, { name: 'json', help: 'the outcome as one JSON object' }],
   async run(args, io) {

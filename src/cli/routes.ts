@@ -12,6 +12,7 @@ import { table } from './table.ts';
 export const routesCommand: Command = {
   name: 'routes',
   summary: 'Prints the routes in the order of precedence.',
+  details: 'Quarantined ones have their reason as the target; those whose match is broken stand last.',
   usage: '-c FILE [--json]',
   options: [CONFIG_OPTION, { name: 'json', help: 'the table as one JSON object' }],
   async run(args, io) {

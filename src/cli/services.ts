@@ -8,6 +8,7 @@ import { table } from './table.ts';
 export const servicesCommand: Command = {
   name: 'services',
   summary: 'Lists the services of a running gateway. Exit status 3: one of them has no endpoint that is up.',
+  details: 'Numbers are those since the start of the gateway.',
   usage: '[--admin URL] [-c FILE] [--timeout DURATION] [--json]',
   options: [...ADMIN_OPTIONS, { name: 'json', help: 'the list as one JSON object' }],
   async run(args, io) {

@@ -9,12 +9,14 @@ import { type Command, type CommandIo, parseCommandArgs } from './command.ts';
 import { CONFIG_OPTION, configFile } from './config-file.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { startManaged } from './managed-gateway.ts';
-import { inherit, succeed } from './successor.ts';
+import { decline, inherit, succeed } from './successor.ts';
 
 export const startCommand: Command = {
   name: 'start',
   summary:
     'Runs the gateway. SIGTERM and SIGINT drain and stop it, SIGHUP reloads the file, SIGUSR1 reopens the logs, SIGUSR2 upgrades it.',
+  details:
+    'Prints one JSON line with `"msg":"listening"` and the address per listener. Exit status 0 after a clean stop, 1 when it could not start.',
   usage: '-c FILE [--watch] [--boot-last-good] [--state-dir DIR]',
   options: [
     CONFIG_OPTION,
@@ -42,12 +44,17 @@ export const startCommand: Command = {
         if (read.join('\n') !== files.join('\n')) watcher?.update(read);
         files = read;
       },
-      inherit: () => inherit(process.env),
+      inherit,
       drain: () => lifecycle.stop('api'),
       upgrade: () => lifecycle.upgrade(),
+    }).catch(async (error: Error) => {
+      await decline(error.message);
+      throw error;
     });
     if ('findings' in started) {
-      io.error(textOfFindings(started.findings));
+      const text = textOfFindings(started.findings);
+      io.error(text);
+      await decline(`the file has errors\n${text}`.trimEnd());
       return 1;
     }
     const { server, control, registry } = started;

@@ -1,4 +1,5 @@
 /** `portico status`: what a running gateway does at this moment. */
+import { textOfFindings } from '../config/finding.ts';
 import type { StatusPicture } from '../gateway/picture.ts';
 import { callJson } from './admin-call.ts';
 import { ADMIN_OPTIONS, adminClient } from './admin-client.ts';
@@ -7,6 +8,8 @@ import { type Command, parseCommandArgs } from './command.ts';
 export const statusCommand: Command = {
   name: 'status',
   summary: 'Tells what a running gateway does: its configuration, listeners, workers, routes and services.',
+  details:
+    'Also whether the file says what runs, how the last change ended if it failed, and which routes are quarantined. Exit status 1: no answer, or a refusal; so it is for all commands that ask a running gateway.',
   usage: '[--admin URL] [-c FILE] [--timeout DURATION] [--json]',
   options: [...ADMIN_OPTIONS, { name: 'json', help: 'the whole status as one JSON object' }],
   async run(args, io) {
@@ -25,8 +28,9 @@ function textOf({ state, pid, generation, config, listeners, workers, routes, se
       `configuration: ${file}, by ${cause}, since ${at}${diverged ? '; the file does not say what runs' : ''}`,
     );
     if (lastReload?.result === 'failure') {
-      const why = lastReload.error ?? `${lastReload.findings?.length ?? 0} findings`;
-      lines.push(`the last change failed: by ${lastReload.cause}, ${lastReload.at}: ${why}`);
+      const findings = textOfFindings(lastReload.findings ?? []).trimEnd();
+      const why = lastReload.error === undefined ? `\n${findings.replace(/^/gm, '  ')}` : ` ${lastReload.error}`;
+      lines.push(`the last change failed: by ${lastReload.cause}, ${lastReload.at}:${why}`);
     }
   }
   for (const { name, address } of listeners) lines.push(`listener ${name}: ${address}`);

@@ -12,13 +12,16 @@ import type { Lease } from '../control/endpoint-registry.ts';
 /** Set for the process that is to take over. */
 const VARIABLE = 'PORTICO_SUCCEEDS';
 
+/** Not every process with a channel: whoever else has one to its parent keeps it. */
+const SUCCEEDS = process.env[VARIABLE] === String(process.ppid) && process.send !== undefined;
+
 /** How long the new one may take, in milliseconds. */
 const PATIENCE = 60_000;
 
 type SocketNote = Omit<InheritedSocket, 'handle'>;
 
 type ToSuccessor = { type: 'socket'; note: SocketNote } | { type: 'end'; leases: readonly Lease[] };
-type FromSuccessor = { type: 'ready' };
+type FromSuccessor = { type: 'ready' } | { type: 'declined'; reason: string };
 
 /** What a gateway leaves to the one that takes its place. */
 export interface Legacy {
@@ -28,11 +31,10 @@ export interface Legacy {
 }
 
 /** What the process leaves that started this one to take its place; nothing when there is no such process. */
-export function inherit(env: NodeJS.ProcessEnv): Promise<{ inheritance: Inheritance; leases: readonly Lease[] }> {
-  const succeeds = env[VARIABLE] === String(process.ppid) && process.send !== undefined;
+export function inherit(): Promise<{ inheritance: Inheritance; leases: readonly Lease[] }> {
   // Children of this process succeed nobody.
   delete process.env[VARIABLE];
-  if (!succeeds) return Promise.resolve({ inheritance: new Inheritance(), leases: [] });
+  if (!SUCCEEDS) return Promise.resolve({ inheritance: new Inheritance(), leases: [] });
   const sockets: InheritedSocket[] = [];
   return new Promise((resolve, reject) => {
     process.on('message', (message: ToSuccessor, handle: object | undefined) => {
@@ -45,9 +47,24 @@ export function inherit(env: NodeJS.ProcessEnv): Promise<{ inheritance: Inherita
 
 /** Tells the process whose place this one takes, if there is one, that it may go. */
 export function succeed(): void {
-  if (process.send === undefined || !process.connected) return;
+  if (!SUCCEEDS || process.send === undefined || !process.connected) return;
   process.removeAllListeners('disconnect');
   process.send({ type: 'ready' } satisfies FromSuccessor, () => process.connected && process.disconnect());
+}
+
+/**
+ * Tells the process whose place this one was to take, if there is one, why it cannot, and lets go of it: the channel would
+ * keep this process from ending. Resolves when it is told.
+ */
+export function decline(reason: string): Promise<void> {
+  if (!SUCCEEDS || !process.connected) return Promise.resolve();
+  process.removeAllListeners('disconnect');
+  return new Promise((resolve) => {
+    process.send?.({ type: 'declined', reason } satisfies FromSuccessor, undefined, undefined, () => {
+      if (process.connected) process.disconnect();
+      resolve();
+    });
+  });
 }
 
 /**
@@ -66,14 +83,17 @@ export function startSuccessor({ sockets, leases }: Legacy, abort: AbortSignal):
       child.kill('SIGKILL');
       reject(new OperatorError(reason));
     };
-    const timer = setTimeout(() => fail(`it did not serve within ${PATIENCE / 1000} s`), PATIENCE);
+    const timer = setTimeout(() => fail(`the new process did not serve within ${PATIENCE / 1000} s`), PATIENCE);
+    let declined: string | null = null;
     const onExit = (code: number | null, signal: string | null): void =>
-      fail(`it ended with ${signal ?? `status ${code}`}`);
+      fail(declined ?? `the new process ended with ${signal ?? `status ${code}`} before it served`);
     child.once('exit', onExit);
     child.once('error', (error) => fail(error.message));
     const onAbort = (): void => fail('it is not wanted any more');
     abort.addEventListener('abort', onAbort, { once: true });
     child.on('message', (message: FromSuccessor) => {
+      // It ends by itself: what it logs until then is not to be lost.
+      if (message.type === 'declined') declined = message.reason;
       if (message.type !== 'ready') return;
       clearTimeout(timer);
       child.removeListener('exit', onExit);

@@ -7,6 +7,7 @@ export const upgradeCommand: Command = {
   name: 'upgrade',
   summary:
     'Has the program and the file on disk take over from a running gateway without a lost request. Exit status 1: it stays.',
+  details: 'As SIGUSR2 does, but it waits for the end and tells the reason when the successor could not start.',
   usage: '[--admin URL] [-c FILE] [--timeout DURATION] [--json]',
   options: [...ADMIN_OPTIONS, { name: 'json', help: 'the outcome as one JSON object' }],
   async run(args, io) {

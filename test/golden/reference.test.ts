@@ -21,14 +21,15 @@ test('errors.md has a row for every code, with its status, source and retry, and
   expect(written).toEqual(real);
 });
 
-test('cli.md has a section for every command, with its usage, summary and options, and no other ones', () => {
+test('cli.md has a section for every command, with its usage, summary, details and options, and no other ones', () => {
   const sections = page('cli').split(/^## /m).slice(1);
   expect(sections.map((section) => section.split('\n')[0])).toEqual(
     commands.map(({ name, usage }) => `\`portico ${`${name} ${usage}`.trim()}\``),
   );
-  commands.forEach(({ summary, options }, index) => {
+  commands.forEach(({ summary, details, options }, index) => {
     const section = sections[index];
-    expect(section).toContain(summary);
+    const paragraph = section.split('\n\n')[1].trim().replaceAll('\n', ' ');
+    expect(paragraph).toBe(details === undefined ? summary : `${summary} ${details}`);
     const written = [...section.matchAll(/^- `([^`]+)`: (.+)$/gm)].map(([, left, help]) => [left, help]);
     const real = options.map(({ name, short, value, help }) => {
       return [`${short === undefined ? '' : `-${short}, `}--${name}${value === undefined ? '' : ` ${value}`}`, help];

@@ -147,6 +147,20 @@ describe('start', () => {
     expect((await fetch(`${base}/x`)).headers.get('x-version')).toBe('mended');
   });
 
+  test('drained by the admin API again and then by SIGTERM it serves on; only a second signal stops it at once', async () => {
+    const text = config('http://127.0.0.1:9', 'x').replace('drain: 0ms, timeout: 2s', 'drain: 60s, timeout: 90s');
+    const server = run(['start', '-c', write('drained.yaml', text)]);
+    await server.until('"listener":"admin"');
+    const admin = `http://${String(lines(server.out())[1].address)}`;
+    for (const method of ['POST', 'POST']) expect((await fetch(`${admin}/drain`, { method })).status).toBe(202);
+    server.child.kill('SIGTERM');
+    await server.until('draining already');
+    expect((await fetch(`${admin}/livez`)).status).toBe(200);
+    server.child.kill('SIGTERM');
+    expect(await server.exit).toBe(1);
+    expect(lines(server.out()).at(-1)).toMatchObject({ msg: 'stopped at once, by a second signal', signal: 'SIGTERM' });
+  });
+
   test('says all that is wrong with a file, with places, and exits 1', async () => {
     const file = write('bad.yaml', 'version: 1\nlistners: []\nservices:\n  - name: a\n    endpoints: [ftp://x]\n');
     const server = run(['start', '-c', file]);
@@ -296,6 +310,9 @@ routes:
     const urls = [...demo.out().matchAll(/curl .*?(http:\/\/\S+)/g)].map(([, url]) => url);
     const statuses = await Promise.all(urls.map(async (url) => (await fetch(url)).status));
     expect(statuses).toEqual([200, 200, 200, 418, 200, 404, 200, 200]);
+    const admin = new URL(urls[urls.length - 1]).origin;
+    const endpoints = run(['endpoints', 'users', '--admin', admin]);
+    expect([await endpoints.exit, endpoints.out()]).toEqual([0, expect.stringMatching(/\n127\.0\.0\.1:\d+ +up +1 /)]);
     demo.child.kill('SIGINT');
     expect(await demo.exit).toBe(0);
   });

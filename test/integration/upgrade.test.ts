@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -118,12 +119,25 @@ describe.each([1, 2])('a gateway of %i processes', (workers) => {
 
   test('stays when the file on disk does not let its successor start, and says so', async () => {
     const file = write(workers, 'one');
-    const { port, status, succeeded, out } = await start(file);
+    const { port, admin, status, succeeded, out } = await start(file);
     const { pid } = await status();
     writeFileSync(file, 'version: 2\n');
     process.kill(pid, 'SIGUSR2');
     await expect.poll(out, { timeout: 20_000 }).toContain('the upgrade failed; the running gateway stays');
-    expect(out()).toContain('it ended with status 1');
+    expect(out()).toMatch(/the file has errors\\n.+\.yaml:1:10: error \w+: /);
+    expect([await bodyOf(port), (await status()).pid]).toEqual(['one', pid]);
+    // It has the open addresses by now, and gives them back at once.
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port: other } = taken.address() as AddressInfo;
+    const listeners = `listeners: [{ name: other, address: 127.0.0.1:${other} }, `;
+    writeFileSync(file, readFileSync(write(workers, 'one'), 'utf8').replace('listeners: [', listeners));
+    const refused = await fetch(`${admin}/upgrade`, { method: 'POST', headers: { connection: 'close' } });
+    expect([refused.status, await refused.json()]).toEqual([
+      409,
+      expect.objectContaining({ detail: expect.stringMatching(/^The upgrade failed: could not start: .*EADDRINUSE/) }),
+    ]);
+    taken.close();
     expect([await bodyOf(port), (await status()).pid]).toEqual(['one', pid]);
     write(workers, 'two');
     const leader = await succeeded();
@@ -146,7 +160,7 @@ describe.each([1, 2])('a gateway of %i processes', (workers) => {
     writeFileSync(file, 'version: 2\n');
     expect(await portico('upgrade')).toEqual([
       1,
-      expect.stringContaining('409 conflict: The upgrade failed: it ended with'),
+      expect.stringContaining('409 conflict: The upgrade failed: the file has errors'),
     ]);
     write(workers, 'two');
     const exit = once(child, 'exit');

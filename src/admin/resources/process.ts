@@ -13,12 +13,13 @@ export const processes: AdminResource = {
       id: 'drain',
       summary: 'Stops the gateway as SIGTERM does: not ready at once, serving for `shutdown.drain`, and then gone.',
       answers: {
-        202: { description: 'It has begun.', schema: z.object({ state: z.literal('draining') }) },
+        202: { description: 'It has begun, now or before.', schema: z.object({ state: z.literal('draining') }) },
       },
       refusals: ['conflict'],
       example: { path: '/drain', status: 202 },
       answer(source, request) {
-        if (source.drain === undefined) return request.refuse('conflict', 'Nobody here may stop the gateway.');
+        if (source.drain === undefined)
+          return request.refuse('conflict', 'This gateway can only be stopped from where it was started.');
         source.drain();
         return json(202, { state: 'draining' });
       },
@@ -36,11 +37,12 @@ export const processes: AdminResource = {
       refusals: ['conflict'],
       example: { path: '/upgrade', status: 200 },
       async answer(source, request) {
-        if (source.upgrade === undefined) return request.refuse('conflict', 'Nobody here may upgrade the gateway.');
+        if (source.upgrade === undefined)
+          return request.refuse('conflict', 'This gateway cannot be upgraded: it was not started by `portico start`.');
         try {
           return json(200, { pid: await source.upgrade() });
         } catch (error) {
-          return request.refuse('conflict', `The upgrade failed: ${(error as Error).message}.`);
+          return request.refuse('conflict', `The upgrade failed: ${(error as Error).message}`);
         }
       },
     }),

@@ -49,11 +49,12 @@ type EndpointPicture = z.output<typeof endpointSchema>;
 
 /** The endpoints of a service, written and registered; null when there is no such service. */
 async function endpointsOf(source: AdminSource, service: string): Promise<EndpointPicture[] | null> {
+  // What is not kept, as in the demo, runs all the same.
   const config = source.control?.config.services.find(({ name }) => name === service);
-  if (config === undefined) return null;
-  const live = (await source.status()).services.find(({ name }) => name === service)?.endpoints ?? [];
+  const live = (await source.status()).services.find(({ name }) => name === service)?.endpoints;
+  if (live === undefined) return config === undefined ? null : [];
   const registered = source.registry?.of(service) ?? new Map();
-  const weights = new Map(config.endpoints.map((endpoint) => [endpointId(endpoint.url), endpoint]));
+  const weights = new Map(config?.endpoints.map((endpoint) => [endpointId(endpoint.url), endpoint]));
   return live.map(({ id, url, healthy, active, requests, failures }) => {
     const written = weights.get(id);
     const lease = written === undefined ? registered.get(id) : undefined;
