@@ -69,11 +69,16 @@ export interface ConfigText {
   readonly format: 'yaml' | 'json';
 }
 
+/** True for a file that is a program, by its name; every other one is YAML or JSON. */
+export function isModule(path: string): boolean {
+  return ['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs'].includes(extname(path));
+}
+
 /** Loads a YAML, JSON or TypeScript file. Never rejects for what the file holds. */
 export async function loadConfig(file: string, options: LoadOptions = {}): Promise<LoadResult> {
   const path = resolve(file);
   const name = options.name ?? file;
-  if (['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs'].includes(extname(path))) return loadModule(name, path, options);
+  if (isModule(path)) return loadModule(name, path, options);
   const read = options.readFile ?? readWhole;
   const text = await readText(path, read);
   if (typeof text !== 'string') return failed(name, [path], text);

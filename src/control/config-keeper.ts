@@ -1,8 +1,9 @@
 /** Where the configuration is kept: in its file, in the state directory, and in the history of what ran. */
 import { readFile, realpath, stat } from 'node:fs/promises';
-import { extname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { OperatorError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import { isModule } from '../config/load.ts';
 import type { GatewayConfig } from '../config/model.ts';
 import { etagOf } from './config-document.ts';
 import { type Kept, type KeptChange, newest, type Staged, StateDirectory, stageFile } from './state-directory.ts';
@@ -94,7 +95,7 @@ export class ConfigKeeper {
         ? null
         : 'The change would be lost at the next start: stateDir of the file is another one now. Restart first.';
     }
-    return isProgram(this.deps.file)
+    return isModule(this.deps.file)
       ? 'The configuration is a program, which cannot be written back: change it, or set admin.persist to state.'
       : null;
   }
@@ -160,8 +161,4 @@ export class ConfigKeeper {
       this.deps.logger.error('the running configuration could not be kept in the state directory', { error });
     }
   }
-}
-
-function isProgram(file: string): boolean {
-  return !['.yaml', '.yml', '.json'].includes(extname(file));
 }

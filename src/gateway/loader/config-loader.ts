@@ -1,9 +1,15 @@
 /** Loads configurations for a process that serves requests meanwhile: large ones in a thread of their own. */
 import { stat } from 'node:fs/promises';
-import { extname } from 'node:path';
 import { askThread, programBeside } from '../../base/program.ts';
 import { inSlices } from '../../base/slices.ts';
-import { type ConfigLoader, type ConfigText, type Loaded, type LoadOptions, loadHere } from '../../config/load.ts';
+import {
+  type ConfigLoader,
+  type ConfigText,
+  isModule,
+  type Loaded,
+  type LoadOptions,
+  loadHere,
+} from '../../config/load.ts';
 import { unpackConfig, unpackList } from '../../config/parcel.ts';
 import { builtInSchemas } from '../built-in-policies.ts';
 import type { LoadDelivery, LoadOrder } from './load-thread.ts';
@@ -19,8 +25,7 @@ const PROGRAM = programBeside(import.meta.url, 'load-thread');
  */
 export const loadApart: ConfigLoader = {
   async file(path, options) {
-    const isText = ['.yaml', '.yml', '.json'].includes(extname(path));
-    const size = isText && options.readFile === undefined ? await sizeOf(path) : 0;
+    const size = !isModule(path) && options.readFile === undefined ? await sizeOf(path) : 0;
     if (size <= SMALL || options.policies !== builtInSchemas) return loadHere.file(path, options);
     return loadInThread(orderOf(path, null, options));
   },
