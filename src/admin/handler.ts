@@ -16,6 +16,9 @@ import type { AdminRequest, AdminRoute } from './route.ts';
 import { allowOf, type FoundRoutes, RouteIndex } from './route-index.ts';
 import type { AdminSource, Soon } from './source.ts';
 
+/** Milliseconds that a client may take for nothing: neither to send nor to read. */
+export const IDLE = 30_000;
+
 export interface AdminHandlerDeps {
   readonly address: Address;
   readonly token: string | undefined;
@@ -152,7 +155,9 @@ export class AdminHandler {
       for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
       return refuse(code, detail);
     }
-    return route.answer(this.source, {
+    // The gateway may take its time, as for an upgrade; only clients have to hurry.
+    request.socket.setTimeout(0);
+    const answer = await route.answer(this.source, {
       path: path.values,
       query: query.values,
       body: body.value,
@@ -161,6 +166,8 @@ export class AdminHandler {
       id,
       refuse,
     });
+    request.socket.setTimeout(IDLE);
+    return answer;
   }
 }
 

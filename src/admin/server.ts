@@ -6,7 +6,7 @@ import { type Clock, systemClock, systemTimers, type Timers } from '../base/cloc
 import { OperatorError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { createRequestIdSource } from '../observability/request-id.ts';
-import { AdminHandler } from './handler.ts';
+import { AdminHandler, IDLE } from './handler.ts';
 import type { LastingReplies } from './reply-writer.ts';
 import type { AdminRoute } from './route.ts';
 import type { AdminSource } from './source.ts';
@@ -67,7 +67,7 @@ export function createAdmin(options: AdminOptions): Admin {
   server.maxHeadersCount = 100;
   server.maxRequestsPerSocket = 10_000;
   // A client that does not read what it asked for.
-  server.timeout = 30_000;
+  server.timeout = IDLE;
   return {
     server,
     listen: () => listen(server, options, logger),

@@ -327,6 +327,22 @@ describe('the state directory', () => {
     expect((await open(directory)).target.generation).toBe(1);
   });
 
+  test('of another gateway is told, and not taken for its own', async () => {
+    const { directory, write } = place(`${head}${writes}${route('mine')}`);
+    writeFileSync(join(directory, 'other.yaml'), head + writes + route('theirs'));
+    const theirs = await open(directory, { name: 'other.yaml' });
+    await theirs.control.put(yaml(head + writes + route('changed')), wish);
+    const mine = await open(directory);
+    expect([mine.body(), mine.control.history.length]).toEqual(['mine', 1]);
+    expect(mine.lines.filter(([, message]) => message.includes('shared with another configuration file'))).toHaveLength(
+      1,
+    );
+    expect((await open(directory, { name: 'other.yaml' })).body()).toBe('changed');
+    write('[[[');
+    await open(directory, { name: 'other.yaml' });
+    expect((await open(directory, { bootLastGood: true, stateDir: 'state' })).opened.config).toBeNull();
+  });
+
   test('can be named where the file does not tell it', async () => {
     const { directory, write } = place(HEAD + route('good'));
     await open(directory, { stateDir: 'elsewhere' });

@@ -269,7 +269,7 @@ export class ConfigControl {
     const former = this.sound;
     // The generation that it is about to be: known before, so that a full disk is found before anything has changed.
     const generation = Math.max(this.generation, this.keeper.floor) + 1;
-    const kept: Kept = { source: next.source, generation, cause, at: this.now() };
+    const kept: Kept = { source: next.source, generation, cause, at: this.now(), file: this.keeper.file };
     const persist = await this.keeper.stage(kept, this.config.admin);
     let changed: boolean;
     try {
@@ -312,7 +312,8 @@ export class ConfigControl {
   }
 
   private asKept({ source }: Sound): Kept {
-    return { source, generation: this.target?.generation ?? 0, cause: this.cause, at: this.at };
+    const { cause, at } = this;
+    return { source, generation: this.target?.generation ?? 0, cause, at, file: this.keeper.file };
   }
 
   private now(): string {

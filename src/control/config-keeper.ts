@@ -30,6 +30,8 @@ export class ConfigKeeper {
   /** Where the next start looks for it: as it was given, or else as the file says now. */
   private nextStateDir: string | undefined;
   private stateDirIsGiven = false;
+  /** True once it is known that the state directory holds another gateway's, too. */
+  private isShared = false;
   private kept: Kept[] = [];
 
   constructor(deps: ConfigKeeperDeps) {
@@ -47,7 +49,7 @@ export class ConfigKeeper {
       throw new OperatorError(`stateDir: ${state.path} cannot be used: ${(error as Error).message}`);
     }
     this.state = state;
-    this.kept = await state.history();
+    this.kept = (await state.history()).filter((kept) => this.isOwn(kept));
     this.floor = this.kept.at(-1)?.generation ?? 0;
   }
 
@@ -62,15 +64,34 @@ export class ConfigKeeper {
   }
 
   async lastGood(): Promise<Kept | null> {
-    return (await this.state?.lastGood()) ?? null;
+    const good = (await this.state?.lastGood()) ?? null;
+    return good !== null && this.isOwn(good) ? good : null;
   }
 
   /** The change by the admin API that still holds; one that does not is dropped. */
   async change(): Promise<KeptChange | null> {
     const change = (await this.state?.change()) ?? null;
-    if (change === null || change.basedOn === this.fileTag) return change;
+    if (change === null || !this.isOwn(change)) return null;
+    if (change.basedOn === this.fileTag) return change;
     this.dropChange(change.generation);
     return null;
+  }
+
+  /** Absolute. */
+  get file(): string {
+    return this.deps.path;
+  }
+
+  /** Of this file, and not of another gateway's that was given the same directory. */
+  private isOwn({ file }: Kept): boolean {
+    if (file === this.file) return true;
+    if (this.isShared) return false;
+    this.isShared = true;
+    this.deps.logger.warn('the state directory is shared with another configuration file: give each gateway its own', {
+      state_dir: this.state?.path ?? '',
+      other_file: file,
+    });
+    return false;
   }
 
   /** What ran, the newest first. */

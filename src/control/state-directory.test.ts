@@ -11,6 +11,7 @@ function keptOf(generation: number, size: number): Kept {
     generation,
     cause: 'file',
     at: '2026-01-01T00:00:00.000Z',
+    file: '/etc/portico.yaml',
   };
 }
 

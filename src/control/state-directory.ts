@@ -11,6 +11,8 @@ export interface Kept {
   readonly cause: string;
   /** When, in ISO 8601. */
   readonly at: string;
+  /** Absolute path of the file that it was, or stood for: a directory that two gateways share by mistake holds both. */
+  readonly file: string;
 }
 
 /** A change by the admin API that the file knows nothing of. */
@@ -125,11 +127,11 @@ function nameOf(generation: number): string {
 }
 
 function isKept(value: Partial<Kept> | null): value is Kept {
-  const { source, generation, cause, at } = value ?? {};
+  const { source, generation, cause, at, file } = value ?? {};
   const isText = typeof source?.text === 'string' && (source.format === 'yaml' || source.format === 'json');
   // A number that cannot be counted on from would be every generation's that follows.
   const isCounted = Number.isSafeInteger(generation) && (generation as number) > 0;
-  return isText && isCounted && typeof cause === 'string' && typeof at === 'string';
+  return isText && isCounted && [cause, at, file].every((text) => typeof text === 'string');
 }
 
 /** Puts a file in its place at once: whoever reads it sees the old content or the new, and so does a machine that lost its power. */
