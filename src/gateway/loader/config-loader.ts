@@ -1,6 +1,6 @@
 /** Loads configurations for a process that serves requests meanwhile: large ones in a thread of their own. */
 import { stat } from 'node:fs/promises';
-import { KeptThread, programBeside } from '../../base/program.ts';
+import { askThread, programBeside } from '../../base/program.ts';
 import { inSlices } from '../../base/slices.ts';
 import {
   type ConfigLoader,
@@ -17,10 +17,7 @@ import type { LoadDelivery, LoadOrder } from './load-thread.ts';
 /** Bytes up to which a text is loaded where it is needed, in some ten milliseconds: a thread takes longer to begin. */
 const SMALL = 64 * 1024;
 
-const thread = new KeptThread<LoadOrder, LoadDelivery>(
-  programBeside(import.meta.url, 'load-thread'),
-  'loads the configuration',
-);
+const PROGRAM = programBeside(import.meta.url, 'load-thread');
 
 /**
  * A loader as `loadHere` is one, with the built-in policies. Modules are loaded here whatever their size: they are programs,
@@ -53,7 +50,7 @@ async function sizeOf(path: string): Promise<number> {
 }
 
 async function loadInThread(order: LoadOrder): Promise<Loaded> {
-  const { config, findings, ...rest } = await thread.ask(order);
+  const { config, findings, ...rest } = await askThread<LoadDelivery>(PROGRAM, order, 'loads the configuration');
   return {
     ...rest,
     config: config === null ? null : await inSlices(unpackConfig(config)),

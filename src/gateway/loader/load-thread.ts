@@ -1,5 +1,5 @@
-/** The program of the thread that loads configurations: each result goes back in portions. */
-import { parentPort } from 'node:worker_threads';
+/** The program of the thread that loads one configuration and ends: its result goes back in portions. */
+import { parentPort, workerData } from 'node:worker_threads';
 import { atOnce } from '../../base/slices.ts';
 import { type ConfigText, type Loaded, loadConfig, loadConfigText } from '../../config/load.ts';
 import { type ConfigParcel, type Portions, packConfig, packList } from '../../config/parcel.ts';
@@ -21,7 +21,8 @@ export interface LoadDelivery extends Omit<Loaded, 'config' | 'findings'> {
   readonly findings: Portions;
 }
 
-parentPort?.on('message', async ({ file, name, source, env }: LoadOrder) => {
+if (parentPort !== null) {
+  const { file, name, source, env } = workerData as LoadOrder;
   const options = { name, policies: builtInSchemas, env };
   const loaded = source === null ? await loadConfig(file, options) : await loadConfigText(source, file, options);
   const { locate: _, ...rest } = loaded;
@@ -29,8 +30,8 @@ parentPort?.on('message', async ({ file, name, source, env }: LoadOrder) => {
   const findings = atOnce(packList(rest.findings));
   const delivery: LoadDelivery = { ...rest, config, findings };
   const portions = [...findings, ...(config === null ? [] : [...config.services, ...config.routes])];
-  parentPort?.postMessage(
+  parentPort.postMessage(
     delivery,
     portions.map(({ buffer }) => buffer as ArrayBuffer),
   );
-});
+}
