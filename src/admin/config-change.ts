@@ -1,6 +1,6 @@
 /** What requests that change the configuration have in common: their conditions, and how their outcome is answered. */
 import { z } from 'zod';
-import type { ChangeWish, Outcome } from '../control/change-wish.ts';
+import type { ChangeWish, Edit, Outcome, Refusal } from '../control/change-wish.ts';
 import type { ConfigControl } from '../control/config-control.ts';
 import { findingSchema } from './finding-schema.ts';
 import { flag } from './parameters.ts';
@@ -105,6 +105,20 @@ export function answerOutcome(
     case 'refused':
       return request.refuse(outcome.code, outcome.reason);
   }
+}
+
+/** Makes the edit that `find` tells, and answers its outcome: 201 when `find` said by `onNew` that it adds something. */
+export async function answerEdit(
+  source: AdminSource,
+  request: AdminRequest<unknown, { readonly dryRun: boolean }>,
+  find: (control: ConfigControl, onNew: () => void) => Edit | Refusal,
+  success: 200 | 204 = 200,
+): Promise<AdminReply> {
+  const control = controlOf(source, request);
+  if (isReply(control)) return control;
+  let isNew = false;
+  const outcome = await control.edit(() => find(control, () => (isNew = true)), wishOf(request, request.query.dryRun));
+  return answerOutcome(outcome, control, request, isNew ? 201 : success);
 }
 
 function faultsOf(count: number): string {

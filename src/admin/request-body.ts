@@ -13,6 +13,8 @@ const DEEPEST = 64;
 /** Bytes of a whole configuration. */
 export const CONFIG_LIMIT = 16 * 1024 * 1024;
 
+export const JSON_MEDIA_TYPE = 'application/json';
+
 /** What people have called YAML before and after RFC 9512. */
 export const YAML_MEDIA_TYPES: readonly string[] = ['application/yaml', 'application/x-yaml', 'text/yaml'];
 
@@ -172,7 +174,8 @@ function isDeep(value: unknown): boolean {
   return false;
 }
 
-function parseJson(text: string): { value: unknown; error: null } | { value: null; error: string } {
+/** The value, or why the text is no JSON. */
+export function parseJson(text: string): { value: unknown; error: null } | { value: null; error: string } {
   try {
     return { value: JSON.parse(text), error: null };
   } catch (error) {

@@ -15,14 +15,21 @@ import {
 import { findingSchema } from '../finding-schema.ts';
 import { wholeNumber } from '../parameters.ts';
 import { json } from '../reply.ts';
-import { CONFIG_LIMIT, textBody, YAML_MEDIA_TYPES } from '../request-body.ts';
+import { type BodyKind, CONFIG_LIMIT, JSON_MEDIA_TYPE, parseJson, YAML_MEDIA_TYPES } from '../request-body.ts';
 import { type AdminResource, adminRoute } from '../route.ts';
 
-const configBody = textBody([...YAML_MEDIA_TYPES, 'application/json'], null, { limit: CONFIG_LIMIT });
-
-function sourceOf({ text, mediaType }: { text: string; mediaType: string }): ConfigText {
-  return { text, format: mediaType === 'application/json' ? 'json' : 'yaml' };
-}
+/** A text that calls itself JSON is held to that. */
+const configBody: BodyKind<ConfigText> = {
+  mediaTypes: [...YAML_MEDIA_TYPES, JSON_MEDIA_TYPE],
+  limit: CONFIG_LIMIT,
+  required: true,
+  schema: null,
+  parse(text, mediaType) {
+    if (mediaType !== JSON_MEDIA_TYPE) return { value: { text, format: 'yaml' } };
+    const { error } = parseJson(text);
+    return error === null ? { value: { text, format: 'json' } } : { fault: `The body is not JSON: ${error}.` };
+  },
+};
 
 /** Where nothing is said JSON is answered, which is YAML too. */
 function wantsYaml(accept: string | undefined): boolean {
@@ -92,10 +99,7 @@ export const configuration: AdminResource = {
       async answer(source, request) {
         const control = controlOf(source, request);
         if (isReply(control)) return control;
-        const text = sourceOf(request.body);
-        const fault = jsonFaultOf(text);
-        if (fault !== null) return request.refuse('bad_request', `The body is not JSON: ${fault}.`);
-        const outcome = await control.put(text, wishOf(request, request.query.dryRun));
+        const outcome = await control.put(request.body, wishOf(request, request.query.dryRun));
         return answerOutcome(outcome, control, request);
       },
     }),
@@ -117,10 +121,7 @@ export const configuration: AdminResource = {
       async answer(source, request) {
         const control = controlOf(source, request);
         if (isReply(control)) return control;
-        const text = sourceOf(request.body);
-        const fault = jsonFaultOf(text);
-        if (fault !== null) return request.refuse('bad_request', `The body is not JSON: ${fault}.`);
-        const { config, findings } = await control.validate(text);
+        const { config, findings } = await control.validate(request.body);
         if (config !== null) return json(200, { valid: true, findings });
         return request.refuse('config_invalid', 'The configuration has errors: see `findings`.', {
           valid: false,
@@ -195,14 +196,3 @@ export const configuration: AdminResource = {
     }),
   ],
 };
-
-/** A body that says it is JSON is held to that. */
-function jsonFaultOf({ text, format }: ConfigText): string | null {
-  if (format === 'yaml') return null;
-  try {
-    JSON.parse(text);
-    return null;
-  } catch (error) {
-    return (error as Error).message;
-  }
-}

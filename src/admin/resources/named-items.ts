@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { deleteItem, itemsOf, type NamedList, patchItem, putItem } from '../../control/config-edits.ts';
 import {
-  answerOutcome,
+  answerEdit,
   CHANGE_ANSWERS,
   CHANGE_HEADERS,
   CHANGE_QUERY,
@@ -10,7 +10,6 @@ import {
   controlOf,
   DELETE_ANSWERS,
   isReply,
-  wishOf,
 } from '../config-change.ts';
 import { json } from '../reply.ts';
 import { jsonBody } from '../request-body.ts';
@@ -97,16 +96,8 @@ export function namedItemRoutes({ list, item, examples }: NamedItemsOptions): Ad
       answers: CREATE_ANSWERS,
       refusals,
       example: examples.put,
-      async answer(source, request) {
-        const control = controlOf(source, request);
-        if (isReply(control)) return control;
-        let isNew = false;
-        const outcome = await control.edit(
-          () => putItem(control, list, request.path.name, request.body, () => (isNew = true)),
-          wishOf(request, request.query.dryRun),
-        );
-        return answerOutcome(outcome, control, request, isNew ? 201 : 200);
-      },
+      answer: (source, request) =>
+        answerEdit(source, request, (control, onNew) => putItem(control, list, request.path.name, request.body, onNew)),
     }),
     adminRoute({
       method: 'PATCH',
@@ -120,15 +111,8 @@ export function namedItemRoutes({ list, item, examples }: NamedItemsOptions): Ad
       answers: CHANGE_ANSWERS,
       refusals: ['resource_not_found', ...refusals],
       example: examples.patch,
-      async answer(source, request) {
-        const control = controlOf(source, request);
-        if (isReply(control)) return control;
-        const outcome = await control.edit(
-          () => patchItem(control, list, request.path.name, request.body),
-          wishOf(request, request.query.dryRun),
-        );
-        return answerOutcome(outcome, control, request);
-      },
+      answer: (source, request) =>
+        answerEdit(source, request, (control) => patchItem(control, list, request.path.name, request.body)),
     }),
     adminRoute({
       method: 'DELETE',
@@ -141,15 +125,8 @@ export function namedItemRoutes({ list, item, examples }: NamedItemsOptions): Ad
       answers: DELETE_ANSWERS,
       refusals: ['resource_not_found', ...refusals],
       example: examples.delete,
-      async answer(source, request) {
-        const control = controlOf(source, request);
-        if (isReply(control)) return control;
-        const outcome = await control.edit(
-          () => deleteItem(control, list, request.path.name),
-          wishOf(request, request.query.dryRun),
-        );
-        return answerOutcome(outcome, control, request, 204);
-      },
+      answer: (source, request) =>
+        answerEdit(source, request, (control) => deleteItem(control, list, request.path.name), 204),
     }),
   ];
 }

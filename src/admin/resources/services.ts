@@ -6,6 +6,7 @@ import { deleteEndpoint, hasEndpoint, noEndpoint, patchEndpoint, putEndpoint } f
 import type { EndpointRegistry } from '../../control/endpoint-registry.ts';
 import { endpointId } from '../../upstream/endpoint.ts';
 import {
+  answerEdit,
   answerOutcome,
   CHANGE_ANSWERS,
   CHANGE_HEADERS,
@@ -115,19 +116,14 @@ const endpointRoutes: AdminRoute[] = [
       status: 201,
     },
     async answer(source, request) {
-      const control = controlOf(source, request);
-      if (isReply(control)) return control;
       const { name, id } = request.path;
       const { url = `http://${id}` } = request.body;
       if (idOf(url) !== id) {
         return request.refuse('bad_request', `The url of the body is not that of the path: ${JSON.stringify(id)}.`);
       }
-      let isNew = false;
-      const outcome = await control.edit(
-        () => putEndpoint(control, name, id, { ...request.body, url }, () => (isNew = true)),
-        wishOf(request, request.query.dryRun),
+      return answerEdit(source, request, (control, onNew) =>
+        putEndpoint(control, name, id, { ...request.body, url }, onNew),
       );
-      return answerOutcome(outcome, control, request, isNew ? 201 : 200);
     },
   }),
   adminRoute({
@@ -142,15 +138,9 @@ const endpointRoutes: AdminRoute[] = [
     answers: CHANGE_ANSWERS,
     refusals,
     example: { path: '/services/users/endpoints/127.0.0.1:9001', body: '{ "weight": 3 }', status: 200 },
-    async answer(source, request) {
-      const control = controlOf(source, request);
-      if (isReply(control)) return control;
+    answer(source, request) {
       const { name, id } = request.path;
-      const outcome = await control.edit(
-        () => patchEndpoint(control, name, id, request.body),
-        wishOf(request, request.query.dryRun),
-      );
-      return answerOutcome(outcome, control, request);
+      return answerEdit(source, request, (control) => patchEndpoint(control, name, id, request.body));
     },
   }),
   adminRoute({
