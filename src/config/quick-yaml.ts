@@ -2,7 +2,13 @@
 import { EVENT_ID, type Event, getScalarValue, parseEvents, SCALAR_STYLE } from 'js-yaml';
 import { isScalar, Schema } from 'yaml';
 import { type Entry, emptyTree, type Place, type SourceTree } from './source-tree.ts';
-import { hasReference, SubstitutionError, type SubstitutionSources, substitute } from './substitution.ts';
+import {
+  hasReference,
+  type Substituted,
+  SubstitutionError,
+  type SubstitutionSources,
+  substitute,
+} from './substitution.ts';
 
 type ScalarEvent = Extract<Event, { valueStart: number }>;
 type Step = string | number;
@@ -51,44 +57,50 @@ export function readQuickly(text: string, isJson = false): QuickYaml | null {
 interface Waiting {
   readonly container: Record<Step, unknown>;
   readonly step: Step;
-  readonly entry: Entry;
   readonly path: readonly Step[];
+  written?: { text: string; result: Substituted };
 }
 
 class QuickReader {
   private readonly text: string;
   private readonly events: readonly Event[];
-  private readonly tree = emptyTree(false);
   private readonly path: Step[] = [];
   private readonly waiting: Waiting[] = [];
   private at = 0;
-  // Places are asked for in the order of the text.
-  private line = 1;
-  private lineStart = 0;
-  private lineEnd: number;
+  /** The furthest place so far. */
+  private offset = 0;
 
   constructor(text: string, events: readonly Event[]) {
     this.text = text;
     this.events = events;
-    this.lineEnd = this.endOfLine(0);
   }
 
   read(): QuickYaml {
-    const { tree, waiting, text } = this;
+    const { waiting, text, events } = this;
     const document = this.next();
     if (document.type !== EVENT_ID.DOCUMENT) throw new Unusual();
     if ((text.match(MARK)?.length ?? 0) !== (document.explicitStart ? 1 : 0)) throw new Unusual();
     if (document.explicitStart && !/^(?: *(?:#.*)?\n)*--- *\n/.test(text)) throw new Unusual();
-    const root = this.events[this.at];
+    const root = events[this.at];
     if (root.type !== EVENT_ID.MAPPING && root.type !== EVENT_ID.SEQUENCE) throw new Unusual();
-    tree.start = this.place(root.start);
-    tree.root = this.value();
-    if (this.next().type !== EVENT_ID.POP || this.at !== this.events.length) throw new Unusual();
+    this.pass(root.start);
+    const values = this.value();
+    if (this.next().type !== EVENT_ID.POP || this.at !== events.length) throw new Unusual();
     return {
       references: waiting.map(({ container, step }) => container[step] as string),
-      values: tree.root,
-      tree: (sources) => {
-        for (const each of waiting) fillIn(tree, each, sources);
+      values,
+      tree(sources) {
+        const places = new LatePlaces(text, events, values, waiting);
+        const tree = emptyTree(false, places);
+        tree.root = values;
+        tree.start = places.start;
+        const faults = waiting.map((each) => fillIn(tree, each, sources));
+        for (const [index, { container, step, path }] of waiting.entries()) {
+          const message = faults[index];
+          if (message === null) continue;
+          const place = places.get(container)?.get(step)?.value ?? tree.start;
+          tree.problems.push({ code: 'unresolved_reference', message, place, path });
+        }
         return tree;
       },
     };
@@ -112,73 +124,154 @@ class QuickReader {
   private map(): Record<string, unknown> {
     const { text, path } = this;
     const result: Record<string, unknown> = {};
-    const entries = new Map<Step, Entry>();
-    this.tree.entries.set(result, entries);
     for (let event = this.next(); event.type !== EVENT_ID.POP; event = this.next()) {
       if (event.type !== EVENT_ID.SCALAR) throw new Unusual();
       const key = keyOf(text, event);
       // Told with both places.
-      if (entries.has(key)) throw new Unusual();
-      const place = this.place(startOf(event));
-      const entry: Entry = { key: place, value: this.place(startOf(this.events[this.at])) };
+      if (Object.hasOwn(result, key)) throw new Unusual();
+      this.pass(startOf(event));
+      this.pass(startOf(this.events[this.at]));
       path.push(key);
-      this.put(result, key, entry);
+      this.put(result, key);
       path.pop();
-      entries.set(key, entry);
     }
     return result;
   }
 
   private list(): unknown[] {
     const result: unknown[] = [];
-    const entries = new Map<Step, Entry>();
-    this.tree.entries.set(result, entries);
     while (this.events[this.at].type !== EVENT_ID.POP) {
-      const place = this.place(startOf(this.events[this.at]));
-      const entry: Entry = { key: place, value: place };
       const index = result.length;
+      this.pass(startOf(this.events[this.at]));
       this.path.push(index);
-      this.put(result as unknown as Record<Step, unknown>, index, entry);
+      this.put(result as unknown as Record<Step, unknown>, index);
       this.path.pop();
-      entries.set(index, entry);
     }
     this.at += 1;
     return result;
   }
 
-  private put(container: Record<Step, unknown>, step: Step, entry: Entry): void {
+  private put(container: Record<Step, unknown>, step: Step): void {
     const value = this.value();
     container[step] = value;
-    if (typeof value === 'string' && hasReference(value))
-      this.waiting.push({ container, step, entry, path: [...this.path] });
+    if (typeof value === 'string' && hasReference(value)) this.waiting.push({ container, step, path: [...this.path] });
   }
 
-  private place(offset: number): Place {
-    if (offset < this.lineStart) throw new Unusual();
-    while (offset > this.lineEnd) {
-      this.line += 1;
-      this.lineStart = this.lineEnd + 1;
-      this.lineEnd = this.endOfLine(this.lineStart);
-    }
-    return { line: this.line, column: offset - this.lineStart + 1 };
-  }
-
-  private endOfLine(from: number): number {
-    const end = this.text.indexOf('\n', from);
-    return end < 0 ? this.text.length : end;
+  /** Places come in the order of the text, line by line. */
+  private pass(offset: number): void {
+    if (offset >= this.offset) this.offset = offset;
+    else if (this.text.slice(offset, this.offset).includes('\n')) throw new Unusual();
   }
 }
 
-function fillIn(tree: SourceTree, { container, step, entry, path }: Waiting, sources: SubstitutionSources): void {
+/** The places of what a `QuickReader` read, found when they are asked for: of a sound text hardly any are. */
+class LatePlaces {
+  readonly start: Place;
+  private readonly text: string;
+  private readonly events: readonly Event[];
+  private readonly values: unknown;
+  private readonly waiting: readonly Waiting[];
+  /** Indices of the events with which maps and lists begin. */
+  private readonly beginnings = new Map<object, number>();
+  private readonly found = new Map<object, Map<Step, Entry>>();
+  /** Offsets at which lines begin. */
+  private readonly lines: number[] = [0];
+
+  constructor(text: string, events: readonly Event[], values: unknown, waiting: readonly Waiting[]) {
+    this.text = text;
+    this.events = events;
+    this.waiting = waiting;
+    this.values = values;
+    for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', end + 1)) this.lines.push(end + 1);
+    this.start = this.place(events[1]);
+  }
+
+  get(container: object): ReadonlyMap<Step, Entry> | undefined {
+    if (this.beginnings.size === 0) this.mark(this.values, 1);
+    const found = this.found.get(container);
+    const beginning = this.beginnings.get(container);
+    if (found !== undefined || beginning === undefined) return found;
+    const entries = this.entriesOf(beginning);
+    this.found.set(container, entries);
+    for (const { container: of, step, written } of this.waiting) {
+      const entry = of === container ? entries.get(step) : undefined;
+      if (entry !== undefined && written !== undefined) entry.written = written;
+    }
+    return entries;
+  }
+
+  /**
+   * Marks what is in a value that begins with the event of this index, and answers the index after it. Strings may have been
+   * filled in since they were read; maps and lists are as they were.
+   */
+  private mark(value: unknown, index: number): number {
+    const { events, text } = this;
+    const { type } = events[index];
+    if (type === EVENT_ID.SCALAR) return index + 1;
+    const container = value as Record<Step, unknown>;
+    this.beginnings.set(container, index);
+    let at = index + 1;
+    for (let step = 0; events[at].type !== EVENT_ID.POP; step += 1) {
+      at =
+        type === EVENT_ID.SEQUENCE
+          ? this.mark(container[step], at)
+          : this.mark(container[keyOf(text, events[at] as ScalarEvent)], at + 1);
+    }
+    return at + 1;
+  }
+
+  private entriesOf(beginning: number): Map<Step, Entry> {
+    const { events, text } = this;
+    const entries = new Map<Step, Entry>();
+    const isMap = events[beginning].type === EVENT_ID.MAPPING;
+    for (let at = beginning + 1; events[at].type !== EVENT_ID.POP; at = this.after(at)) {
+      const key = this.place(events[at]);
+      const step = isMap ? keyOf(text, events[at] as ScalarEvent) : entries.size;
+      if (isMap) at += 1;
+      entries.set(step, { key, value: this.place(events[at]) });
+    }
+    return entries;
+  }
+
+  /** The index after the value that begins with the event of this one. */
+  private after(index: number): number {
+    let depth = 0;
+    let at = index;
+    do {
+      const { type } = this.events[at++];
+      if (type === EVENT_ID.POP) depth -= 1;
+      else if (type === EVENT_ID.MAPPING || type === EVENT_ID.SEQUENCE) depth += 1;
+    } while (depth > 0);
+    return at;
+  }
+
+  private place(event: Event): Place {
+    const offset = startOf(event);
+    const { lines } = this;
+    let low = 0;
+    let high = lines.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (lines[middle] <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return { line: low + 1, column: offset - lines[low] + 1 };
+  }
+}
+
+/** Fills in the reference, and answers why it cannot be, or null. */
+function fillIn(tree: SourceTree, waiting: Waiting, sources: SubstitutionSources): string | null {
+  const { container, step } = waiting;
   const text = container[step] as string;
   try {
     const result = substitute(text, sources);
     for (const secret of result.secrets) tree.secrets.add(secret);
-    entry.written = { text, result };
+    waiting.written = { text, result };
     container[step] = result.value;
+    return null;
   } catch (error) {
     if (!(error instanceof SubstitutionError)) throw error;
-    tree.problems.push({ code: 'unresolved_reference', message: error.message, place: entry.value, path });
+    return error.message;
   }
 }
 

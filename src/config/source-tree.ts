@@ -30,10 +30,15 @@ export interface SourceProblem {
   suggestion?: string;
 }
 
+/** What is known of the entries of the maps and lists of a file. */
+export interface Entries {
+  get(container: object): ReadonlyMap<string | number, Entry> | undefined;
+}
+
 /** The values of a file, their places and the problems found while reading them. */
 export interface SourceTree {
   root: unknown;
-  entries: WeakMap<object, Map<string | number, Entry>>;
+  entries: Entries;
   /** Where the file's first value begins. */
   start: Place;
   problems: SourceProblem[];
@@ -45,9 +50,17 @@ export interface SourceTree {
 
 export const fileStart: Place = { line: 1, column: 1 };
 
+/** A tree whose places are noted as they are met. */
+export interface TreeWithPlaces extends SourceTree {
+  entries: WeakMap<object, Map<string | number, Entry>>;
+}
+
 /** A tree to be filled. */
-export function emptyTree(namesPaths: boolean): SourceTree {
-  return { root: undefined, entries: new WeakMap(), start: fileStart, problems: [], namesPaths, secrets: new Set() };
+export function emptyTree<E extends Entries>(
+  namesPaths: boolean,
+  entries: E,
+): Omit<SourceTree, 'entries'> & { entries: E } {
+  return { root: undefined, entries, start: fileStart, problems: [], namesPaths, secrets: new Set() };
 }
 
 /** The value at a path, undefined when there is none. */

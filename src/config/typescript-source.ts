@@ -3,7 +3,15 @@ import { stripVTControlCharacters } from 'node:util';
 import { LineCounter } from 'yaml';
 import { defineGateway } from './define.ts';
 import { exportedLiteral, type LiteralNode } from './literal-places.ts';
-import { type Entry, emptyTree, fileStart, type Place, type SourceTree, type ValuePath } from './source-tree.ts';
+import {
+  type Entry,
+  emptyTree,
+  fileStart,
+  type Place,
+  type SourceTree,
+  type TreeWithPlaces,
+  type ValuePath,
+} from './source-tree.ts';
 import {
   hasReference,
   referencedFiles,
@@ -81,7 +89,7 @@ export function filesReferencedBy(value: unknown, directory: string): string[] {
  * a literal has its place there, what is made elsewhere has the place of the literal around it.
  */
 export function readValue(value: unknown, sources: SubstitutionSources, text = ''): SourceTree {
-  const tree = emptyTree(true);
+  const tree = emptyTree(true, new WeakMap());
   if (value === undefined) {
     tree.problems.push({ code: 'empty_file', message: 'there is no configuration', place: fileStart, path: [] });
   }
@@ -94,7 +102,7 @@ export function readValue(value: unknown, sources: SubstitutionSources, text = '
 }
 
 interface Copying {
-  tree: SourceTree;
+  tree: TreeWithPlaces;
   sources: SubstitutionSources;
   placeAt(offset: number): Place;
   values: number;

@@ -21,6 +21,7 @@ import {
   type Place,
   type SourceProblem,
   type SourceTree,
+  type TreeWithPlaces,
   type ValuePath,
 } from './source-tree.ts';
 import { hasReference, SubstitutionError, type SubstitutionSources, substitute } from './substitution.ts';
@@ -106,7 +107,7 @@ export function referencesIn({ document }: ParsedYaml): string[] {
 
 /** Builds the tree of a parsed document and fills in its references. */
 export function readYaml(parsed: ParsedYaml, sources: SubstitutionSources): SourceTree {
-  const tree = emptyTree(false);
+  const tree = emptyTree(false, new WeakMap());
   const { document, fault, lines } = parsed;
   if (document === null) {
     if (fault !== null) tree.problems.push(fault);
@@ -147,14 +148,14 @@ export function placeAt(lines: LineCounter, offset: number): Place {
 class TooLarge extends Error {}
 
 class YamlReader {
-  readonly tree: SourceTree;
+  readonly tree: TreeWithPlaces;
   readonly lines: LineCounter;
   readonly sources: SubstitutionSources;
   readonly anchors = new Map<string, Node>();
   readonly open = new Set<Node>();
   values = 0;
 
-  constructor(tree: SourceTree, lines: LineCounter, sources: SubstitutionSources) {
+  constructor(tree: TreeWithPlaces, lines: LineCounter, sources: SubstitutionSources) {
     this.tree = tree;
     this.lines = lines;
     this.sources = sources;
