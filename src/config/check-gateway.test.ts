@@ -286,7 +286,7 @@ listeners:
     adress: 127.0.0.1:0
 services:
   - name: users
-    endpoints: [https://a]
+    endpoints: [ftp://a]
   - name: users
     endpoints: [http://a]
     loadBalancing: { algorithm: roundrobin }

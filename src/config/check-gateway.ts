@@ -116,7 +116,7 @@ function checkAccessLog(access: Parsed['logging']['access'], context: CheckConte
   });
 }
 
-function checkListener(listener: ListenerConfig, index: number, context: CheckContext): void {
+function checkListener(listener: Parsed['listeners'][number], index: number, context: CheckContext): void {
   listener.trustedProxies.forEach((range, item) => {
     if (!range.endsWith('/0')) return;
     context.report({

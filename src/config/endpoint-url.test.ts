@@ -9,9 +9,10 @@ test.each([
   ['http://[2001:DB8::1]:80', 'http://[2001:db8::1]:80'],
   ['http://[::1]', 'http://[::1]'],
   ['http://users_v2:8080', 'http://users_v2:8080'],
+  ['https://Users', 'https://users'],
+  ['tcp://10.0.0.1:5432', 'tcp://10.0.0.1:5432'],
 ])('%s', (text, expected) => {
   expect(parseEndpointUrl(text)).toBe(expected);
-  expect(new URL(expected).protocol).toBe('http:');
 });
 
 test.each([
@@ -20,7 +21,8 @@ test.each([
   ['http:/a', 'not a URL'],
   [' http://a', 'not a URL'],
   ['//a', 'not a URL'],
-  ['https://a', 'scheme'],
+  ['ftp://a', 'scheme'],
+  ['tcp://a', 'no port'],
   ['h2c://a', 'scheme'],
   ['unix:///run/a.sock', 'scheme'],
   ['http://', 'no host'],

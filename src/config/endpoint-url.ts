@@ -3,13 +3,16 @@ import { z } from 'zod';
 import { AddressError, formatAddress, parseHost, parsePort } from '../base/address.ts';
 import { refuse } from './scalar-schema.ts';
 
-/** The origin in normal form (`http://host` or `http://host:port`); throws `AddressError`, whose message quotes nothing. */
+const SCHEMES = ['http', 'https', 'tcp'];
+
+/** The origin in normal form (`https://host` or `http://host:port`); throws `AddressError`, whose message quotes nothing. */
 export function parseEndpointUrl(text: string): string {
   const match = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?#]*)(.*)$/s.exec(text);
   if (match === null) throw new AddressError('is not a URL such as http://127.0.0.1:9001');
-  const [, scheme, authority, rest] = match;
-  if (scheme.toLowerCase() !== 'http') {
-    throw new AddressError('has a scheme that endpoints cannot have yet: only http:// is supported');
+  const [, , authority, rest] = match;
+  const scheme = match[1].toLowerCase();
+  if (!SCHEMES.includes(scheme)) {
+    throw new AddressError('has a scheme that endpoints cannot have: http://, https:// and tcp:// are known');
   }
   if (authority.includes('@')) throw new AddressError('carries credentials, which an endpoint cannot');
   if (rest !== '' && rest !== '/') {
@@ -20,10 +23,11 @@ export function parseEndpointUrl(text: string): string {
   const end = authority.lastIndexOf(':');
   const hasPort = end > authority.lastIndexOf(']');
   const host = parseHost(hasPort ? authority.slice(0, end) : authority);
-  if (!hasPort) return host.includes(':') ? `http://[${host}]` : `http://${host}`;
+  if (!hasPort && scheme === 'tcp') throw new AddressError('has no port, which a tcp:// endpoint needs');
+  if (!hasPort) return host.includes(':') ? `${scheme}://[${host}]` : `${scheme}://${host}`;
   const port = parsePort(authority.slice(end + 1));
   if (port === 0) throw new AddressError('has port 0, to which nobody can connect');
-  return `http://${formatAddress({ host, port })}`;
+  return `${scheme}://${formatAddress({ host, port })}`;
 }
 
 export const endpointUrlSchema = z.string().transform((text, context): string => {

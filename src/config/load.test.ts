@@ -15,8 +15,9 @@ describe('defaults', () => {
         {
           name: 'public',
           address: { host: '127.0.0.1', port: 0 },
+          mode: 'http',
           trustedProxies: [],
-          limits: { requestHead: 32 * 1024, requestBody: 64 * 1024 ** 2, connections: 10_000 },
+          limits: { requestHead: 32 * 1024, requestBody: 64 * 1024 ** 2, connections: 10_000, streams: 128 },
           timeouts: { requestHead: 10_000, bodyIdle: 30_000, keepAlive: 60_000 },
         },
       ],
@@ -34,11 +35,12 @@ describe('defaults', () => {
             { url: 'http://127.0.0.1:9001', weight: 1 },
             { url: 'http://127.0.0.1:9002', weight: 1 },
           ],
+          protocol: 'http',
           loadBalancing: { algorithm: 'round-robin' },
           passive: { failures: 5, coolDown: 10_000 },
           panic: false,
-          connections: { max: 256, idleTimeout: 30_000, queue: 1024, queueTimeout: 1000, pipelining: 1 },
-          timeouts: { connect: 1000, response: 30_000 },
+          connections: { max: 256, idleTimeout: 30_000, queue: 1024, queueTimeout: 1000, pipelining: 1, streams: 100 },
+          timeouts: { connect: 1000, response: 30_000, streamIdle: 300_000 },
           policies: [],
         },
       ],
@@ -88,6 +90,8 @@ describe('defaults', () => {
   test('a health check is filled in from any part of it', () => {
     const text = `${head}services: [{ name: s, endpoints: [http://a], healthCheck: { expectStatus: [200, 3xx, "404-410"] } }]`;
     expect(parseConfigText(text).config?.services[0].healthCheck).toEqual({
+      type: 'http',
+      grpcService: '',
       path: '/health',
       interval: 10_000,
       timeout: 2000,

@@ -13,6 +13,7 @@ import { type FileProblem, type FileReader, readReferenced, readText, readWhole 
 import { fileStart, formatPath, type Place, parsePath, placeOf, type SourceTree, valueAt } from './source-tree.ts';
 import { referencedFiles, type SubstitutionSources } from './substitution.ts';
 import { parseText } from './text-source.ts';
+import { checkTlsFiles, putTlsContents, readTlsFiles, type TlsContents } from './tls-files.ts';
 import { filesReferencedBy, importModule, readValue } from './typescript-source.ts';
 
 export interface LoadOptions {
@@ -95,8 +96,9 @@ export async function loadConfigText(source: ConfigText, file: string, options: 
   const directory = dirname(path);
   const wanted = parsed.references.flatMap((value) => referencedFiles(value, directory));
   const files = await readReferenced(wanted, read);
-  const sources = { env: options.env ?? {}, files, directory };
-  return finish(name, parsed.tree(sources), options, [path, ...files.keys()], source);
+  const tree = parsed.tree({ env: options.env ?? {}, files, directory });
+  const tls = await readTlsFiles(tree.root, directory, read);
+  return finish(name, tree, { ...options, tls, directory }, [path, ...files.keys(), ...tls.keys()], source);
 }
 
 /** What `parseConfigText` needs beside the text. */
@@ -112,13 +114,17 @@ export interface TextOptions {
 /** Loads YAML or JSON text without touching the disk: for tests, and for text that came over the network. */
 export function parseConfigText(text: string, options: TextOptions = {}): LoadResult {
   const file = options.file ?? 'portico.yaml';
-  return finish(file, parseText(file, text).tree(givenSources(file, options)), options, []);
+  return finish(file, parseText(file, text).tree(givenSources(file, options)), given(file, options), []);
 }
 
 /** Validates plain values of the file's shape, such as those that a program puts together. */
 export function parseConfigValue(value: unknown, options: TextOptions = {}): LoadResult {
   const file = options.file ?? 'portico.config.ts';
-  return finish(file, readValue(value, givenSources(file, options)), options, []);
+  return finish(file, readValue(value, givenSources(file, options)), given(file, options), []);
+}
+
+function given(file: string, { policies = noPolicies, files = {} }: TextOptions): FinishOptions {
+  return { policies, directory: dirname(resolve(file)), tls: new Map(Object.entries(files)) };
 }
 
 function givenSources(file: string, { env = {}, files = {} }: TextOptions): SubstitutionSources {
@@ -134,7 +140,8 @@ async function loadModule(file: string, path: string, options: LoadOptions): Pro
   const directory = dirname(path);
   const files = await readReferenced(filesReferencedBy(module.value, directory), read);
   const tree = readValue(module.value, { env: options.env ?? {}, files, directory }, text);
-  const loaded = finish(file, tree, options, [...module.files, ...files.keys()]);
+  const tls = await readTlsFiles(tree.root, directory, read);
+  const loaded = finish(file, tree, { ...options, tls, directory }, [...module.files, ...files.keys(), ...tls.keys()]);
   if (loaded.config === null) return loaded;
   // A program is not a text to be kept: what it made is.
   return { ...loaded, source: { text: `${JSON.stringify(module.value, null, 2)}\n`, format: 'json' } };
@@ -143,10 +150,17 @@ async function loadModule(file: string, path: string, options: LoadOptions): Pro
 /** Faults of the file itself in spite of which everything else can be read and checked. */
 const leavesTheRest: ReadonlySet<FindingCode> = new Set(['unresolved_reference', 'duplicate_key', 'json_syntax']);
 
+interface FinishOptions {
+  readonly policies?: PolicySchemas;
+  /** Where relative names of files begin. */
+  readonly directory: string;
+  readonly tls: TlsContents;
+}
+
 function finish(
   file: string,
   tree: SourceTree,
-  options: { policies?: PolicySchemas },
+  options: FinishOptions,
   files: string[],
   source: ConfigText | null = null,
 ): LoadResult {
@@ -178,14 +192,16 @@ function finish(
       reportWritten: (report) => findings.addReport(report),
     });
   }
+  checkTlsFiles(tree.root, options.directory, options.tls, findings);
   const whole = findings.hasErrors() ? undefined : parsed.value;
   // Where nothing was left to check, nothing is known to be sound.
   const rest =
     whole === undefined && parsed.sound !== undefined ? quarantineRoutes(tree.root, schemas.whole, findings) : null;
   const value = whole ?? rest?.config;
   const admin = parsed.sound?.admin;
+  if (value !== undefined) putTlsContents(value, tree.root, options.directory, options.tls);
   return {
-    config: value === undefined ? null : withoutFalse(value),
+    config: value === undefined ? null : withoutFalse(value as unknown as Unfinished),
     quarantined: rest?.routes ?? [],
     findings: findings.all(),
     adminAddress: admin === false ? null : admin?.address,
@@ -196,10 +212,9 @@ function finish(
   };
 }
 
-function withoutFalse({
-  admin,
-  ...rest
-}: Omit<GatewayConfig, 'admin'> & { admin: GatewayConfig['admin'] | false }): GatewayConfig {
+type Unfinished = Omit<GatewayConfig, 'admin'> & { admin: GatewayConfig['admin'] | false };
+
+function withoutFalse({ admin, ...rest }: Unfinished): GatewayConfig {
   return admin === false || admin === undefined ? rest : { ...rest, admin };
 }
 

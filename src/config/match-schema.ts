@@ -4,7 +4,7 @@ import { hostNameProblem, parseHost } from '../base/address.ts';
 import { isToken } from '../base/token.ts';
 import { headerMap, headerNameSchema } from './header-schema.ts';
 import { checkPathTemplate, pathPrefixProblem } from './path-template.ts';
-import { patternSchema } from './scalar-schema.ts';
+import { nameSchema, patternSchema } from './scalar-schema.ts';
 
 /** A predicate on one value: the exact value, a regular expression, or whether it is there at all. */
 export type ValueMatch = string | { regex: string } | { present: boolean };
@@ -74,6 +74,8 @@ const cookieNameSchema = z.string().refine(isToken, { error: 'is not a cookie na
 
 /** Predicates that must all hold. At most one of `path`, `pathPrefix` and `pathRegex` (checked with its place in `checks`). */
 export interface MatchConfig {
+  listeners?: string[];
+  sni?: string[];
   hosts?: string[];
   path?: string;
   pathPrefix?: string;
@@ -89,6 +91,16 @@ export interface MatchConfig {
 
 export const matchSchema: z.ZodType<MatchConfig, MatchConfig> = z
   .strictObject({
+    listeners: z
+      .array(nameSchema)
+      .min(1)
+      .optional()
+      .describe('Listeners of mode `tcp` or `tls-passthrough` whose connections the route takes'),
+    sni: z
+      .array(hostSchema)
+      .min(1)
+      .optional()
+      .describe('Names of which the client’s SNI must be one; of `tls-passthrough` listeners only'),
     hosts: z
       .array(hostSchema)
       .min(1)

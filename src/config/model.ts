@@ -11,10 +11,31 @@ type ParsedGateway = z.output<ReturnType<typeof createGatewaySchema>>;
 type ParsedAdmin = Exclude<ParsedGateway['admin'], false>;
 
 /** A whole configuration. Without `admin` there is no admin listener. */
-export type GatewayConfig = Omit<ParsedGateway, 'admin' | 'routes'> & { admin?: ParsedAdmin; routes: RouteConfig[] };
+export type GatewayConfig = Omit<ParsedGateway, 'admin' | 'listeners' | 'routes' | 'services'> & {
+  admin?: ParsedAdmin;
+  listeners: ListenerConfig[];
+  routes: RouteConfig[];
+  services: ServiceConfig[];
+};
 
-export type ListenerConfig = ParsedGateway['listeners'][number];
-export type ServiceConfig = z.output<ReturnType<typeof createServiceSchema>>;
+type ParsedListener = ParsedGateway['listeners'][number];
+type ParsedListenerTls = NonNullable<ParsedListener['tls']>;
+
+/** What the files of a certificate held when they were loaded, in PEM; a changed file makes a changed configuration. */
+export interface KeyPair {
+  cert: string;
+  key: string;
+}
+
+export type ListenerTlsConfig = Omit<ParsedListenerTls, 'certificates' | 'clientCertificates'> & {
+  certificates: (ParsedListenerTls['certificates'][number] & KeyPair)[];
+  clientCertificates?: NonNullable<ParsedListenerTls['clientCertificates']> & { ca: string };
+};
+export type ListenerConfig = Omit<ParsedListener, 'tls'> & { tls?: ListenerTlsConfig };
+
+type ParsedService = z.output<ReturnType<typeof createServiceSchema>>;
+export type ServiceTlsConfig = NonNullable<ParsedService['tls']> & Partial<KeyPair> & { ca?: string };
+export type ServiceConfig = Omit<ParsedService, 'tls'> & { tls?: ServiceTlsConfig };
 export type HealthCheckConfig = NonNullable<ServiceConfig['healthCheck']>;
 export type BalancingAlgorithm = ServiceConfig['loadBalancing']['algorithm'];
 export type RouteConfig = z.output<ReturnType<typeof createRouteSchema>> & {

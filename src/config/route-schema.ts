@@ -4,7 +4,7 @@ import { parseAddress, parseHost } from '../base/address.ts';
 import { headerValuesSchema } from './header-schema.ts';
 import { matchSchema, pathPrefixSchema } from './match-schema.ts';
 import { createPolicyListSchema, type PolicySchemas } from './policy-schemas.ts';
-import { duration, nameSchema, patternSchema, refuse, wholeNumber } from './scalar-schema.ts';
+import { duration, nameSchema, patternSchema, refuse, size, wholeNumber } from './scalar-schema.ts';
 
 const respondSchema = z.strictObject({
   status: wholeNumber(200, 599).default(200).describe('Status of the answer'),
@@ -50,14 +50,18 @@ const rewriteSchema = z.strictObject({
   host: authoritySchema.optional().describe('`Host` that the upstream receives; without it the client’s'),
 });
 
-/** A failure worth another try: `connect-failure`, `reset`, or a status from 400 to 599. */
+/** Statuses of gRPC after which another try may help. */
+export const RETRIABLE_GRPC = ['cancelled', 'deadline-exceeded', 'internal', 'resource-exhausted', 'unavailable'];
+
+/** A failure worth another try: `connect-failure`, `reset`, a status from 400 to 599, or one of gRPC. */
 const retryConditionSchema = z
   .union([z.string(), z.number()], { error: 'expected connect-failure, reset or a status such as 503' })
   .transform((value, context): string => {
     const text = String(value);
-    if (text === 'connect-failure' || text === 'reset' || /^[45][0-9]{2}$/.test(text)) return text;
-    const known = ['connect-failure', 'reset'];
-    return refuse(context, 'is not a reason to retry: connect-failure, reset or a status from 400 to 599', known);
+    const known = ['connect-failure', 'reset', ...RETRIABLE_GRPC];
+    if (known.includes(text) || /^[45][0-9]{2}$/.test(text)) return text;
+    const what = 'connect-failure, reset, a status from 400 to 599, or of gRPC such as unavailable';
+    return refuse(context, `is not a reason to retry: ${what}`, known);
   });
 
 const retrySchema = z.strictObject({
@@ -66,7 +70,9 @@ const retrySchema = z.strictObject({
     .array(retryConditionSchema)
     .min(1)
     .prefault(['connect-failure', 'reset'])
-    .describe('What is tried again: `connect-failure`, `reset` (also a try that timed out), or statuses'),
+    .describe(
+      'What is tried again: `connect-failure`, `reset` (also a try that timed out), statuses, or of gRPC `cancelled`, `deadline-exceeded`, `internal`, `resource-exhausted` and `unavailable`',
+    ),
   perTryTimeout: duration(1).optional().describe('Time for one try; without it only the other timeouts count'),
   backoff: z
     .strictObject({
@@ -77,6 +83,18 @@ const retrySchema = z.strictObject({
     })
     .prefault({})
     .describe('Waits between tries'),
+});
+
+const webSocketSchema = z.strictObject({
+  idleTimeout: duration(1)
+    .prefault('60s')
+    .describe('Longest silence of both sides, pings and pongs included; then the socket is closed with 1001'),
+  maxConnections: wholeNumber(1, 10_000_000)
+    .default(10_000)
+    .describe('Most open sockets of the route; beyond them a handshake is answered 503 `overloaded`'),
+  maxMessage: size(1, 1024 ** 3)
+    .prefault('1MiB')
+    .describe('Largest message of either side; then closed with 1009'),
 });
 
 export function createRouteSchema(policies: PolicySchemas) {
@@ -97,6 +115,9 @@ export function createRouteSchema(policies: PolicySchemas) {
     retry: retrySchema
       .optional()
       .describe('Further tries, on other endpoints where there are; without this key there are none'),
+    websocket: webSocketSchema
+      .optional()
+      .describe('Lets clients open WebSockets; on a route without it the `Upgrade` is not passed on'),
     policies: createPolicyListSchema(policies).prefault([]).describe('Policies on this route'),
   });
 }

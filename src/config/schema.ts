@@ -6,12 +6,33 @@ import { createPolicyListSchema, type PolicySchemas } from './policy-schemas.ts'
 import { createRouteSchema } from './route-schema.ts';
 import { addressSchema, cidrSchema, duration, nameSchema, size, wholeNumber } from './scalar-schema.ts';
 import { createServiceSchema } from './service-schema.ts';
+import { listenerTlsSchema } from './tls-schema.ts';
 
 const listenerSchema = z.strictObject({
   name: nameSchema.describe('Name, unique among listeners; the start line and `/status` carry it'),
   address: addressSchema.describe(
     '`host:port`; `:8080` is every interface, IPv6 stands in brackets, port 0 takes a free one',
   ),
+  mode: z
+    .enum(['http', 'tcp', 'tls-passthrough'])
+    .default('http')
+    .describe(
+      '`tcp` and `tls-passthrough` relay bytes: routes choose the service by listener, and by SNI without ending TLS here',
+    ),
+  protocols: z
+    .array(z.enum(['h2', 'http/1.1']))
+    .min(1)
+    .optional()
+    .describe(
+      'What is spoken, the preferred first: by ALPN under TLS, and `h2` by prior knowledge without; by default `[h2, http/1.1]` under TLS and `[http/1.1]` without',
+    ),
+  tls: listenerTlsSchema.optional().describe('TLS, which ends here'),
+  proxyProtocol: z
+    .strictObject({
+      from: z.array(cidrSchema).min(1).describe('Addresses and ranges of the proxies that send it, and that must'),
+    })
+    .optional()
+    .describe('PROXY protocol, version 1 or 2: who the client is, said by a load balancer before everything else'),
   trustedProxies: z
     .array(cidrSchema)
     .default([])
@@ -25,6 +46,7 @@ const listenerSchema = z.strictObject({
         .prefault('64MiB')
         .describe('Largest request body; then 413'),
       connections: wholeNumber(1, 1_000_000).default(10_000).describe('Most client connections at once'),
+      streams: wholeNumber(1, 10_000).default(128).describe('Most requests at once on one HTTP/2 connection'),
     })
     .prefault({})
     .describe('How much a client may send'),

@@ -1,8 +1,10 @@
 /** The schema of a service: where requests go, how they are spread, and when an endpoint is left alone. */
 import { z } from 'zod';
+import { isToken } from '../base/token.ts';
 import { endpointUrlSchema } from './endpoint-url.ts';
 import { createPolicyListSchema, type PolicySchemas } from './policy-schemas.ts';
 import { duration, nameSchema, refuse, wholeNumber } from './scalar-schema.ts';
+import { serviceTlsSchema } from './tls-schema.ts';
 
 const balancingAlgorithms = ['round-robin', 'weighted-round-robin', 'least-connections', 'ip-hash', 'random'] as const;
 
@@ -15,7 +17,11 @@ const endpointSchema = z
     [
       z.string(),
       z.strictObject({
-        url: z.string().describe('`http://host` or `http://host:port`, without a path'),
+        url: z
+          .string()
+          .describe(
+            '`http://host`, `http://host:port` or the same with `https://`, without a path; `tcp://host:port` for what is only relayed',
+          ),
         weight: weightSchema,
         drain: z
           .boolean()
@@ -45,6 +51,15 @@ const healthPathSchema = z.string().regex(/^\/[\x21\x22\x24-\x7e]*$/, {
 });
 
 const healthCheckSchema = z.strictObject({
+  type: z
+    .enum(['http', 'grpc', 'tcp'])
+    .default('http')
+    .describe('What is asked: a path by GET, `grpc.health.v1.Health/Check`, or whether a connection opens at all'),
+  grpcService: z
+    .string()
+    .max(256)
+    .default('')
+    .describe('Service asked for by a `grpc` check; empty for the server as a whole'),
   path: healthPathSchema.default('/health').describe('Path (and query) asked with GET on every endpoint'),
   interval: duration(10).prefault('10s').describe('Time between two checks of an endpoint'),
   timeout: duration(1).prefault('2s').describe('Time for the whole check; should be shorter than `interval`'),
@@ -57,10 +72,38 @@ const healthCheckSchema = z.strictObject({
     .describe('Statuses that count as good: single ones, or ranges'),
 });
 
+const stickySchema = z.strictObject({
+  cookie: z
+    .string()
+    .refine(isToken, { error: 'is not a cookie name (RFC 6265, 4.1.1)' })
+    .describe('Name of the cookie, which the gateway sets and signs'),
+  ttl: duration(1000, 30 * 86_400_000)
+    .prefault('1h')
+    .describe('How long a client keeps it; renewed when half is over'),
+  secret: z
+    .string()
+    .min(16, { error: 'must have at least 16 characters' })
+    .optional()
+    .describe('Key of the signature, to be one for several gateways; without it the gateway makes one at each start'),
+});
+
 export function createServiceSchema(policies: PolicySchemas) {
   return z.strictObject({
     name: nameSchema.describe('Name, unique among services; routes refer to it'),
     endpoints: z.array(endpointSchema).describe('Where the service runs: URLs, or maps of `url`, `weight` and `drain`'),
+    protocol: z
+      .enum(['http', 'https', 'h2', 'h2c', 'grpc', 'grpcs'])
+      .default('http')
+      .describe(
+        'What the endpoints speak: HTTP/1.1 (`http`, `https`), HTTP/2 (`h2` under TLS, `h2c` without), or gRPC over HTTP/2 (`grpc`, `grpcs` under TLS); an `https://` endpoint is spoken to under TLS whatever stands here',
+      ),
+    tls: serviceTlsSchema.optional().describe('TLS to the endpoints'),
+    proxyProtocol: z
+      .enum(['v1', 'v2'])
+      .optional()
+      .describe(
+        'Header by which a relayed connection tells the endpoint who the client is; of `tcp` and `tls-passthrough` only',
+      ),
     registration: z
       .boolean()
       .optional()
@@ -73,6 +116,7 @@ export function createServiceSchema(policies: PolicySchemas) {
           .enum(balancingAlgorithms)
           .default('round-robin')
           .describe('How an endpoint is chosen; `ip-hash` goes by the trusted client address'),
+        sticky: stickySchema.optional().describe('Keeps a client at the endpoint that it had before, by a cookie'),
       })
       .prefault({})
       .describe('How requests are spread over the endpoints'),
@@ -96,6 +140,9 @@ export function createServiceSchema(policies: PolicySchemas) {
       .strictObject({
         max: wholeNumber(1, 65_535).default(256).describe('Most connections to one endpoint'),
         idleTimeout: duration(1).prefault('30s').describe('How long an unused connection is kept'),
+        streams: wholeNumber(1, 10_000)
+          .default(100)
+          .describe('Most requests at once on one HTTP/2 connection, where the endpoint does not say fewer'),
         queue: wholeNumber(0, 1_000_000).default(1024).describe('Most requests that wait for a connection'),
         queueTimeout: duration(1).prefault('1s').describe('Longest such wait; then 503 `overloaded`'),
         pipelining: wholeNumber(1, 1)
@@ -110,6 +157,9 @@ export function createServiceSchema(policies: PolicySchemas) {
         response: duration(1)
           .prefault('30s')
           .describe('Time from the last byte of the request sent to the complete head of the answer; then 504'),
+        streamIdle: duration(1)
+          .prefault('5m')
+          .describe('Longest silence of what has no end of its own: server-sent events, and relayed connections'),
       })
       .prefault({})
       .describe('How long the service may take'),

@@ -113,7 +113,7 @@ describe('taking over', () => {
 });
 
 describe('a build that does not go live', () => {
-  const change = { connections: { max: 1, idleTimeout: 1, queue: 1, queueTimeout: 1, pipelining: 1 } };
+  const change = { connections: { max: 1, idleTimeout: 1, queue: 1, queueTimeout: 1, pipelining: 1, streams: 100 } };
 
   it('leaves no trace', async () => {
     const gateway = new Gateway();
@@ -179,7 +179,10 @@ describe('going live', () => {
     const first = gateway.start([serviceConfig('users', [A])]);
     const second = gateway.start([serviceConfig('users', [A, B])], first);
     expect(gateway.pools.map((pool) => pool.configured)).toEqual([[], []]);
-    gateway.start([serviceConfig('users', [A, B, C], { timeouts: { connect: 77, response: 1 } })], second);
+    gateway.start(
+      [serviceConfig('users', [A, B, C], { timeouts: { connect: 77, response: 1, streamIdle: 1 } })],
+      second,
+    );
     expect(gateway.pools.map((pool) => pool.configured.map((options) => options.connectTimeout))).toEqual([
       [77],
       [77],

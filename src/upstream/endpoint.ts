@@ -38,13 +38,15 @@ export class EndpointAddressError extends Error {
   override readonly name = 'EndpointAddressError';
 }
 
-/** The URL of an endpoint; its `origin` is the normalised form. */
-export function parseEndpointUrl(url: string): URL {
+/** The URL of an endpoint, its `origin` in the normalised form. */
+export function parseEndpointUrl(url: string): { origin: string; protocol: string; hostname: string; port: string } {
   const parsed = URL.canParse(url) ? new URL(url) : null;
-  if (parsed === null || (parsed.protocol !== 'http:' && parsed.protocol !== 'https:') || parsed.hostname === '') {
-    throw new EndpointAddressError(`endpoint "${url}" is not an http or https URL`);
+  if (parsed === null || !['http:', 'https:', 'tcp:'].includes(parsed.protocol) || parsed.hostname === '') {
+    throw new EndpointAddressError(`endpoint "${url}" is not an http, https or tcp URL`);
   }
-  return parsed;
+  const { protocol, hostname, port, host } = parsed;
+  // Of a scheme that it does not know `URL` tells no origin.
+  return { origin: `${protocol}//${host}`, protocol, hostname, port };
 }
 
 /** `host:port` of an endpoint's URL, an IPv6 host in brackets: what the admin API calls it. */

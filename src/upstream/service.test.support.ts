@@ -25,6 +25,8 @@ export const CHECK = {
   healthyAfter: 2,
   unhealthyAfter: 3,
   expectStatus: [[200, 299]] as [number, number][],
+  type: 'http' as const,
+  grpcService: '',
 };
 
 /** A service's definition with the contract's defaults; endpoints as `url` or `[url, weight]`. */
@@ -41,8 +43,9 @@ export function serviceConfig(
     loadBalancing: { algorithm: 'round-robin' },
     passive: { failures: 5, coolDown: 10_000 },
     panic: false,
-    connections: { max: 256, idleTimeout: 30_000, queue: 1024, queueTimeout: 1000, pipelining: 1 },
-    timeouts: { connect: 1000, response: 30_000 },
+    connections: { max: 256, idleTimeout: 30_000, queue: 1024, queueTimeout: 1000, pipelining: 1, streams: 100 },
+    timeouts: { connect: 1000, response: 30_000, streamIdle: 300_000 },
+    protocol: 'http',
     policies: [],
     ...changes,
   };

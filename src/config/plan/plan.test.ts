@@ -179,7 +179,7 @@ const services: Row[] = [
     'no health checks',
     service({ healthCheck: { expectStatus: [204, '300-399'] } }),
     service({}),
-    'info service_changed services.s.healthCheck {"path":"/health","interval":"10s","timeout":"2s","healthyAfter":2,"unhealthyAfter":3,"expectStatus":["204","300-399"]} -> -',
+    'info service_changed services.s.healthCheck {"type":"http","grpcService":"","path":"/health","interval":"10s","timeout":"2s","healthyAfter":2,"unhealthyAfter":3,"expectStatus":["204","300-399"]} -> -',
   ],
   [
     'pools',
