@@ -28,7 +28,7 @@ import { createRequestIdSource } from '../observability/request-id.ts';
 import type { Policy } from '../pipeline/policy.ts';
 import { createServices } from '../upstream/create-services.ts';
 import type { Endpoint } from '../upstream/endpoint.ts';
-import { probeHttp } from '../upstream/health/http-probe.ts';
+import { probe } from '../upstream/health/probe.ts';
 import type { Service } from '../upstream/service.ts';
 import { DateHeader } from './date-header.ts';
 import { Exchange } from './exchange.ts';
@@ -248,7 +248,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
       logger: this.deps.team === undefined ? this.logger : silentLogger,
       random: this.random,
       createPool: (endpoint, service) => this.createPool(endpoint, service),
-      check: this.deps.team === undefined ? probeHttp : null,
+      check: this.deps.team === undefined ? probe : null,
       onHealthChange: (service, { id, url, healthy }, reason) => {
         this.deps.team?.onHealthChange(service.name, url, healthy, reason);
         this.deps.emit?.({ type: 'health', service: service.name, endpoint: id, healthy, reason });

@@ -5,7 +5,7 @@ import type { Logger } from '../base/logger.ts';
 import type { ServiceConfig } from '../config/model.ts';
 import type { Balancer, PickContext } from './balancer/balancer.ts';
 import type { Endpoint, EndpointOwner, EndpointPool, FailureKind, PoolOptions } from './endpoint.ts';
-import { ActiveCheck, type HealthProbe } from './health/active-check.ts';
+import { ActiveCheck, type HealthProbe, type ProbeWire } from './health/active-check.ts';
 
 export interface ServiceDeps<Pool extends EndpointPool = EndpointPool> {
   readonly clock: Clock;
@@ -206,14 +206,16 @@ export class Service<Pool extends EndpointPool = EndpointPool> implements Endpoi
     }
     // A rest goes over into the checks' hands.
     endpoint.restUntil = 0;
-    if (inherited !== null && isDeepStrictEqual(inherited.config, config)) {
+    const { protocol, tls } = this.config;
+    const wire: ProbeWire = tls === undefined ? { protocol } : { protocol, tls };
+    if (inherited !== null && isDeepStrictEqual([inherited.config, inherited.wire], [config, wire])) {
       this.#checks.set(endpoint, inherited);
       return;
     }
     inherited?.stop();
     const probe = this.#deps.check;
     if (probe === null) return;
-    const check = new ActiveCheck(endpoint, config, { ...this.#deps, check: probe });
+    const check = new ActiveCheck(endpoint, config, wire, { ...this.#deps, check: probe });
     this.#checks.set(endpoint, check);
     check.start();
   }

@@ -1,6 +1,6 @@
 /** The schedule of one endpoint's health checks, and the counting that turns their outcomes into a verdict. */
 import type { Clock, TimerHandle, Timers } from '../../base/clock.ts';
-import type { HealthCheckConfig } from '../../config/model.ts';
+import type { HealthCheckConfig, ServiceConfig } from '../../config/model.ts';
 import type { Endpoint } from '../endpoint.ts';
 
 /** The outcome of one check; `reason` is for people and never carries text that the endpoint chose. */
@@ -9,11 +9,19 @@ export interface CheckOutcome {
   readonly reason: string;
 }
 
+/** What the endpoints of a service speak. */
+export type ProbeWire = Pick<ServiceConfig, 'protocol' | 'tls'>;
+
 /**
  * Performs one check. Must settle soon after `signal` is aborted, which happens when the check's time is up and when the
  * endpoint is no longer checked. A rejection counts as a failed check.
  */
-export type HealthProbe = (endpoint: Endpoint, config: HealthCheckConfig, signal: AbortSignal) => Promise<CheckOutcome>;
+export type HealthProbe = (
+  endpoint: Endpoint,
+  config: HealthCheckConfig,
+  signal: AbortSignal,
+  wire: ProbeWire,
+) => Promise<CheckOutcome>;
 
 export interface ActiveCheckDeps {
   readonly clock: Clock;
@@ -29,6 +37,7 @@ const LONGEST_FIRST_DELAY = 1000;
 /** Checks from start to start every `interval`, one at a time: a check that takes longer delays the next one. */
 export class ActiveCheck {
   readonly config: HealthCheckConfig;
+  readonly wire: ProbeWire;
   readonly #endpoint: Endpoint;
   readonly #deps: ActiveCheckDeps;
   #passes = 0;
@@ -37,8 +46,9 @@ export class ActiveCheck {
   #timer: TimerHandle | null = null;
   #running: AbortController | null = null;
 
-  constructor(endpoint: Endpoint, config: HealthCheckConfig, deps: ActiveCheckDeps) {
+  constructor(endpoint: Endpoint, config: HealthCheckConfig, wire: ProbeWire, deps: ActiveCheckDeps) {
     this.config = config;
+    this.wire = wire;
     this.#endpoint = endpoint;
     this.#deps = deps;
   }
@@ -80,7 +90,7 @@ export class ActiveCheck {
     }, this.config.timeout);
     let outcome: CheckOutcome;
     try {
-      outcome = await check(this.#endpoint, this.config, controller.signal);
+      outcome = await check(this.#endpoint, this.config, controller.signal, this.wire);
     } catch (error) {
       outcome = { passed: false, reason: error instanceof Error ? error.message : 'the check itself failed' };
     }

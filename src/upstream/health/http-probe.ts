@@ -3,19 +3,27 @@ import { type IncomingMessage, request } from 'node:http';
 import { request as secureRequest } from 'node:https';
 import type { HealthCheckConfig } from '../../config/model.ts';
 import type { Endpoint } from '../endpoint.ts';
-import type { CheckOutcome } from './active-check.ts';
+import type { CheckOutcome, ProbeWire } from './active-check.ts';
+import { isSecure, tlsOptions } from './probe-tls.ts';
 
 /** A health answer needs no more; what is longer is judged by its head and cut. Bytes. */
-const LARGEST_BODY = 64 * 1024;
+export const LARGEST_BODY = 64 * 1024;
 
 export const HEALTH_USER_AGENT = 'portico-health/1';
 
 /** Never rejects; settles, with its socket destroyed, as soon as the answer is judged or `signal` is aborted. */
-export function probeHttp(endpoint: Endpoint, config: HealthCheckConfig, signal: AbortSignal): Promise<CheckOutcome> {
+export function probeHttp(
+  endpoint: Endpoint,
+  config: HealthCheckConfig,
+  signal: AbortSignal,
+  wire: ProbeWire,
+): Promise<CheckOutcome> {
   return new Promise((resolve) => {
-    const send = endpoint.url.startsWith('https:') ? secureRequest : request;
+    const secure = isSecure(endpoint, wire);
+    const send = secure ? secureRequest : request;
     try {
       const exchange = send({
+        ...(secure ? tlsOptions(wire) : {}),
         host: endpoint.host,
         port: endpoint.port,
         path: config.path,
@@ -70,12 +78,13 @@ function judge(
   response.on('error', () => {});
 }
 
-function isExpected(status: number, config: HealthCheckConfig): boolean {
+/** Whether the configuration calls a status good. */
+export function isExpected(status: number, config: HealthCheckConfig): boolean {
   return config.expectStatus.some(([lowest, highest]) => status >= lowest && status <= highest);
 }
 
-/** Node's own words or codes only: they carry addresses, never what the peer wrote. */
-function describeFailure(error: unknown): string {
+/** Why a check failed. Node's own words or codes only: they carry addresses, never what the peer wrote. */
+export function describeFailure(error: unknown): string {
   if (!(error instanceof Error)) return 'the check itself failed';
   const code = (error as NodeJS.ErrnoException).code ?? '';
   if (code.startsWith('HPE_')) return `not an HTTP answer (${code})`;
