@@ -17,7 +17,8 @@ import { Turns } from '../base/turns.ts';
 import type { GatewayConfig, ServiceConfig } from '../config/model.ts';
 import type { Listener } from '../net/listener.ts';
 import type { ClientStream, ConnectionFault, ListenerInfo, RequestHandler } from '../net/stream.ts';
-import { type PoolOptions, UpstreamPool } from '../net/upstream-pool.ts';
+import type { PoolOptions, UpstreamPoolLike } from '../net/upstream.ts';
+import { UpstreamPool } from '../net/upstream-pool.ts';
 import { type AccessEntry, type AccessLog, createAccessLog } from '../observability/access-log.ts';
 import { createEventLoopLag, type EventLoopLag } from '../observability/event-loop-lag.ts';
 import type { Emit } from '../observability/events.ts';
@@ -148,7 +149,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
     return this.snapshot === null ? 0 : this.snapshot.generation;
   }
 
-  private get services(): Iterable<Service<UpstreamPool>> {
+  private get services(): Iterable<Service<UpstreamPoolLike>> {
     return this.snapshot?.services.values() ?? [];
   }
 
@@ -245,8 +246,8 @@ export class Gateway implements RequestHandler, ExchangeContext {
    * A method of its own: what services keep of it, as long as they live, must not hold the generation before them, which
    * holds the one before it.
    */
-  private createServices(config: GatewayConfig): Map<string, Service<UpstreamPool>> {
-    return createServices<UpstreamPool>(config.services, this.snapshot?.services ?? null, {
+  private createServices(config: GatewayConfig): Map<string, Service<UpstreamPoolLike>> {
+    return createServices<UpstreamPoolLike>(config.services, this.snapshot?.services ?? null, {
       clock: this.deps.clock,
       timers: this.deps.timers,
       // Of several processes one tells of endpoints that go down and come up.
@@ -268,7 +269,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
   /** Nothing in here may fail: what could was done before. */
   private swap(
     snapshot: Snapshot,
-    services: ReadonlyMap<string, Service<UpstreamPool>>,
+    services: ReadonlyMap<string, Service<UpstreamPoolLike>>,
     opened: readonly Listener[],
     accessLog: AccessLog | null,
   ): void {
@@ -302,18 +303,20 @@ export class Gateway implements RequestHandler, ExchangeContext {
     return this.listeners.inheritance;
   }
 
-  private createPool(endpoint: Endpoint<UpstreamPool>, service: ServiceConfig): UpstreamPool {
+  private createPool(endpoint: Endpoint<UpstreamPoolLike>, service: ServiceConfig): UpstreamPoolLike {
     const { team } = this.deps;
     const shared =
       team === undefined
         ? null
-        : (pool: UpstreamPool): Allowance =>
+        : (pool: UpstreamPoolLike): Allowance =>
             team.allowance(
               connectionsKey(service.name, endpoint.url),
               () => pool.open,
               (count) => pool.yieldIdle(count),
             );
-    return new UpstreamPool(endpoint.host, endpoint.port, poolOptions(service), this.wheel, this.now, shared);
+    const { host, port } = endpoint;
+    const setting = { host, port, wheel: this.wheel, now: this.now, createAllowance: shared };
+    return new UpstreamPool(setting, poolOptions(service));
   }
 
   /** Takes a client's connection that another process accepted for the listener of this name. */

@@ -9,6 +9,7 @@ import { HEAD_COMPLETE, NEED_MORE } from '../http/head-parser.ts';
 import { ResponseParser } from '../http/response-parser.ts';
 import { SocketWriter } from './socket-writer.ts';
 import type { ResponseSink, UpstreamFailure } from './stream.ts';
+import type { UpstreamRequest } from './upstream.ts';
 
 /** Where a connection leads and what it reports to. */
 export interface UpstreamOwner {
@@ -39,7 +40,7 @@ const CLOSED = 4;
 /** Every upstream reads into this one: a callback is over before the next read begins (see the decision on buffers). */
 const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
 
-export class UpstreamConnection extends Timed implements BodySink {
+export class UpstreamConnection extends Timed implements UpstreamRequest, BodySink {
   private readonly owner: UpstreamOwner;
   private readonly socket: Socket;
   private readonly writer: SocketWriter;
@@ -93,7 +94,6 @@ export class UpstreamConnection extends Timed implements BodySink {
 
   // The request.
 
-  /** Sends a head. `length` is that of the body to follow: 0 for none, `CHUNKED` to have it chunked. */
   send(sink: ResponseSink, method: string, head: string, length: number): void {
     this.owner.wheel.cancel(this);
     this.sink = sink;
@@ -113,7 +113,6 @@ export class UpstreamConnection extends Timed implements BodySink {
     this.socket.write(head, 'latin1');
   }
 
-  /** False when no more should come before `onUpstreamDrain`. The bytes must stay as they are: they are not copied. */
   sendBody(bytes: Buffer): boolean {
     const socket = this.socket;
     if (!this.chunkedRequest) return socket.write(bytes);
@@ -142,7 +141,7 @@ export class UpstreamConnection extends Timed implements BodySink {
     this.socket.resume();
   }
 
-  /** Gives the request up: the connection cannot be used again, and its sink hears no more. */
+  /** The connection cannot be used again. */
   abort(): void {
     this.sink = null;
     this.reusable = false;
