@@ -29,6 +29,8 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner {
     this.context = context;
     this.remoteAddress = addressOf(socket);
     const { limits } = context;
+    // Who ends its side has nothing more to ask, and takes no answers: streams cannot outlive it.
+    socket.allowHalfOpen = false;
     this.session = performServerHandshake(socket, {
       maxSessionMemory: SESSION_MEMORY,
       maxHeaderListPairs: 256,

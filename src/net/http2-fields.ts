@@ -41,6 +41,8 @@ export function requestText(fields: readonly string[]): HeadText | FieldFault {
       count++;
     }
   }
+  // A target in authority form (RFC 9113 section 8.5).
+  if (method === 'CONNECT' && path === '') path = authority ?? '';
   if (cookie !== '') {
     lines += `cookie: ${cookie}\r\n`;
     count++;

@@ -56,6 +56,9 @@ export class Http2Stream extends Timed implements ClientStream {
   private readonly stream: ServerHttp2Stream;
   private readonly connection: StreamOwner;
   private readonly kit: StreamKit;
+  /** The client's side has ended. */
+  private received = true;
+  /** Nothing more of the body is wanted, or to come. */
   private bodyDone = true;
   private answered = false;
   private bodiless = false;
@@ -136,6 +139,7 @@ export class Http2Stream extends Timed implements ClientStream {
     if (!isWhole) {
       const { stream } = this;
       this.bodyDone = false;
+      this.received = false;
       stream.on('trailers', (...[, , fields]: [object, number, string[]]) => this.onTrailers(fields));
       stream.on('data', (chunk: Buffer) => this.onData(chunk));
       stream.on('end', () => this.onEnd());
@@ -161,6 +165,7 @@ export class Http2Stream extends Timed implements ClientStream {
   }
 
   private onEnd(): void {
+    this.received = true;
     if (this.bodyDone) return;
     this.bodyDone = true;
     this.connection.context.wheel.cancel(this);
@@ -270,14 +275,13 @@ export class Http2Stream extends Timed implements ClientStream {
       else stream.end();
     }
     this.pending = NO_BYTES;
-    // A body that nobody will read must not hold the stream (RFC 9113 section 8.1).
-    if (!this.bodyDone) {
-      this.bodyDone = true;
-      this.connection.context.wheel.cancel(this);
-      stream.resume();
-      if (this.bodiless) stream.close(constants.NGHTTP2_NO_ERROR);
-      else stream.once('finish', () => stream.close(constants.NGHTTP2_NO_ERROR));
-    }
+    if (this.received) return;
+    // A body that nobody will read must not hold the stream: the client is told to stop (RFC 9113 section 8.1).
+    this.bodyDone = true;
+    this.connection.context.wheel.cancel(this);
+    stream.resume();
+    if (stream.writableFinished) stream.close(constants.NGHTTP2_NO_ERROR);
+    else stream.once('finish', () => stream.close(constants.NGHTTP2_NO_ERROR));
   }
 
   abort(): void {
