@@ -6,6 +6,15 @@ import { type DeadlineOwner, Deadlines } from '../base/deadlines.ts';
 import { ERRORS, type ErrorCode } from '../base/errors.ts';
 import { FIELD } from '../http/field-name.ts';
 import { fieldById, fieldByName } from '../http/fields.ts';
+import {
+  GRPC,
+  GRPC_STATUS,
+  grpcStatusLines,
+  grpcStatusOfError,
+  grpcStatusOfHttp,
+  NO_GRPC_STATUS,
+  trailersOnlyLines,
+} from '../http/grpc.ts';
 import { HeaderEdits } from '../http/header-edits.ts';
 import type { ResponseParser } from '../http/response-parser.ts';
 import type { ClientStream, RequestSink, ResponseSink, UpstreamFailure } from '../net/stream.ts';
@@ -21,6 +30,8 @@ import type { Endpoint, FailureKind } from '../upstream/endpoint.ts';
 import { isIdempotent, mayRetry, type RetryPlan, type TryFailure } from '../upstream/retry.ts';
 import type { ExchangeContext } from './exchange-context.ts';
 import { type ConnectionMemo, clientAddressOf, forwardedLines, memoOf } from './forwarded.ts';
+import { type GrpcCall, grpcCallOf, grpcKindOf } from './grpc-call.ts';
+import { GrpcWebStream } from './grpc-web-stream.ts';
 import {
   informationalLines,
   type OutgoingRequest,
@@ -29,7 +40,7 @@ import {
   responseLines,
   takesTrailers,
 } from './heads.ts';
-import { problemBody, problemLines } from './problem.ts';
+import { problemBody, problemLines, waitLine } from './problem.ts';
 import { ReplayBody } from './replay-body.ts';
 import type { CompiledRoute, Snapshot } from './snapshot.ts';
 
@@ -50,6 +61,8 @@ const CONTINUE = 3;
 /** The end of the pause before the next try. */
 const BACKOFF = 4;
 const DEADLINES = 5;
+
+const NOTHING = Buffer.alloc(0);
 
 /** Nothing of the answer is on its way. */
 const OPEN = 0;
@@ -82,6 +95,8 @@ export class Exchange
   readonly requestId: string;
   readonly traceparent: string;
   readonly received: string | undefined;
+  /** Null where the request is not gRPC. */
+  private grpc: GrpcCall | null;
   private readonly memo: ConnectionMemo;
   private readonly deadlines: Deadlines;
   // Where it goes.
@@ -131,6 +146,7 @@ export class Exchange
     this.protocol = stream.protocol;
     this.clientAddress = stream.remoteAddress;
     this.bodyComplete = stream.bodyLength === 0;
+    this.grpc = grpcCallOf(stream, false);
     this.begun = context.now();
     const trusted = snapshot.trustedProxies(stream.listener.name);
     this.memo = memoOf(stream, trusted);
@@ -188,6 +204,7 @@ export class Exchange
   private chooseRoute(): void {
     const { router, routes } = this.snapshot;
     const index = router.match(this);
+    if (this.stream instanceof GrpcWebStream) this.bridge(this.stream, index < 0 || routes[index].isGrpc);
     if (index < 0) {
       const allowed = router.allowed(this);
       if (allowed.length === 0) return this.refuse('route_not_found', 'no route matches the request');
@@ -196,7 +213,11 @@ export class Exchange
     }
     const route = routes[index];
     this.compiled = route;
-    if (route.timeout !== 0) this.deadlines.set(WHOLE, this.begun + route.timeout);
+    if (this.grpc !== null) this.beginCall(this.grpc, route);
+    else if (route.timeout !== 0) this.deadlines.set(WHOLE, this.begun + route.timeout);
+    if (route.isGrpc && this.grpc === null && grpcKindOf(this.stream) === GRPC) {
+      return this.refuse('unsupported_media_type', 'gRPC is spoken over HTTP/2, or as gRPC-Web over HTTP/1.1');
+    }
     // 3. Policies: guard, meter, shape, recall.
     if (route.chain.onRequest.length === 0) return this.answerOrForward();
     let reply: ReturnType<typeof runRequest>;
@@ -208,6 +229,18 @@ export class Exchange
     if (reply === undefined) this.answerOrForward();
     else if (reply instanceof Promise) this.awaitPolicies(reply);
     else this.replyOf(reply);
+  }
+
+  /** What is asked as gRPC-Web becomes gRPC where the service speaks it, and where only the gateway answers. */
+  private bridge(stream: GrpcWebStream, wanted: boolean): void {
+    stream.decide(wanted);
+    if (wanted) this.grpc = grpcCallOf(stream, true);
+  }
+
+  private beginCall(grpc: GrpcCall, { timeout, isGrpc }: CompiledRoute): void {
+    grpc.limit(this.begun, timeout);
+    if (grpc.deadline !== 0) this.deadlines.set(WHOLE, grpc.deadline);
+    if (isGrpc) this.stream.bodyMayRest();
   }
 
   private awaitPolicies(pending: Promise<Reply | undefined>): void {
@@ -281,6 +314,7 @@ export class Exchange
     this.connection = connection;
     this.sends++;
     this.sentAt = this.context.now();
+    this.grpc?.tell(this, this.sentAt);
     if (retry !== null && retry.perTryTimeout !== null) this.deadlines.set(ONE_TRY, this.sentAt + retry.perTryTimeout);
     connection.send(this, this.method, requestHead(this), stream.bodyLength);
     if (stream.bodyLength === 0) return this.awaitHead(this.sentAt);
@@ -333,7 +367,7 @@ export class Exchange
   /** The request's last byte was sent at `now`. */
   private awaitHead(now: number): void {
     const { responseTimeout } = this.compiled as CompiledRoute;
-    if (responseTimeout !== 0) this.deadlines.set(RESPONSE_HEAD, now + responseTimeout);
+    if (responseTimeout !== 0 && this.grpc?.timed !== true) this.deadlines.set(RESPONSE_HEAD, now + responseTimeout);
     this.deadlines.clear(CONTINUE);
   }
 
@@ -353,7 +387,9 @@ export class Exchange
     const { status } = parser;
     route.service?.onSuccess(endpoint);
     this.upstreamStatus = status;
-    if (route.retry?.covers(status) && this.mayTryAgain(status)) {
+    this.grpc?.onHead(parser, length);
+    const failure = this.grpc?.failure ?? status;
+    if (route.retry?.covers(failure) && this.mayTryAgain(failure)) {
       this.connection?.abort();
       this.endTry();
       this.scheduleRetry();
@@ -408,6 +444,7 @@ export class Exchange
     if (this.state !== ANSWERED) return;
     const now = this.context.now();
     this.endTry(now);
+    this.grpc?.onEnd(trailers, this.status);
     // The account comes first: after `end` the stream may at once tell of the next request.
     const last = trailers !== '' && takesTrailers(this.stream) ? trailers : '';
     this.finish(now);
@@ -424,8 +461,7 @@ export class Exchange
       this.markFailure(failure.code === 'upstream_invalid_response' ? 'invalid-response' : 'reset');
       this.endTry();
       this.stream.flush();
-      this.stream.abort();
-      this.finish();
+      this.cutAnswer();
       return;
     }
     // It was closed while it rested: nobody read the request, and the client need not know (RFC 9112 section 9.3.1).
@@ -490,7 +526,8 @@ export class Exchange
   }
 
   onDeadline(slot: number): void {
-    if (slot === WHOLE) this.timeOut("the route's time is used up", null, false);
+    if (slot === WHOLE)
+      this.timeOut(this.grpc?.timed ? 'the deadline has passed' : "the route's time is used up", null, false);
     else if (slot === BACKOFF) this.choose();
     else if (slot === ONE_TRY) this.timeOut('the time for one try is used up', 'reset', true);
     else if (slot === RESPONSE_HEAD) this.timeOut('the upstream did not answer in time', null, true);
@@ -504,8 +541,7 @@ export class Exchange
       this.errorCode = 'upstream_timeout';
       this.detail = detail;
       this.endTry();
-      this.stream.abort();
-      this.finish();
+      this.cutAnswer();
       return;
     }
     if (blamed) this.markFailure('timeout');
@@ -527,9 +563,21 @@ export class Exchange
     else {
       this.errorCode = code;
       this.detail = detail;
+      this.cutAnswer();
+    }
+  }
+
+  /** Ends an answer that is under way and will not be whole, so that the client can see it. */
+  private cutAnswer(): void {
+    const { grpc, errorCode } = this;
+    if (grpc === null || errorCode === '' || !grpc.open) {
       this.stream.abort();
       this.finish();
+      return;
     }
+    grpc.status = grpcStatusOfError(errorCode);
+    this.finish();
+    this.stream.end(grpcStatusLines(grpc.status, `${errorCode}: ${this.detail}`));
   }
 
   onClientGone(): void {
@@ -537,6 +585,7 @@ export class Exchange
     this.endTry();
     this.errorCode = 'client_closed';
     if (this.status === 0) this.status = ERRORS.client_closed.status;
+    if (this.grpc !== null) this.grpc.status = GRPC_STATUS.cancelled;
     this.finish();
   }
 
@@ -553,18 +602,34 @@ export class Exchange
     } catch (error) {
       return this.policyFailed(error);
     }
+    if (this.grpc !== null && reply.status >= 400) {
+      edits.remove('content-type');
+      return this.answerCall(grpcStatusOfHttp(reply.status), `HTTP status ${reply.status}`, edits.lines());
+    }
     const body = Buffer.from(reply.body);
     this.answer(reply.status, `${this.context.dateLine()}${edits.lines()}Content-Length: ${body.length}\r\n`, body);
   }
 
   private refuse(code: ErrorCode, detail: string, lines = '', retryAfter?: number): void {
+    // Whoever asks as gRPC-Web and gets no further than here is told in its words.
+    if (this.stream instanceof GrpcWebStream && !this.stream.decided) this.bridge(this.stream, true);
     this.errorCode = code;
     this.detail = detail;
-    const body = Buffer.from(problemBody(code, detail, this.requestId));
     const { status, closes } = ERRORS[code];
     if (closes) this.stream.closeAfter();
+    if (this.grpc !== null) {
+      return this.answerCall(grpcStatusOfError(code), `${code}: ${detail}`, waitLine(code, retryAfter) + lines);
+    }
+    const body = Buffer.from(problemBody(code, detail, this.requestId));
     const all = `${this.context.dateLine()}${problemLines(code, retryAfter)}${lines}Content-Length: ${body.length}\r\n`;
     this.answer(status, all, body);
+  }
+
+  /** Answers a call of gRPC with nothing but how it ended. */
+  private answerCall(status: number, message: string, lines: string): void {
+    if (this.state !== OPEN) return;
+    (this.grpc as GrpcCall).status = status;
+    this.answer(200, this.context.dateLine() + trailersOnlyLines(status, message) + lines, NOTHING);
   }
 
   private answer(status: number, lines: string, body: Buffer): void {
@@ -592,8 +657,12 @@ export class Exchange
     this.durationMs = now - this.begun;
     if (compiled !== null) {
       compiled.metrics.record(this.method, this.status, this.durationMs, this.upstreamMs);
+      if (this.grpc !== null) compiled.metrics.recordGrpc(this.grpc.status);
       if (compiled.chain.onEnd.length > 0) runEnd(compiled.chain.onEnd, this, context.logger);
-    } else context.unrouted.record(this.method, this.status, this.durationMs, -1);
+    } else {
+      context.unrouted.record(this.method, this.status, this.durationMs, -1);
+      if (this.grpc !== null) context.unrouted.recordGrpc(this.grpc.status);
+    }
     if (this.errorCode !== '') context.onError(this, this.errorCode, this.detail);
     context.account(this, now);
     context.active--;
@@ -647,6 +716,10 @@ export class Exchange
 
   get bytesIn(): number {
     return this.stream.bodyReceived;
+  }
+
+  get grpcStatus(): number {
+    return this.grpc === null ? NO_GRPC_STATUS : this.grpc.status;
   }
 
   get traceId(): string {

@@ -15,6 +15,7 @@ import { inSlices } from '../base/slices.ts';
 import { TimerWheel } from '../base/timer-wheel.ts';
 import { Turns } from '../base/turns.ts';
 import type { GatewayConfig, ServiceConfig } from '../config/model.ts';
+import { isGrpcFault } from '../http/grpc.ts';
 import type { Listener } from '../net/listener.ts';
 import type { ClientStream, ConnectionFault, ListenerInfo, RequestHandler } from '../net/stream.ts';
 import type { PoolOptions, UpstreamPoolLike } from '../net/upstream.ts';
@@ -35,6 +36,7 @@ import type { Service } from '../upstream/service.ts';
 import { DateHeader } from './date-header.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangeContext } from './exchange-context.ts';
+import { bridgedStream } from './grpc-web-stream.ts';
 import { Listeners } from './listeners.ts';
 import { type LateQuarantine, logQuarantined, routeState } from './quarantine.ts';
 import { isSameConfig } from './same-config.ts';
@@ -340,7 +342,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
   onRequest(stream: ClientStream): void {
     // Before the first generation is live there is nobody to answer.
     if (this.snapshot === null) stream.abort();
-    else new Exchange(stream, this.snapshot, this).begin();
+    else new Exchange(bridgedStream(stream), this.snapshot, this).begin();
   }
 
   onRefused(stream: ClientStream, code: ErrorCode, detail: string): void {
@@ -371,7 +373,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
   }
 
   account(entry: AccessEntry, now: number): void {
-    this.window.record(entry.status >= 500, now);
+    this.window.record(entry.status >= 500 || isGrpcFault(entry.grpcStatus), now);
     if (this.accessLog !== null) this.accessLog.record(entry);
   }
 

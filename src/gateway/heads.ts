@@ -78,8 +78,9 @@ export function ownLines(lines: string, requestId: string, edits: HeaderEdits | 
   return edits === null ? own : edits.filter(own) + edits.lines();
 }
 
-/** True when the client said that it can be sent trailers (RFC 9110 section 6.5.1). */
+/** True when the client said that it can be sent trailers (RFC 9110 section 6.5.1), or speaks HTTP/2, where all can. */
 export function takesTrailers(stream: ClientStream): boolean {
+  if (stream.protocol === 'HTTP/2.0') return true;
   const te = fieldById(stream.head, FIELD.te);
   return te !== undefined && stream.minor === 1 && hasListMember(te, 'trailers');
 }

@@ -39,6 +39,8 @@ export interface CompiledRoute {
   /** Milliseconds from the request's last byte to the head of the answer; 0 for no bound. */
   readonly responseTimeout: number;
   readonly retry: RetryPlan | null;
+  /** True where the service speaks gRPC. */
+  readonly isGrpc: boolean;
   readonly chain: Chain;
   readonly metrics: RouteMetrics;
   /** Why it could not be built, in which case its chain refuses; null where it serves. */
@@ -193,6 +195,7 @@ function quarantinedRoute(
     timeout: 0,
     responseTimeout: 0,
     retry: null,
+    isGrpc: false,
     chain: quarantineChain(globalChain),
     metrics: deps.metrics.routeMetrics(config.name, config.service ?? ''),
     quarantined: reason,
@@ -222,6 +225,7 @@ function compileRoute(
     timeout: config.timeout ?? 0,
     responseTimeout: serviceConfig?.timeouts.response ?? 0,
     retry: compileRetry(config.retry),
+    isGrpc: serviceConfig?.protocol === 'grpc' || serviceConfig?.protocol === 'grpcs',
     chain: compileChain(scopes, deps.policies, { logger: deps.logger }),
     metrics: deps.metrics.routeMetrics(config.name, config.service ?? ''),
     quarantined: null,

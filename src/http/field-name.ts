@@ -25,6 +25,7 @@ export const FIELD = {
   http2Settings: 20,
   userAgent: 21,
   tracestate: 22,
+  contentType: 23,
 } as const;
 
 const names: Record<string, number> = {
@@ -50,6 +51,7 @@ const names: Record<string, number> = {
   'http2-settings': FIELD.http2Settings,
   'user-agent': FIELD.userAgent,
   tracestate: FIELD.tracestate,
+  'content-type': FIELD.contentType,
 };
 
 interface Candidate {

@@ -23,6 +23,7 @@ export const GRPC_STATUS = {
   unimplemented: 12,
   internal: 13,
   unavailable: 14,
+  dataLoss: 15,
   unauthenticated: 16,
 } as const;
 
@@ -183,6 +184,20 @@ export function grpcStatusOfHttp(status: number): number {
 }
 
 const HEX = '0123456789ABCDEF';
+
+/** True for a status that tells of a fault behind the client, as a status of HTTP from 500 on does. */
+export function isGrpcFault(status: number): boolean {
+  switch (status) {
+    case GRPC_STATUS.unknown:
+    case GRPC_STATUS.deadlineExceeded:
+    case GRPC_STATUS.internal:
+    case GRPC_STATUS.unavailable:
+    case GRPC_STATUS.dataLoss:
+      return true;
+    default:
+      return false;
+  }
+}
 
 /** The value of `grpc-message`: UTF-8, percent-encoded but for printable US-ASCII without the percent sign. */
 export function encodeGrpcMessage(message: string): string {

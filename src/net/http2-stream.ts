@@ -60,6 +60,8 @@ export class Http2Stream extends Timed implements ClientStream {
   private received = true;
   /** Nothing more of the body is wanted, or to come. */
   private bodyDone = true;
+  /** How long the body may stall, in milliseconds; 0 for as long as it likes. */
+  private bodyIdle: number;
   private answered = false;
   private bodiless = false;
   private over = false;
@@ -74,6 +76,7 @@ export class Http2Stream extends Timed implements ClientStream {
     this.kit = kit;
     this.listener = connection.context.listener;
     this.remoteAddress = connection.remoteAddress;
+    this.bodyIdle = connection.context.limits.bodyIdle;
     stream.on('error', noop);
     stream.on('close', () => this.onClose());
   }
@@ -129,7 +132,7 @@ export class Http2Stream extends Timed implements ClientStream {
   }
 
   private receive(isWhole: boolean): void {
-    const { handler, limits, wheel } = this.connection.context;
+    const { handler, limits } = this.connection.context;
     const length = isWhole ? 0 : requestFraming(this.kit.parser, 1);
     if (length === INVALID_FRAMING)
       return this.refuse('bad_request', 'Content-Length does not tell one certain length');
@@ -143,18 +146,18 @@ export class Http2Stream extends Timed implements ClientStream {
       stream.on('trailers', (...[, , fields]: [object, number, string[]]) => this.onTrailers(fields));
       stream.on('data', (chunk: Buffer) => this.onData(chunk));
       stream.on('end', () => this.onEnd());
-      wheel.scheduleIn(this, limits.bodyIdle);
+      this.awaitBody();
     }
     handler.onRequest(this);
   }
 
   private onData(chunk: Buffer): void {
-    const { limits, wheel } = this.connection.context;
+    const { limits } = this.connection.context;
     if (this.bodyDone) return;
     this.bodyReceived += chunk.length;
     if (this.bodyReceived > limits.requestBody)
       return this.fault('payload_too_large', 'the body is larger than the limit');
-    wheel.scheduleIn(this, limits.bodyIdle);
+    this.awaitBody();
     this.sink?.onRequestBody(chunk, 0, chunk.length);
   }
 
@@ -187,7 +190,7 @@ export class Http2Stream extends Timed implements ClientStream {
   }
 
   onDeadline(): void {
-    if (!this.bodyDone) this.fault('request_timeout', 'the body stalled');
+    if (!this.bodyDone && this.bodyIdle > 0) this.fault('request_timeout', 'the body stalled');
     else this.stream.close(constants.NGHTTP2_CANCEL);
   }
 
@@ -209,9 +212,18 @@ export class Http2Stream extends Timed implements ClientStream {
     this.stream.pause();
   }
 
+  private awaitBody(): void {
+    if (this.bodyIdle > 0) this.connection.context.wheel.scheduleIn(this, this.bodyIdle);
+  }
+
+  bodyMayRest(): void {
+    this.bodyIdle = 0;
+    if (!this.bodyDone) this.connection.context.wheel.cancel(this);
+  }
+
   resumeBody(): void {
     if (this.bodyDone || !this.stream.isPaused()) return;
-    this.connection.context.wheel.scheduleIn(this, this.connection.context.limits.bodyIdle);
+    this.awaitBody();
     this.stream.resume();
   }
 
@@ -261,7 +273,7 @@ export class Http2Stream extends Timed implements ClientStream {
   }
 
   private onDrain(): void {
-    if (this.bodyDone) this.connection.context.wheel.cancel(this);
+    if (this.bodyDone || this.bodyIdle === 0) this.connection.context.wheel.cancel(this);
     this.sink?.onClientDrain();
   }
 
