@@ -15,14 +15,21 @@ export interface TestGateway {
   close(): Promise<void>;
 }
 
-/** Parses config text, which may be YAML or JSON or an object; throws with the findings when it is refused. */
-export async function configOf(text: string | object, own: readonly Policy[] = []): Promise<GatewayConfig> {
+/**
+ * Parses config text, which may be YAML or JSON or an object; throws with the findings when it is refused. `files` are the
+ * contents of those that it names, by absolute path.
+ */
+export async function configOf(
+  text: string | object,
+  own: readonly Policy[] = [],
+  files: Readonly<Record<string, string>> = {},
+): Promise<GatewayConfig> {
   const source = typeof text === 'string' ? text : JSON.stringify(text);
   const policies = {
     names: () => [...policySchemas.names(), ...own.map(({ name }) => name)],
     schemaOf: (name: string) => own.find((policy) => policy.name === name)?.schema ?? policySchemas.schemaOf(name),
   };
-  const { config, findings } = await parseConfigText(source, { file: 'test', policies, env: {} });
+  const { config, findings } = await parseConfigText(source, { file: 'test', policies, env: {}, files });
   if (config === null) throw new Error(findings.map((f) => `${f.line}:${f.column} ${f.path} ${f.message}`).join('\n'));
   return config;
 }
@@ -32,8 +39,9 @@ export async function startTestGateway(
   text: string | object,
   own: readonly Policy[] = [],
   logger: Logger = { ...silentLogger },
+  files: Readonly<Record<string, string>> = {},
 ): Promise<TestGateway> {
-  const config = await configOf(text, own);
+  const config = await configOf(text, own, files);
   const gateway = new Gateway({
     clock: systemClock,
     timers: systemTimers,
