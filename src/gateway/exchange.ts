@@ -128,7 +128,7 @@ export class Exchange
     this.path = stream.target.path;
     this.query = stream.target.query;
     this.target = stream.rawTarget;
-    this.protocol = stream.minor === 0 ? 'HTTP/1.0' : 'HTTP/1.1';
+    this.protocol = stream.protocol;
     this.clientAddress = stream.remoteAddress;
     this.bodyComplete = stream.bodyLength === 0;
     this.begun = context.now();

@@ -82,9 +82,11 @@ export function explainRequest(
         exchange = new Exchange(stream, snapshot, context);
         exchange.refuseHead(code, detail);
       },
+      onConnectionFault: () => {},
     },
     wheel: context.wheel,
     limits: {
+      streams: 1,
       requestHead: listener.limits.requestHead,
       requestBody: listener.limits.requestBody,
       headTimeout: 0,

@@ -16,14 +16,14 @@ import { TimerWheel } from '../base/timer-wheel.ts';
 import { Turns } from '../base/turns.ts';
 import type { GatewayConfig, ServiceConfig } from '../config/model.ts';
 import type { Listener } from '../net/listener.ts';
-import type { ClientStream, RequestHandler } from '../net/stream.ts';
-import type { UpstreamPoolLike } from '../net/upstream.ts';
+import type { ClientStream, ConnectionFault, ListenerInfo, RequestHandler } from '../net/stream.ts';
 import { UpstreamPool } from '../net/upstream-pool.ts';
 import { secureContextOf } from '../net/upstream-tls.ts';
 import { type AccessEntry, type AccessLog, createAccessLog } from '../observability/access-log.ts';
 import { createEventLoopLag, type EventLoopLag } from '../observability/event-loop-lag.ts';
 import type { Emit } from '../observability/events.ts';
 import { HealthWindow } from '../observability/health-window.ts';
+import { LineRate } from '../observability/line-rate.ts';
 import { createGatewayMetrics, type GatewayMetrics } from '../observability/metrics/gateway-metrics.ts';
 import type { RouteMetrics } from '../observability/metrics/route-metrics.ts';
 import { createRequestIdSource } from '../observability/request-id.ts';
@@ -44,6 +44,9 @@ import { connectionsKey, REQUESTS_KEY, type Team } from './team.ts';
 
 /** What the access log has to write its last lines when the shutdown's time is used up, in milliseconds. */
 const LAST_LINES = 1000;
+
+/** Lines a second about connections that were refused: who is attacked must not be made to write. */
+const FAULT_LINES = 5;
 
 export interface GatewayDeps {
   readonly clock: Clock;
@@ -98,6 +101,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
   private readonly window: HealthWindow;
   private readonly listeners: Listeners;
   private snapshot: Snapshot | null = null;
+  private readonly faultLines = new LineRate(FAULT_LINES);
   private readonly turns = new Turns();
   private accessLog: AccessLog | null = null;
   private droppedLines = 0;
@@ -356,6 +360,15 @@ export class Gateway implements RequestHandler, ExchangeContext {
   onRefused(stream: ClientStream, code: ErrorCode, detail: string): void {
     if (this.snapshot === null) stream.abort();
     else new Exchange(stream, this.snapshot, this).refuseHead(code, detail);
+  }
+
+  onConnectionFault({ name }: ListenerInfo, remoteAddress: string, fault: ConnectionFault, reason: string): void {
+    this.metrics.connectionFaults.cell(name, fault).value++;
+    if (this.faultLines.allows(this.now())) {
+      const { suppressed } = this.faultLines;
+      const fields = { listener: name, client: remoteAddress, fault, reason };
+      this.logger.warn('connection refused', suppressed === 0 ? fields : { ...fields, suppressed });
+    }
   }
 
   // ExchangeContext.
