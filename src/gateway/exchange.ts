@@ -9,8 +9,7 @@ import { fieldById, fieldByName } from '../http/fields.ts';
 import { HeaderEdits } from '../http/header-edits.ts';
 import type { ResponseParser } from '../http/response-parser.ts';
 import type { ClientStream, RequestSink, ResponseSink, UpstreamFailure } from '../net/stream.ts';
-import type { UpstreamConnection } from '../net/upstream-connection.ts';
-import type { PoolWaiter, UpstreamPool } from '../net/upstream-pool.ts';
+import type { PoolWaiter, UpstreamPoolLike, UpstreamRequest } from '../net/upstream.ts';
 import type { AccessEntry } from '../observability/access-log.ts';
 import { isRequestId } from '../observability/request-id.ts';
 import { continueTrace, traceIdOf } from '../observability/trace-context.ts';
@@ -87,11 +86,11 @@ export class Exchange
   private readonly deadlines: Deadlines;
   // Where it goes.
   private compiled: CompiledRoute | null = null;
-  private endpointChosen: Endpoint<UpstreamPool> | null = null;
-  private connection: UpstreamConnection | null = null;
-  private tried: Endpoint<UpstreamPool>[] | null = null;
-  private waitingFor: UpstreamPool | null = null;
-  private lastTried: Endpoint<UpstreamPool> | null = null;
+  private endpointChosen: Endpoint<UpstreamPoolLike> | null = null;
+  private connection: UpstreamRequest | null = null;
+  private tried: Endpoint<UpstreamPoolLike>[] | null = null;
+  private waitingFor: UpstreamPoolLike | null = null;
+  private lastTried: Endpoint<UpstreamPoolLike> | null = null;
   retries = 0;
   /** Tries that sent something, and those that found no connection. */
   private sends = 0;
@@ -257,7 +256,7 @@ export class Exchange
     this.connect(endpoint, false);
   }
 
-  private connect(endpoint: Endpoint<UpstreamPool>, fresh: boolean): void {
+  private connect(endpoint: Endpoint<UpstreamPoolLike>, fresh: boolean): void {
     this.waitingFor = endpoint.pool;
     const connection = fresh ? endpoint.pool.acquireFresh(this) : endpoint.pool.acquire(this);
     if (connection !== null) this.onConnection(connection);
@@ -275,7 +274,7 @@ export class Exchange
 
   // 5. Send.
 
-  onConnection(connection: UpstreamConnection): void {
+  onConnection(connection: UpstreamRequest): void {
     const { stream } = this;
     const { retry } = this.compiled as CompiledRoute;
     this.waitingFor = null;
@@ -350,7 +349,7 @@ export class Exchange
 
   onResponseHead(parser: ResponseParser, length: number): void {
     const route = this.compiled as CompiledRoute;
-    const endpoint = this.endpointChosen as Endpoint<UpstreamPool>;
+    const endpoint = this.endpointChosen as Endpoint<UpstreamPoolLike>;
     const { status } = parser;
     route.service?.onSuccess(endpoint);
     this.upstreamStatus = status;
@@ -429,16 +428,28 @@ export class Exchange
       this.finish();
       return;
     }
-    // It was closed while it rested: nobody read the request, and the client need not know (RFC 9112 section 9.3.1).
-    if (failure.stale && this.staleReplaced < MAX_STALE && isIdempotent(this.method) && !this.body?.lost) {
+    if (failure.code === 'upstream_connect_failed') {
+      this.sends--;
+      return this.onConnectionRefused(failure.code, failure.detail);
+    }
+    if (this.isReplaced(failure)) {
       this.staleReplaced++;
       this.sends--;
-      this.connect(this.endpointChosen as Endpoint<UpstreamPool>, true);
+      this.connect(this.endpointChosen as Endpoint<UpstreamPoolLike>, failure.stale);
       return;
     }
     const invalid = failure.code === 'upstream_invalid_response';
     this.markFailure(invalid ? 'invalid-response' : 'reset');
     this.failTry(invalid ? null : 'reset', failure.code, failure.detail);
+  }
+
+  /**
+   * True where the client need not know: the connection was closed while it rested, so that nobody read the request (RFC
+   * 9112 section 9.3.1), or the upstream says that it did nothing with it (RFC 9113 section 8.7).
+   */
+  private isReplaced({ stale, unprocessed }: UpstreamFailure): boolean {
+    if (this.staleReplaced >= MAX_STALE || this.body?.lost) return false;
+    return unprocessed || (stale && isIdempotent(this.method));
   }
 
   private markFailure(kind: FailureKind): void {
