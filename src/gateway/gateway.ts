@@ -17,6 +17,7 @@ import { Turns } from '../base/turns.ts';
 import type { GatewayConfig, ServiceConfig } from '../config/model.ts';
 import type { Listener } from '../net/listener.ts';
 import type { ClientStream, ConnectionFault, ListenerInfo, RequestHandler } from '../net/stream.ts';
+import type { UpstreamPoolLike } from '../net/upstream.ts';
 import { UpstreamPool } from '../net/upstream-pool.ts';
 import { secureContextOf } from '../net/upstream-tls.ts';
 import { type AccessEntry, type AccessLog, createAccessLog } from '../observability/access-log.ts';
