@@ -464,16 +464,28 @@ export class Exchange
       this.cutAnswer();
       return;
     }
-    // It was closed while it rested: nobody read the request, and the client need not know (RFC 9112 section 9.3.1).
-    if (failure.stale && this.staleReplaced < MAX_STALE && isIdempotent(this.method) && !this.body?.lost) {
+    if (failure.code === 'upstream_connect_failed') {
+      this.sends--;
+      return this.onConnectionRefused(failure.code, failure.detail);
+    }
+    if (this.isReplaced(failure)) {
       this.staleReplaced++;
       this.sends--;
-      this.connect(this.endpointChosen as Endpoint<UpstreamPoolLike>, true);
+      this.connect(this.endpointChosen as Endpoint<UpstreamPoolLike>, failure.stale);
       return;
     }
     const invalid = failure.code === 'upstream_invalid_response';
     this.markFailure(invalid ? 'invalid-response' : 'reset');
     this.failTry(invalid ? null : 'reset', failure.code, failure.detail);
+  }
+
+  /**
+   * True where the client need not know: the connection was closed while it rested, so that nobody read the request (RFC
+   * 9112 section 9.3.1), or the upstream says that it did nothing with it (RFC 9113 section 8.7).
+   */
+  private isReplaced({ stale, unprocessed }: UpstreamFailure): boolean {
+    if (this.staleReplaced >= MAX_STALE || this.body?.lost) return false;
+    return unprocessed || (stale && isIdempotent(this.method));
   }
 
   private markFailure(kind: FailureKind): void {

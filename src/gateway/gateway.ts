@@ -18,8 +18,9 @@ import type { GatewayConfig, ServiceConfig } from '../config/model.ts';
 import { isGrpcFault } from '../http/grpc.ts';
 import type { Listener } from '../net/listener.ts';
 import type { ClientStream, ConnectionFault, ListenerInfo, RequestHandler } from '../net/stream.ts';
-import type { PoolOptions, UpstreamPoolLike } from '../net/upstream.ts';
+import type { UpstreamPoolLike } from '../net/upstream.ts';
 import { UpstreamPool } from '../net/upstream-pool.ts';
+import { secureContextOf } from '../net/upstream-tls.ts';
 import { type AccessEntry, type AccessLog, createAccessLog } from '../observability/access-log.ts';
 import { createEventLoopLag, type EventLoopLag } from '../observability/event-loop-lag.ts';
 import type { Emit } from '../observability/events.ts';
@@ -30,9 +31,9 @@ import type { RouteMetrics } from '../observability/metrics/route-metrics.ts';
 import { createRequestIdSource } from '../observability/request-id.ts';
 import type { Policy } from '../pipeline/policy.ts';
 import { createServices } from '../upstream/create-services.ts';
-import type { Endpoint } from '../upstream/endpoint.ts';
+import { type Endpoint, isSecure } from '../upstream/endpoint.ts';
 import { probe } from '../upstream/health/probe.ts';
-import type { Service } from '../upstream/service.ts';
+import { createPoolOptions, type Service } from '../upstream/service.ts';
 import { DateHeader } from './date-header.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangeContext } from './exchange-context.ts';
@@ -207,6 +208,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
    */
   async prepare(config: GatewayConfig, generation = this.generation + 1): Promise<Prepared> {
     const previous = this.snapshot;
+    this.prepareTls(config.services);
     const services = this.createServices(config);
     let built: Snapshot | null = null;
     let opened: Listener[] = [];
@@ -242,6 +244,18 @@ export class Gateway implements RequestHandler, ExchangeContext {
         previous?.retire();
       },
     };
+  }
+
+  /** What the services' commit relies on. Throws where a certificate, a key or an authority cannot be used. */
+  private prepareTls(services: readonly ServiceConfig[]): void {
+    for (const { name, tls } of services) {
+      if (tls === undefined || isDeepStrictEqual(tls, this.snapshot?.services.get(name)?.config.tls)) continue;
+      try {
+        secureContextOf(tls);
+      } catch (error) {
+        throw new Error(`the TLS of service ${name} cannot be used: ${(error as Error).message}`, { cause: error });
+      }
+    }
   }
 
   /**
@@ -317,8 +331,9 @@ export class Gateway implements RequestHandler, ExchangeContext {
               (count) => pool.yieldIdle(count),
             );
     const { host, port } = endpoint;
-    const setting = { host, port, wheel: this.wheel, now: this.now, createAllowance: shared };
-    return new UpstreamPool(setting, poolOptions(service));
+    const secure = isSecure(service, endpoint.url);
+    const setting = { host, port, secure, wheel: this.wheel, now: this.now, createAllowance: shared };
+    return new UpstreamPool(setting, createPoolOptions(service));
   }
 
   /** Takes a client's connection that another process accepted for the listener of this name. */
@@ -416,8 +431,4 @@ export class Gateway implements RequestHandler, ExchangeContext {
     // These pauses must keep the process alive, which the timers for background work do not.
     return new Promise((resolve) => setTimeout(resolve, milliseconds));
   }
-}
-
-function poolOptions({ connections, timeouts }: ServiceConfig): PoolOptions {
-  return { ...connections, connectTimeout: timeouts.connect };
 }

@@ -1,13 +1,17 @@
 /** What the pools of every protocol share: how many connections there may be, and the bounded line of those who wait for one. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Allowance } from '../base/allowance.ts';
 import { type DeadlineOwner, Deadlines } from '../base/deadlines.ts';
 import type { TimerWheel } from '../base/timer-wheel.ts';
 import type { PoolOptions, PoolWaiter, UpstreamPoolLike, UpstreamRequest } from './upstream.ts';
+import { DEFAULT_TLS, UpstreamTls } from './upstream-tls.ts';
 
 /** Where a pool leads and what it stands on. */
 export interface PoolSetting {
   readonly host: string;
   readonly port: number;
+  /** Whether the endpoint is spoken to under TLS. */
+  readonly secure: boolean;
   readonly wheel: TimerWheel;
   readonly now: () => number;
   /** Says how many of the connections may stand here when the limit is shared with other processes; else null. */
@@ -24,6 +28,8 @@ export abstract class ConnectionPool implements UpstreamPoolLike, DeadlineOwner 
   readonly port: number;
   readonly wheel: TimerWheel;
   readonly now: () => number;
+  /** What new connections use; null without TLS. Another object: those that stand are to be replaced. */
+  tls: UpstreamTls | null;
   protected options: PoolOptions;
   protected readonly waiters = new Set<PoolWaiter>();
   protected connecting = 0;
@@ -31,16 +37,20 @@ export abstract class ConnectionPool implements UpstreamPoolLike, DeadlineOwner 
   protected closed = false;
   /** How many requests a connection that is under way will take. */
   protected share = 1;
+  private readonly protocol: string;
   private readonly allowance: Allowance | null;
   private readonly deadlines: Deadlines;
   private asking = false;
 
-  constructor(setting: PoolSetting, options: PoolOptions) {
+  /** `protocol` is the one to agree on by ALPN. Throws when the options of TLS cannot be used. */
+  constructor(setting: PoolSetting, options: PoolOptions, protocol: string) {
     this.host = setting.host;
     this.port = setting.port;
     this.wheel = setting.wheel;
     this.now = setting.now;
     this.options = options;
+    this.protocol = protocol;
+    this.tls = setting.secure ? this.createTls() : null;
     this.deadlines = new Deadlines(setting.wheel, 2);
     this.deadlines.owner = this;
     this.allowance = setting.createAllowance === null ? null : setting.createAllowance(this);
@@ -70,7 +80,15 @@ export abstract class ConnectionPool implements UpstreamPoolLike, DeadlineOwner 
   }
 
   configure(options: PoolOptions): void {
+    const { tls } = this.options;
     this.options = options;
+    if (this.tls === null || isDeepStrictEqual(tls, options.tls)) return;
+    this.tls = this.createTls();
+    this.yieldIdle(this.idle);
+  }
+
+  private createTls(): UpstreamTls {
+    return new UpstreamTls(this.options.tls ?? DEFAULT_TLS, this.host, this.port, this.protocol);
   }
 
   forget(waiter: PoolWaiter): void {

@@ -105,6 +105,8 @@ export interface UpstreamFailure {
   readonly detail: string;
   /** True when the connection had served before and closed without a byte of answer: it was stale. */
   readonly stale: boolean;
+  /** True when nobody has processed the request, and said so: it may be sent again whatever its method. */
+  readonly unprocessed: boolean;
 }
 
 /** Takes the answer of an upstream. Views are valid during the call only. */

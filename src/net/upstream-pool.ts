@@ -1,10 +1,14 @@
 /** The HTTP/1.1 connections to one endpoint, a request at a time each: the warmest is used first. */
-import { ConnectionPool } from './connection-pool.ts';
-import type { PoolWaiter } from './upstream.ts';
+import { ConnectionPool, type PoolSetting } from './connection-pool.ts';
+import type { PoolOptions, PoolWaiter } from './upstream.ts';
 import { UpstreamConnection, type UpstreamOwner } from './upstream-connection.ts';
 
 export class UpstreamPool extends ConnectionPool implements UpstreamOwner {
   private readonly resting: UpstreamConnection[] = [];
+
+  constructor(setting: PoolSetting, options: PoolOptions) {
+    super(setting, options, 'http/1.1');
+  }
 
   get idle(): number {
     return this.resting.length;
@@ -41,6 +45,8 @@ export class UpstreamPool extends ConnectionPool implements UpstreamOwner {
   }
 
   onReleased(connection: UpstreamConnection): void {
+    // Made with a certificate, or in a belief, that no longer counts.
+    if (connection.tls !== this.tls) return connection.close();
     const waiter = this.nextWaiter();
     if (waiter !== null) waiter.onConnection(connection);
     else if (this.closed) connection.close();

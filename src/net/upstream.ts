@@ -1,6 +1,7 @@
 /** The contract between the forward path and the connections to an endpoint, whatever protocol they speak. */
 import type { ErrorCode } from '../base/errors.ts';
 import type { ResponseSink } from './stream.ts';
+import type { UpstreamTlsOptions } from './upstream-tls.ts';
 
 /** The way of one request to an upstream and of its answer back: a connection of its own, or a stream of one. */
 export interface UpstreamRequest {
@@ -27,13 +28,19 @@ export interface PoolWaiter {
   onConnectionRefused(code: ErrorCode, detail: string): void;
 }
 
-/** Times in milliseconds. `max` connections, `queue` requests waiting beyond those that have a connect under way. */
+/**
+ * Times in milliseconds. `max` connections, `queue` requests waiting beyond those that have a connect under way. `tls` is
+ * of no account where the endpoint is not spoken to under TLS; its object is the same for all endpoints of a service.
+ */
 export interface PoolOptions {
   readonly max: number;
   readonly queue: number;
   readonly queueTimeout: number;
   readonly idleTimeout: number;
   readonly connectTimeout: number;
+  /** Most requests at once on one connection, for protocols that can carry several. */
+  readonly streams: number;
+  readonly tls?: UpstreamTlsOptions;
 }
 
 /** The connections to one endpoint. */

@@ -30,7 +30,6 @@ function setUp(changes: Partial<HealthCheckConfig> = {}, random = 0.5) {
   const check = new ActiveCheck(
     endpoint,
     { ...CHECK, ...changes },
-    { protocol: 'http' },
     {
       clock: time,
       timers: time,

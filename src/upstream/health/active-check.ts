@@ -9,18 +9,18 @@ export interface CheckOutcome {
   readonly reason: string;
 }
 
-/** What the endpoints of a service speak. */
-export type ProbeWire = Pick<ServiceConfig, 'protocol' | 'tls'>;
+/** What a check needs to know of the endpoint's service. */
+export type ProbedService = Pick<ServiceConfig, 'protocol' | 'tls'>;
 
 /**
- * Performs one check. Must settle soon after `signal` is aborted, which happens when the check's time is up and when the
- * endpoint is no longer checked. A rejection counts as a failed check.
+ * Performs one check of an endpoint, spoken to as `service` says. Must settle soon after `signal` is aborted, which
+ * happens when the check's time is up and when the endpoint is no longer checked. A rejection counts as a failed check.
  */
 export type HealthProbe = (
   endpoint: Endpoint,
   config: HealthCheckConfig,
   signal: AbortSignal,
-  wire: ProbeWire,
+  service: ProbedService,
 ) => Promise<CheckOutcome>;
 
 export interface ActiveCheckDeps {
@@ -28,7 +28,7 @@ export interface ActiveCheckDeps {
   readonly timers: Timers;
   /** Numbers from 0 (included) to 1 (not included). */
   readonly random: () => number;
-  readonly check: HealthProbe;
+  readonly check: (endpoint: Endpoint, config: HealthCheckConfig, signal: AbortSignal) => Promise<CheckOutcome>;
 }
 
 /** First checks are spread over the interval, yet what is down at the start should be known soon. Milliseconds. */
@@ -37,7 +37,6 @@ const LONGEST_FIRST_DELAY = 1000;
 /** Checks from start to start every `interval`, one at a time: a check that takes longer delays the next one. */
 export class ActiveCheck {
   readonly config: HealthCheckConfig;
-  readonly wire: ProbeWire;
   readonly #endpoint: Endpoint;
   readonly #deps: ActiveCheckDeps;
   #passes = 0;
@@ -46,9 +45,8 @@ export class ActiveCheck {
   #timer: TimerHandle | null = null;
   #running: AbortController | null = null;
 
-  constructor(endpoint: Endpoint, config: HealthCheckConfig, wire: ProbeWire, deps: ActiveCheckDeps) {
+  constructor(endpoint: Endpoint, config: HealthCheckConfig, deps: ActiveCheckDeps) {
     this.config = config;
-    this.wire = wire;
     this.#endpoint = endpoint;
     this.#deps = deps;
   }
@@ -90,7 +88,7 @@ export class ActiveCheck {
     }, this.config.timeout);
     let outcome: CheckOutcome;
     try {
-      outcome = await check(this.#endpoint, this.config, controller.signal, this.wire);
+      outcome = await check(this.#endpoint, this.config, controller.signal);
     } catch (error) {
       outcome = { passed: false, reason: error instanceof Error ? error.message : 'the check itself failed' };
     }

@@ -2,9 +2,9 @@
 import { type IncomingMessage, request } from 'node:http';
 import { request as secureRequest } from 'node:https';
 import type { HealthCheckConfig } from '../../config/model.ts';
-import type { Endpoint } from '../endpoint.ts';
-import type { CheckOutcome, ProbeWire } from './active-check.ts';
-import { isSecure, tlsOptions } from './probe-tls.ts';
+import { DEFAULT_TLS, tlsConnectOptions } from '../../net/upstream-tls.ts';
+import { type Endpoint, isSecure } from '../endpoint.ts';
+import type { CheckOutcome, ProbedService } from './active-check.ts';
 
 /** A health answer needs no more; what is longer is judged by its head and cut. Bytes. */
 export const LARGEST_BODY = 64 * 1024;
@@ -16,14 +16,14 @@ export function probeHttp(
   endpoint: Endpoint,
   config: HealthCheckConfig,
   signal: AbortSignal,
-  wire: ProbeWire,
+  service: ProbedService,
 ): Promise<CheckOutcome> {
   return new Promise((resolve) => {
-    const secure = isSecure(endpoint, wire);
-    const send = secure ? secureRequest : request;
     try {
+      const secure = isSecure(service, endpoint.url);
+      const send = secure ? secureRequest : request;
       const exchange = send({
-        ...(secure ? tlsOptions(wire) : {}),
+        ...(secure ? tlsConnectOptions(service.tls ?? DEFAULT_TLS, endpoint.host, 'http/1.1') : {}),
         host: endpoint.host,
         port: endpoint.port,
         path: config.path,

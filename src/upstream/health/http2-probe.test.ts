@@ -14,7 +14,7 @@ import { createAuthority } from '../../../test/support/certificates.ts';
 import type { HealthCheckConfig } from '../../config/model.ts';
 import { Endpoint } from '../endpoint.ts';
 import { CHECK, FakePool } from '../service.test.support.ts';
-import type { CheckOutcome, ProbeWire } from './active-check.ts';
+import type { CheckOutcome, ProbedService } from './active-check.ts';
 import { probe } from './probe.ts';
 
 type Listener = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, body: Buffer) => void;
@@ -63,10 +63,10 @@ const status = (value: number): Buffer => Buffer.from([0, 0, 0, 0, 2, 8, value])
 function check(
   endpoint: Endpoint,
   changes: Partial<HealthCheckConfig> = { type: 'grpc' },
-  wire: ProbeWire = { protocol: 'grpc' },
+  service: ProbedService = { protocol: 'grpc' },
   signal = new AbortController().signal,
 ): Promise<CheckOutcome> {
-  return probe(endpoint, { ...CHECK, ...changes }, signal, wire);
+  return probe(endpoint, { ...CHECK, ...changes }, signal, service);
 }
 
 describe('grpc.health.v1', () => {
@@ -178,7 +178,7 @@ describe('under TLS', () => {
   const stranger = createAuthority('Somebody else');
   const tls = { minVersion: 'TLSv1.2' as const, verify: true };
 
-  it.each<[string, ProbeWire, boolean]>([
+  it.each<[string, ProbedService, boolean]>([
     [
       'the right authority and name',
       { protocol: 'grpcs', tls: { ...tls, ca: authority.ca, serverName: 'greeter.internal' } },
@@ -193,11 +193,11 @@ describe('under TLS', () => {
     ['another name', { protocol: 'grpcs', tls: { ...tls, ca: authority.ca, serverName: 'other.internal' } }, false],
     ['the address as the name', { protocol: 'grpcs', tls: { ...tls, ca: authority.ca } }, false],
     ['no TLS at all', { protocol: 'grpc' }, false],
-  ])('with %s', async (_, wire, passed) => {
+  ])('with %s', async (_, service, passed) => {
     const endpoint = await listen(
       serve(createSecureServer({ cert: server.cert, key: server.key }), answerWith(status(1), { 'grpc-status': '0' })),
     );
-    expect((await check(endpoint, { type: 'grpc' }, wire)).passed).toBe(passed);
+    expect((await check(endpoint, { type: 'grpc' }, service)).passed).toBe(passed);
   });
 });
 

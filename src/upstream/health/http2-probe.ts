@@ -2,11 +2,11 @@
 import { type ClientHttp2Session, connect, constants, type IncomingHttpHeaders } from 'node:http2';
 import type { HealthCheckConfig } from '../../config/model.ts';
 import { formatGrpcTimeout, parseGrpcStatus } from '../../http/grpc.ts';
-import type { Endpoint } from '../endpoint.ts';
-import type { CheckOutcome, ProbeWire } from './active-check.ts';
+import { DEFAULT_TLS, tlsConnectOptions } from '../../net/upstream-tls.ts';
+import { type Endpoint, isSecure } from '../endpoint.ts';
+import type { CheckOutcome, ProbedService } from './active-check.ts';
 import { HEALTH_PATH, healthRequest, parseHealthResponse, SERVING, SERVING_STATUSES } from './health-message.ts';
 import { describeFailure, HEALTH_USER_AGENT, isExpected, LARGEST_BODY } from './http-probe.ts';
-import { isSecure, tlsOptions } from './probe-tls.ts';
 
 interface Question {
   readonly headers: Record<string, string>;
@@ -27,14 +27,14 @@ export function probeHttp2(
   endpoint: Endpoint,
   config: HealthCheckConfig,
   signal: AbortSignal,
-  wire: ProbeWire,
+  service: ProbedService,
 ): Promise<CheckOutcome> {
   const question = {
     headers: { ':method': 'GET', ':path': config.path, accept: '*/*' },
     body: Buffer.alloc(0),
     judge: ({ status }: Answer) => ({ passed: isExpected(status, config), reason: `status ${status}` }),
   };
-  return ask(endpoint, question, signal, wire);
+  return ask(endpoint, question, signal, service);
 }
 
 /** As `probeHttp`, by `grpc.health.v1.Health/Check`: SERVING passes. */
@@ -42,7 +42,7 @@ export function probeGrpc(
   endpoint: Endpoint,
   config: HealthCheckConfig,
   signal: AbortSignal,
-  wire: ProbeWire,
+  service: ProbedService,
 ): Promise<CheckOutcome> {
   const question = {
     headers: {
@@ -55,7 +55,7 @@ export function probeGrpc(
     body: healthRequest(config.grpcService),
     judge: judgeHealth,
   };
-  return ask(endpoint, question, signal, wire);
+  return ask(endpoint, question, signal, service);
 }
 
 function judgeHealth({ status, headers, trailers, body }: Answer): CheckOutcome {
@@ -69,7 +69,12 @@ function judgeHealth({ status, headers, trailers, body }: Answer): CheckOutcome 
   return { passed: health === SERVING, reason: SERVING_STATUSES[health] ?? 'a health status that is not known' };
 }
 
-function ask(endpoint: Endpoint, question: Question, signal: AbortSignal, wire: ProbeWire): Promise<CheckOutcome> {
+function ask(
+  endpoint: Endpoint,
+  question: Question,
+  signal: AbortSignal,
+  service: ProbedService,
+): Promise<CheckOutcome> {
   return new Promise((resolve) => {
     let session: ClientHttp2Session | null = null;
     const settle = (outcome: CheckOutcome): void => {
@@ -82,9 +87,9 @@ function ask(endpoint: Endpoint, question: Question, signal: AbortSignal, wire: 
     if (signal.aborted) return onAbort();
     signal.addEventListener('abort', onAbort);
     try {
-      const secure = isSecure(endpoint, wire);
+      const secure = isSecure(service, endpoint.url);
       session = connect(`${secure ? 'https' : 'http'}://${endpoint.id}`, {
-        ...(secure ? tlsOptions(wire) : {}),
+        ...(secure ? tlsConnectOptions(service.tls ?? DEFAULT_TLS, endpoint.host, 'h2') : {}),
         settings: { enablePush: false },
         // A server needs few streams and a small table to tell how it is.
         maxSessionMemory: 1,
