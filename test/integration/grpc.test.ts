@@ -1,15 +1,20 @@
 /** gRPC through the gateway, with a real client and a real server: the cases of the project's own interop tests, and more. */
+import type { CallOptions } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { definePolicy, type Policy, type Reply } from '../../src/pipeline/policy.ts';
 import { configWith, startTestGateway, type TestGateway } from '../support/gateway.ts';
 import {
   ECHO_INITIAL,
   ECHO_TRAILING,
+  grpcHealth,
   grpcStatus,
   Metadata,
   startGrpcServer,
   TestClient,
   type TestServer,
 } from '../support/grpc.ts';
+import { http2Client } from '../support/http2-client.ts';
 
 const opened: { close(): unknown }[] = [];
 
@@ -177,5 +182,266 @@ describe('the interop cases', () => {
     call.write({ payload: 'x'.repeat(27_182) });
     expect((await outcome).code).toBe(grpcStatus.DEADLINE_EXCEEDED);
     await expect.poll(() => server.calls[0].cancelled).toBe(true);
+  });
+});
+
+/** What is asked over and over, and where it was answered. */
+async function servers(client: TestClient, calls: number): Promise<(string | undefined)[]> {
+  const seen: (string | undefined)[] = [];
+  for (let i = 0; i < calls; i++) seen.push((await client.unary('UnaryCall', {})).messages[0]?.server);
+  return seen;
+}
+
+describe('several servers', () => {
+  test('have calls of one connection by turns', async () => {
+    const [a, b] = [await startGrpcServer(), await startGrpcServer()];
+    opened.push(a, b);
+    const client = new TestClient((await startGateway([a.url, b.url])).port);
+    opened.push(client);
+    expect(await servers(client, 4)).toEqual([a.url, b.url, a.url, b.url]);
+  });
+
+  test('are left alone while their health says so', async () => {
+    const [a, b] = [await startGrpcServer(), await startGrpcServer()];
+    opened.push(a, b);
+    a.health = grpcHealth.NOT_SERVING;
+    const healthCheck = { type: 'grpc', interval: '20ms', timeout: '1s', unhealthyAfter: 1, healthyAfter: 1 };
+    const gateway = await startGateway([a.url, b.url], { service: { healthCheck } });
+    const client = new TestClient(gateway.port);
+    opened.push(client);
+    const [first] = [...(gateway.gateway.current?.services.values() ?? [])][0].endpoints;
+    await expect.poll(() => first.healthy).toBe(false);
+    expect(new Set(await servers(client, 3))).toEqual(new Set([b.url]));
+    a.health = grpcHealth.SERVING;
+    await expect.poll(() => first.healthy).toBe(true);
+    expect(new Set(await servers(client, 2))).toEqual(new Set([a.url, b.url]));
+  });
+});
+
+describe('a retry', () => {
+  const retry = { attempts: 3, on: ['unavailable'], backoff: { base: '0ms', max: '0ms' } };
+
+  /** The server fails calls with this status, `times` of them. */
+  function failing(server: TestServer, code: number, times: number): void {
+    let left = times;
+    server.unary = (_call, answer) => {
+      if (left-- > 0) answer({ code, details: 'not now' });
+      else answer(null, { payload: 'at last' });
+    };
+  }
+
+  test('follows a status that the route names, with the body again, and says how often it was tried', async () => {
+    const { server, client, gateway } = await setUp({ route: { retry } });
+    failing(server, grpcStatus.UNAVAILABLE, 2);
+    const { code, messages } = await client.unary('UnaryCall', { payload: 'x'.repeat(1000) });
+    expect([code, messages[0]?.payload]).toEqual([0, 'at last']);
+    expect(server.calls.map(({ metadata }) => metadata.get('grpc-previous-rpc-attempts'))).toEqual([[], ['1'], ['2']]);
+    expect(metrics(gateway)).toEqual([
+      'portico_grpc_requests_total{route="calls",service="greeter",grpc_status="0"} 1',
+    ]);
+  });
+
+  test.each<[string, number, object, number, number]>([
+    ['another status', grpcStatus.INTERNAL, retry, 1, grpcStatus.INTERNAL],
+    ['the last attempt', grpcStatus.UNAVAILABLE, { ...retry, attempts: 2 }, 2, grpcStatus.UNAVAILABLE],
+    ['a route that names a status of HTTP', grpcStatus.UNAVAILABLE, { ...retry, on: ['503', 'reset'] }, 1, 14],
+  ])('does not follow %s', async (_, code, plan, calls, given) => {
+    const { server, client } = await setUp({ route: { retry: plan } });
+    failing(server, code, 9);
+    expect(await client.unary('UnaryCall', {})).toMatchObject({ code: given, details: 'not now' });
+    expect(server.calls).toHaveLength(calls);
+  });
+
+  test('does not follow a call whose answer has begun', async () => {
+    const { server, client } = await setUp({ route: { retry } });
+    server.unary = (call, answer) => {
+      call.sendMetadata(new Metadata());
+      answer({ code: grpcStatus.UNAVAILABLE, details: 'too late' });
+    };
+    expect(await client.unary('UnaryCall', {})).toMatchObject({ code: grpcStatus.UNAVAILABLE, details: 'too late' });
+    expect(server.calls).toHaveLength(1);
+  });
+
+  test('does not take a server away for what its calls answer', async () => {
+    const { server, client, gateway } = await setUp({ service: { passive: { failures: 1, coolDown: '1m' } } });
+    failing(server, grpcStatus.UNAVAILABLE, 3);
+    for (let i = 0; i < 3; i++) expect((await client.unary('UnaryCall', {})).code).toBe(grpcStatus.UNAVAILABLE);
+    expect((await client.unary('UnaryCall', {})).code).toBe(0);
+    await atRest(gateway);
+  });
+});
+
+describe('a deadline', () => {
+  test.each<[string, Extra, CallOptions]>([
+    ['of the client', {}, { deadline: 300 }],
+    ['of the route', { route: { timeout: '100ms' } }, {}],
+    ['of the route before that of the client', { route: { timeout: '100ms' } }, { deadline: 60_000 }],
+    ['of the service’s first answer', { service: { timeouts: { response: '100ms' } } }, {}],
+  ])('%s ends a call on both sides, and the server knows of it', async (_, extra, { deadline }) => {
+    const { server, client, gateway } = await setUp(extra);
+    server.unary = () => {};
+    const options = deadline === undefined ? {} : { deadline: Date.now() + Number(deadline) };
+    expect((await client.unary('UnaryCall', {}, new Metadata(), options)).code).toBe(grpcStatus.DEADLINE_EXCEEDED);
+    await expect.poll(() => server.calls[0].cancelled).toBe(true);
+    if (extra.service === undefined) expect(server.calls[0].deadline - Date.now()).toBeLessThan(1000);
+    await atRest(gateway);
+  });
+
+  test('of the route ends a call whose answer is under way by a status of its own', async () => {
+    const { client, gateway } = await setUp({ route: { timeout: '200ms' } });
+    const { call, outcome } = client.duplex('FullDuplexCall');
+    call.write({ sizes: [10] });
+    expect(await outcome).toMatchObject({
+      code: grpcStatus.DEADLINE_EXCEEDED,
+      details: "upstream_timeout: the route's time is used up",
+      messages: [{ payload: 'x'.repeat(10) }],
+    });
+    await atRest(gateway);
+    expect(metrics(gateway)).toEqual([
+      'portico_grpc_requests_total{route="calls",service="greeter",grpc_status="4"} 1',
+    ]);
+  });
+
+  test('of the client is longer than what the service usually has', async () => {
+    const { server, client } = await setUp({ service: { timeouts: { response: '50ms' } } });
+    server.unary = (_call, answer) => void setTimeout(() => answer(null, { payload: 'slow' }), 150);
+    const { code } = await client.unary('UnaryCall', {}, new Metadata(), { deadline: Date.now() + 10_000 });
+    expect(code).toBe(0);
+  });
+
+  test('that is malformed is the server’s to judge', async () => {
+    const { client } = await setUp();
+    const h2 = await http2Client(`http://127.0.0.1:${(opened[1] as TestGateway).port}`);
+    opened.push(h2);
+    const answer = await h2.request(
+      { ...callHeaders('EmptyCall'), 'grpc-timeout': '5 seconds' },
+      Buffer.from([0, 0, 0, 0, 2, 123, 125]),
+    );
+    expect(answer.headers['grpc-status'] ?? answer.trailers['grpc-status']).toBe(String(grpcStatus.INTERNAL));
+    client.close();
+  });
+});
+
+const callHeaders = (method: string): Record<string, string> => ({
+  ':method': 'POST',
+  ':path': `/grpc.testing.TestService/${method}`,
+  'content-type': 'application/grpc',
+  te: 'trailers',
+});
+
+describe('a conversation', () => {
+  test('may be silent for longer than a body', async () => {
+    const { client } = await setUp({ others: {}, service: {} });
+    const { call, outcome } = client.duplex('FullDuplexCall');
+    call.write({ sizes: [1] });
+    call.end();
+    expect((await outcome).code).toBe(0);
+  });
+
+  test('that the server breaks off ends with a status', async () => {
+    const { server, client, gateway } = await setUp();
+    const { call, outcome } = client.duplex('FullDuplexCall');
+    const first = new Promise((resolve) => call.once('data', resolve));
+    call.write({ sizes: [10] });
+    await first;
+    server.close();
+    expect(await outcome).toMatchObject({ code: grpcStatus.UNAVAILABLE, details: /^upstream_reset: / });
+    await atRest(gateway);
+  });
+});
+
+describe('a refusal of the gateway', () => {
+  const refusing = (reply: object): Policy =>
+    definePolicy({
+      name: 'refuse',
+      phase: 'guard',
+      schema: z.strictObject({}),
+      create: () => ({ effect: '', onRequest: () => reply as Reply }),
+    });
+
+  test.each<[string, object, number, RegExp]>([
+    ['unauthenticated', { status: 401, headers: {}, body: '', code: 'unauthenticated' }, 16, /^unauthenticated: /],
+    [
+      'forbidden',
+      { status: 403, headers: {}, body: '', code: 'forbidden', detail: 'sorry ö' },
+      7,
+      /^forbidden: sorry ö$/,
+    ],
+    ['rate_limited', { status: 429, headers: {}, body: '', code: 'rate_limited' }, 8, /^rate_limited/],
+    ['a reply of its own', { status: 403, headers: { 'X-Why': 'so' }, body: 'no' }, 7, /^HTTP status 403$/],
+  ])('by a policy: %s', async (_, reply, code, details) => {
+    const server = await startGrpcServer();
+    const gateway = await startTestGateway(
+      configWith({
+        listener: { protocols: ['h2', 'http/1.1'] },
+        services: [{ name: 's', protocol: 'grpc', endpoints: [server.url] }],
+        routes: [{ name: 'r', match: {}, service: 's', policies: [{ refuse: {} }] }],
+      }),
+      [refusing(reply)],
+    );
+    const client = new TestClient(gateway.port);
+    opened.push(server, gateway, client);
+    const outcome = await client.unary('UnaryCall', {});
+    expect(outcome).toMatchObject({ code, details: expect.stringMatching(details) });
+    expect(server.calls).toHaveLength(0);
+  });
+
+  test.each<[string, Extra, string, number, RegExp]>([
+    ['no route', {}, '/nowhere.Service/Call', grpcStatus.UNIMPLEMENTED, /^route_not_found: /],
+    [
+      'another method',
+      { route: { match: { methods: ['GET'] } } },
+      'UnaryCall',
+      grpcStatus.UNIMPLEMENTED,
+      /^method_not_allowed/,
+    ],
+    [
+      'nobody there',
+      { service: { endpoints: ['http://127.0.0.1:1'] } },
+      'UnaryCall',
+      grpcStatus.UNAVAILABLE,
+      /^upstream_connect_failed: /,
+    ],
+    [
+      'too many at once',
+      { others: { limits: { concurrentRequests: 0 } } },
+      'UnaryCall',
+      grpcStatus.UNAVAILABLE,
+      /^overloaded: /,
+    ],
+  ])('for %s', async (_, extra, method, code, details) => {
+    const { client, gateway } = await setUp(extra);
+    const outcome = await client.unary(method, {});
+    expect(outcome).toMatchObject({ code, details: expect.stringMatching(details) });
+    await atRest(gateway);
+  });
+
+  test('is a head and nothing else, with HTTP status 200', async () => {
+    const { gateway } = await setUp({ service: { endpoints: ['http://127.0.0.1:1'], panic: true } });
+    const client = await http2Client(`http://127.0.0.1:${gateway.port}`);
+    opened.push(client);
+    const answer = await client.request(callHeaders('EmptyCall'), Buffer.alloc(5));
+    expect(answer).toMatchObject({
+      status: 200,
+      headers: { 'content-type': 'application/grpc', 'grpc-status': '14' },
+      trailers: {},
+      body: Buffer.alloc(0),
+      reset: 0,
+    });
+    expect(answer.headers['x-request-id']).toEqual(expect.any(String));
+    expect(answer.headers['retry-after']).toBeUndefined();
+  });
+
+  test('is a problem document where nobody asked for gRPC, and over HTTP/1.1 even where somebody did', async () => {
+    const { gateway } = await setUp();
+    const url = `http://127.0.0.1:${gateway.port}/grpc.testing.TestService/EmptyCall`;
+    const answer = await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/grpc+proto' },
+      body: 'x',
+    });
+    expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([415, 'unsupported_media_type']);
+    const plain = await fetch(`http://127.0.0.1:${gateway.port}/nowhere`, { method: 'POST', body: 'x' });
+    expect(plain.status).toBe(404);
   });
 });

@@ -63,6 +63,19 @@ const service: ServiceDefinition = {
   FullDuplexCall: method('FullDuplexCall', true, true),
 };
 
+const same = (bytes: Buffer): Buffer => bytes;
+const healthService: ServiceDefinition = {
+  Check: {
+    path: '/grpc.health.v1.Health/Check',
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: same,
+    requestDeserialize: same,
+    responseSerialize: same,
+    responseDeserialize: same,
+  },
+};
+
 type Call =
   | ServerUnaryCall<Message, Message>
   | ServerReadableStream<Message, Message>
@@ -83,13 +96,18 @@ export interface TestServer {
   readonly calls: SeenCall[];
   /** What `UnaryCall` does in place of what it usually does, as long as it stands. */
   unary: ((call: ServerUnaryCall<Message, Message>, answer: sendUnaryData<Message>) => void) | null;
+  /** What `grpc.health.v1.Health/Check` answers. */
+  health: number;
   close(): void;
 }
+
+/** Statuses of `grpc.health.v1`. */
+export const grpcHealth = { SERVING: 1, NOT_SERVING: 2 };
 
 export async function startGrpcServer(): Promise<TestServer> {
   const server = new Server();
   const calls: SeenCall[] = [];
-  const made: { unary: TestServer['unary'] } = { unary: null };
+  const made: Pick<TestServer, 'unary' | 'health'> = { unary: null, health: grpcHealth.SERVING };
   let url = '';
   const enter = (call: Call): Metadata => {
     const deadline = call.getDeadline();
@@ -145,6 +163,9 @@ export async function startGrpcServer(): Promise<TestServer> {
       call.on('error', () => {});
     },
   } as UntypedServiceImplementation);
+  server.addService(healthService, {
+    Check: (_call: unknown, answer: sendUnaryData<Buffer>) => answer(null, Buffer.from([8, made.health])),
+  });
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
       error === null ? resolve(bound) : reject(error),
@@ -155,6 +176,12 @@ export async function startGrpcServer(): Promise<TestServer> {
     port,
     url,
     calls,
+    get health() {
+      return made.health;
+    },
+    set health(health) {
+      made.health = health;
+    },
     get unary() {
       return made.unary;
     },
