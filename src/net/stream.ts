@@ -13,7 +13,7 @@ export interface ListenerInfo {
 }
 
 /** Why a connection ended before it could carry a request, or because of how it carried them. */
-export type ConnectionFault = 'tls_handshake' | 'http2_protocol';
+export type ConnectionFault = 'tls_handshake' | 'http2_protocol' | 'http2_flood';
 
 /** Takes requests as they begin. */
 export interface RequestHandler {
