@@ -62,6 +62,7 @@ export class Http2Stream extends Timed implements ClientStream {
   private bodyIdle: number;
   private answered = false;
   private bodiless = false;
+  private endsByTrailers = false;
   private over = false;
   private pending: Buffer = NO_BYTES;
   private trailers = '';
@@ -245,8 +246,9 @@ export class Http2Stream extends Timed implements ClientStream {
     this.bodiless = endStream;
     const { stream } = this;
     const waitForTrailers = !endStream && length < 0;
+    this.endsByTrailers = waitForTrailers;
     stream.respond(fieldsOf(fields, status), { endStream, waitForTrailers, sendDate: false } as object);
-    if (waitForTrailers) stream.on('wantTrailers', () => stream.sendTrailers(fieldsOf(this.trailers, 0)));
+    if (waitForTrailers) stream.on('wantTrailers', () => this.sendTrailers());
     if (!endStream) stream.on('drain', () => this.onDrain());
   }
 
@@ -277,6 +279,12 @@ export class Http2Stream extends Timed implements ClientStream {
     this.sink?.onClientDrain();
   }
 
+  private sendTrailers(): void {
+    this.stream.sendTrailers(fieldsOf(this.trailers, 0));
+    // In a turn of its own: a reset would overtake the trailers.
+    if (!this.received) setImmediate(stopReceiving, this.stream);
+  }
+
   end(trailers: string): void {
     this.sink = null;
     if (this.over) return;
@@ -292,14 +300,18 @@ export class Http2Stream extends Timed implements ClientStream {
     this.bodyDone = true;
     this.connection.context.wheel.cancel(this);
     stream.resume();
-    if (stream.writableFinished) stream.close(constants.NGHTTP2_NO_ERROR);
-    else stream.once('finish', () => stream.close(constants.NGHTTP2_NO_ERROR));
+    if (stream.writableFinished) stopReceiving(stream);
+    else if (!this.endsByTrailers) stream.once('finish', () => stopReceiving(stream));
   }
 
   abort(): void {
     this.sink = null;
     if (!this.over) this.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
   }
+}
+
+function stopReceiving(stream: ServerHttp2Stream): void {
+  stream.close(constants.NGHTTP2_NO_ERROR);
 }
 
 function noop(): void {

@@ -1,4 +1,6 @@
 /** gRPC through the gateway, with a real client and a real server: the cases of the project's own interop tests, and more. */
+import { createServer, type OutgoingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import type { AddressInfo } from 'node:net';
 import type { CallOptions } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -9,7 +11,9 @@ import {
   ECHO_TRAILING,
   grpcHealth,
   grpcStatus,
+  type Message,
   Metadata,
+  serialize,
   startGrpcServer,
   TestClient,
   type TestServer,
@@ -48,6 +52,33 @@ async function setUp(extra: Extra = {}): Promise<{ server: TestServer; gateway: 
   const client = new TestClient(gateway.port);
   opened.push(client);
   return { server, gateway, client };
+}
+
+/** An endpoint that speaks HTTP/2 and does with each request what it is told. */
+async function startHttp2(onStream: (stream: ServerHttp2Stream) => void): Promise<string> {
+  const server = createServer();
+  const sessions = new Set<ServerHttp2Session>();
+  server.on('session', (session) => sessions.add(session));
+  server.on('stream', (stream) => {
+    stream.on('error', () => {});
+    stream.resume();
+    onStream(stream);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  opened.push({
+    close() {
+      for (const session of sessions) session.destroy();
+      server.close();
+    },
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+function frameOf(message: Message): Buffer {
+  const bytes = serialize(message);
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(bytes.length, 1);
+  return Buffer.concat([head, bytes]);
 }
 
 /** Nothing is left of a call, neither here nor at the server's side. */
@@ -288,13 +319,19 @@ describe('a deadline', () => {
   });
 
   test('of the route ends a call whose answer is under way by a status of its own', async () => {
-    const { client, gateway } = await setUp({ route: { timeout: '200ms' } });
+    const url = await startHttp2((stream) => {
+      stream.respond({ 'content-type': 'application/grpc' }, { waitForTrailers: true });
+      stream.write(frameOf({ payload: 'begun' }));
+    });
+    const gateway = await startGateway([url], { route: { timeout: '100ms' } });
+    const client = new TestClient(gateway.port);
+    opened.push(client);
     const { call, outcome } = client.duplex('FullDuplexCall');
-    call.write({ sizes: [10] });
+    call.write({});
     expect(await outcome).toMatchObject({
       code: grpcStatus.DEADLINE_EXCEEDED,
       details: "upstream_timeout: the route's time is used up",
-      messages: [{ payload: 'x'.repeat(10) }],
+      messages: [{ payload: 'begun' }],
     });
     await atRest(gateway);
     expect(metrics(gateway)).toEqual([
@@ -329,13 +366,52 @@ const callHeaders = (method: string): Record<string, string> => ({
   te: 'trailers',
 });
 
+/** Ends an answer with these trailers. */
+function end(stream: ServerHttp2Stream, trailers: OutgoingHttpHeaders): void {
+  stream.on('wantTrailers', () => stream.sendTrailers(trailers));
+  stream.end();
+}
+
 describe('a conversation', () => {
-  test('may be silent for longer than a body', async () => {
-    const { client } = await setUp({ others: {}, service: {} });
+  test('may be silent for longer than a body may stall', async () => {
+    const server = await startGrpcServer();
+    const listener = { protocols: ['h2'], timeouts: { bodyIdle: '50ms' } };
+    const gateway = await startTestGateway(
+      configWith({
+        listener,
+        services: [{ name: 's', protocol: 'grpc', endpoints: [server.url] }],
+        routes: [{ name: 'r', match: {}, service: 's' }],
+      }),
+    );
+    const client = new TestClient(gateway.port);
+    opened.push(server, gateway, client);
     const { call, outcome } = client.duplex('FullDuplexCall');
     call.write({ sizes: [1] });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    call.write({ sizes: [2] });
     call.end();
-    expect((await outcome).code).toBe(0);
+    expect(await outcome).toMatchObject({ code: 0, messages: [{ payload: 'x' }, { payload: 'xx' }] });
+  });
+
+  test.each<[string, (stream: ServerHttp2Stream) => void, number, string]>([
+    // Whoever hears nothing says so by itself.
+    ['no status', (stream) => end(stream, {}), grpcStatus.INTERNAL, '2'],
+    ['a status that is none', (stream) => end(stream, { 'grpc-status': '99' }), 99, '2'],
+    ['a status', (stream) => end(stream, { 'grpc-status': '15' }), grpcStatus.DATA_LOSS, '15'],
+    ['a reset', (stream) => stream.close(2), grpcStatus.UNAVAILABLE, '14'],
+    ['a cancellation', (stream) => stream.close(8), grpcStatus.UNAVAILABLE, '14'],
+  ])('that the server ends with %s', async (_, onMessage, code, counted) => {
+    const url = await startHttp2((stream) => {
+      stream.respond({ 'content-type': 'application/grpc' }, { waitForTrailers: true });
+      onMessage(stream);
+    });
+    const gateway = await startGateway([url]);
+    const client = new TestClient(gateway.port);
+    opened.push(client);
+    const { outcome } = client.duplex('FullDuplexCall');
+    expect((await outcome).code).toBe(code);
+    await atRest(gateway);
+    expect(metrics(gateway).map((line) => /grpc_status="(.*)"/.exec(line)?.[1])).toEqual([counted]);
   });
 
   test('that the server breaks off ends with a status', async () => {
@@ -345,7 +421,10 @@ describe('a conversation', () => {
     call.write({ sizes: [10] });
     await first;
     server.close();
-    expect(await outcome).toMatchObject({ code: grpcStatus.UNAVAILABLE, details: /^upstream_reset: / });
+    expect(await outcome).toMatchObject({
+      code: grpcStatus.UNAVAILABLE,
+      details: expect.stringMatching(/^upstream_reset: /),
+    });
     await atRest(gateway);
   });
 });
@@ -402,17 +481,23 @@ describe('a refusal of the gateway', () => {
       grpcStatus.UNAVAILABLE,
       /^upstream_connect_failed: /,
     ],
-    [
-      'too many at once',
-      { others: { limits: { concurrentRequests: 0 } } },
-      'UnaryCall',
-      grpcStatus.UNAVAILABLE,
-      /^overloaded: /,
-    ],
   ])('for %s', async (_, extra, method, code, details) => {
     const { client, gateway } = await setUp(extra);
     const outcome = await client.unary(method, {});
     expect(outcome).toMatchObject({ code, details: expect.stringMatching(details) });
+    await atRest(gateway);
+  });
+
+  test('for too many at once', async () => {
+    const { client, server, gateway } = await setUp({ others: { limits: { concurrentRequests: 1 } } });
+    const { call, outcome } = client.duplex('FullDuplexCall');
+    await expect.poll(() => server.calls.length).toBe(1);
+    expect(await client.unary('UnaryCall', {})).toMatchObject({
+      code: grpcStatus.UNAVAILABLE,
+      details: 'overloaded: too many requests at once',
+    });
+    call.end();
+    expect((await outcome).code).toBe(0);
     await atRest(gateway);
   });
 
