@@ -20,6 +20,8 @@ import { normalizePath } from '../router/path.ts';
 import type { RouteQuery } from '../router/route-query.ts';
 import type { Endpoint, FailureKind } from '../upstream/endpoint.ts';
 import { isIdempotent, mayRetry, type RetryPlan, type TryFailure } from '../upstream/retry.ts';
+import type { Service } from '../upstream/service.ts';
+import type { StickyClaim } from '../upstream/sticky.ts';
 import type { ExchangeContext } from './exchange-context.ts';
 import { type ConnectionMemo, clientAddressOf, forwardedLines, memoOf } from './forwarded.ts';
 import {
@@ -92,6 +94,8 @@ export class Exchange
   private tried: Endpoint<UpstreamPool>[] | null = null;
   private waitingFor: UpstreamPool | null = null;
   private lastTried: Endpoint<UpstreamPool> | null = null;
+  /** What the client's cookie says; null where the service is not sticky. */
+  private claim: StickyClaim<UpstreamPool> | null = null;
   retries = 0;
   /** Tries that sent something, and those that found no connection. */
   private sends = 0;
@@ -248,13 +252,27 @@ export class Exchange
 
   private choose(): void {
     const service = (this.compiled as CompiledRoute).service;
-    const endpoint = service === null ? null : service.pick(this, this.tried);
+    const endpoint =
+      service === null ? null : service.sticky === null ? service.pick(this, this.tried) : this.pickSticky(service);
     if (service === null || endpoint === null) {
       return this.refuse('no_healthy_endpoint', 'no endpoint of the service is healthy', '', service?.retryAfter());
     }
     service.onSend(endpoint);
     this.endpointChosen = endpoint;
     this.connect(endpoint, false);
+  }
+
+  private pickSticky(service: Service<UpstreamPool>): Endpoint<UpstreamPool> | null {
+    this.claim ??= service.sticky?.read(this.header('cookie')) ?? null;
+    return this.claim === null ? service.pick(this, this.tried) : service.pickClaimed(this.claim, this, this.tried);
+  }
+
+  /** After the policies: what they do to the cookies of the upstream is not meant for this one. */
+  private setStickyCookie(): void {
+    const sticky = this.compiled?.service?.sticky;
+    if (!sticky || this.claim === null || this.endpointChosen === null) return;
+    const cookie = sticky.cookieFor(this.claim, this.endpointChosen, this.stream.listener.scheme === 'https');
+    if (cookie !== null) this.responseEdits.add('Set-Cookie', cookie);
   }
 
   private connect(endpoint: Endpoint<UpstreamPool>, fresh: boolean): void {
@@ -364,6 +382,7 @@ export class Exchange
     this.status = status;
     const { onResponse } = route.chain;
     if (onResponse.length > 0 && !this.runResponsePolicies(onResponse)) return;
+    if (this.claim !== null) this.setStickyCookie();
     this.state = ANSWERED;
     this.stream.writeHead(status, responseLines(parser, this.requestId, this.editsOfResponse), length);
   }

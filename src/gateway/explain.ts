@@ -5,6 +5,7 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { OwnAllowance } from '../base/allowance.ts';
+import { formatDuration } from '../base/duration.ts';
 import { silentLogger } from '../base/logger.ts';
 import { TimerWheel } from '../base/timer-wheel.ts';
 import type { GatewayConfig } from '../config/model.ts';
@@ -15,6 +16,7 @@ import { RouteMetrics } from '../observability/metrics/route-metrics.ts';
 import type { Policy } from '../pipeline/policy.ts';
 import type { Candidate } from '../router/router.ts';
 import { createServices } from '../upstream/create-services.ts';
+import type { Sticky } from '../upstream/sticky.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangeContext } from './exchange-context.ts';
 import { Snapshot } from './snapshot.ts';
@@ -25,6 +27,8 @@ export interface Explanation {
   candidates: Candidate[];
   policies: { name: string; phase: string; effect: string }[];
   service: string | null;
+  /** What the cookie of a sticky service does to the request; absent where there is none. */
+  sticky?: string;
   endpoints: { id: string; url: string; weight: number; chosen: boolean }[];
   /** The request as the upstream would get it; null when the gateway answers. */
   request: { method: string; url: string; headers: Record<string, string | string[]> } | null;
@@ -145,12 +149,25 @@ function describe(
         : [...snapshot.router.explain(exchangeSeen), ...unmatched(snapshot)],
     policies: (route?.chain.links ?? []).map(({ name, phase, hooks }) => ({ name, phase, effect: hooks.effect })),
     service: route === null || route.serviceName === '' ? null : route.serviceName,
+    ...(route?.service?.sticky ? { sticky: stickyEffect(route.service.sticky, exchangeSeen) } : {}),
     endpoints: endpoints.map(({ id, url, weight }) => ({ id, url, weight, chosen: id === first?.endpoint })),
     request:
       first === undefined ? null : requestOf(first.head, endpoints.find(({ id }) => id === first.endpoint)?.url ?? ''),
     answer: written === '' ? null : answerOf(written, exchangeSeen),
     ...(typeof route?.quarantined === 'string' ? { quarantined: route.quarantined } : {}),
   };
+}
+
+/** Nothing is signed here with the key of a running gateway, unless the configuration has it. */
+function stickyEffect(sticky: Sticky<UpstreamPool>, exchange: Exchange | null): string {
+  const { cookie, ttl, secret } = sticky.config;
+  const kept = `by the cookie ${cookie} for ${formatDuration(ttl)}`;
+  const given = exchange?.header('cookie');
+  const { endpoint } = sticky.read(given);
+  if (endpoint !== null) return `${kept}: it names ${endpoint.url}`;
+  if (given === undefined || !given.includes(`${cookie}=`)) return `${kept}: the request has none and is given one`;
+  if (secret === undefined) return `${kept}: only the running gateway, which has the key, can tell what it names`;
+  return `${kept}: it is not valid, or names no endpoint that is left, and is replaced`;
 }
 
 /** Routes of which the router knows nothing. */
