@@ -14,11 +14,13 @@ import type { UpstreamPool } from '../net/upstream-pool.ts';
 import { HistogramLayout } from '../observability/metrics/histogram.ts';
 import { RouteMetrics } from '../observability/metrics/route-metrics.ts';
 import type { Policy } from '../pipeline/policy.ts';
+import type { RouteQuery } from '../router/route-query.ts';
 import type { Candidate } from '../router/router.ts';
 import { createServices } from '../upstream/create-services.ts';
 import type { Sticky } from '../upstream/sticky.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangeContext } from './exchange-context.ts';
+import { routingQuery } from './preflight.ts';
 import { Snapshot } from './snapshot.ts';
 
 /** The shape of `explain --json` (the contract's "Shapes"), with what the gateway would answer by itself. */
@@ -99,7 +101,7 @@ export function explainRequest(
     sharedReads: false,
   });
   socket.emit('data', Buffer.from(headOf(request), 'latin1'));
-  const explanation = describe(exchange, snapshot, sent, socket.written);
+  const explanation = describe(exchange, queryOf(exchange, request), snapshot, sent, socket.written);
   socket.emit('close');
   snapshot.retire();
   return explanation;
@@ -131,8 +133,25 @@ function headOf({ method, url, headers }: ExplainRequest): string {
   return `${method} ${target.replace(/#.*$/, '')} HTTP/1.1\r\n${lines.map((line) => `${line}\r\n`).join('')}\r\n`;
 }
 
+/** What the router was asked: of a request that is answered the connection has forgotten the head. */
+function queryOf(exchange: Exchange | null, request: ExplainRequest): RouteQuery | null {
+  // A head that was refused was never routed.
+  if (exchange === null || (exchange as Exchange).method === '') return null;
+  const { method, host, path, query } = exchange as Exchange;
+  const fields = new Map<string, string>();
+  for (const line of headOf(request).trimEnd().split('\r\n').slice(1)) {
+    const colon = line.indexOf(':');
+    const name = line.slice(0, colon).toLowerCase();
+    const value = line.slice(colon + 1).trim();
+    const known = fields.get(name);
+    fields.set(name, known === undefined ? value : `${known}${name === 'cookie' ? '; ' : ', '}${value}`);
+  }
+  return { method, host, path, query, header: (lowerName) => fields.get(lowerName) };
+}
+
 function describe(
   exchange: Exchange | null,
+  query: RouteQuery | null,
   snapshot: Snapshot,
   sent: readonly { head: string; endpoint: string }[],
   written: string,
@@ -144,12 +163,10 @@ function describe(
   return {
     route: route === null ? null : route.name,
     candidates:
-      exchangeSeen === null || exchangeSeen.method === ''
-        ? []
-        : [...snapshot.router.explain(exchangeSeen), ...unmatched(snapshot)],
+      query === null ? [] : [...snapshot.router.explain(routingQuery(query, snapshot)), ...unmatched(snapshot)],
     policies: (route?.chain.links ?? []).map(({ name, phase, hooks }) => ({ name, phase, effect: hooks.effect })),
     service: route === null || route.serviceName === '' ? null : route.serviceName,
-    ...(route?.service?.sticky ? { sticky: stickyEffect(route.service.sticky, exchangeSeen) } : {}),
+    ...(route?.service?.sticky ? { sticky: stickyEffect(route.service.sticky, query?.header('cookie')) } : {}),
     endpoints: endpoints.map(({ id, url, weight }) => ({ id, url, weight, chosen: id === first?.endpoint })),
     request:
       first === undefined ? null : requestOf(first.head, endpoints.find(({ id }) => id === first.endpoint)?.url ?? ''),
@@ -159,10 +176,9 @@ function describe(
 }
 
 /** Nothing is signed here with the key of a running gateway, unless the configuration has it. */
-function stickyEffect(sticky: Sticky<UpstreamPool>, exchange: Exchange | null): string {
+function stickyEffect(sticky: Sticky<UpstreamPool>, given: string | undefined): string {
   const { cookie, ttl, secret } = sticky.config;
   const kept = `by the cookie ${cookie} for ${formatDuration(ttl)}`;
-  const given = exchange?.header('cookie');
   const { endpoint } = sticky.read(given);
   if (endpoint !== null) return `${kept}: it names ${endpoint.url}`;
   if (given === undefined || !given.includes(`${cookie}=`)) return `${kept}: the request has none and is given one`;
