@@ -9,8 +9,7 @@ import { fieldById, fieldByName } from '../http/fields.ts';
 import { HeaderEdits } from '../http/header-edits.ts';
 import type { ResponseParser } from '../http/response-parser.ts';
 import type { ClientStream, RequestSink, ResponseSink, UpstreamFailure } from '../net/stream.ts';
-import type { UpstreamConnection } from '../net/upstream-connection.ts';
-import type { PoolWaiter, UpstreamPool } from '../net/upstream-pool.ts';
+import type { PoolWaiter, UpstreamPoolLike, UpstreamRequest } from '../net/upstream.ts';
 import type { AccessEntry } from '../observability/access-log.ts';
 import { isRequestId } from '../observability/request-id.ts';
 import { continueTrace, traceIdOf } from '../observability/trace-context.ts';
@@ -94,13 +93,13 @@ export class Exchange
   private readonly deadlines: Deadlines;
   // Where it goes.
   private compiled: CompiledRoute | null = null;
-  private endpointChosen: Endpoint<UpstreamPool> | null = null;
-  private connection: UpstreamConnection | null = null;
-  private tried: Endpoint<UpstreamPool>[] | null = null;
-  private waitingFor: UpstreamPool | null = null;
-  private lastTried: Endpoint<UpstreamPool> | null = null;
+  private endpointChosen: Endpoint<UpstreamPoolLike> | null = null;
+  private connection: UpstreamRequest | null = null;
+  private tried: Endpoint<UpstreamPoolLike>[] | null = null;
+  private waitingFor: UpstreamPoolLike | null = null;
+  private lastTried: Endpoint<UpstreamPoolLike> | null = null;
   /** What the client's cookie says; null where the service is not sticky. */
-  private claim: StickyClaim<UpstreamPool> | null = null;
+  private claim: StickyClaim<UpstreamPoolLike> | null = null;
   retries = 0;
   /** Tries that sent something, and those that found no connection. */
   private sends = 0;
@@ -144,7 +143,7 @@ export class Exchange
     this.path = stream.target.path;
     this.query = stream.target.query;
     this.target = stream.rawTarget;
-    this.protocol = stream.minor === 0 ? 'HTTP/1.0' : 'HTTP/1.1';
+    this.protocol = stream.protocol;
     this.clientAddress = stream.remoteAddress;
     this.bodyComplete = stream.bodyLength === 0;
     this.begun = context.now();
@@ -291,7 +290,7 @@ export class Exchange
     this.connect(endpoint, false);
   }
 
-  private pickSticky(service: Service<UpstreamPool>): Endpoint<UpstreamPool> | null {
+  private pickSticky(service: Service<UpstreamPoolLike>): Endpoint<UpstreamPoolLike> | null {
     this.claim ??= service.sticky?.read(this.header('cookie')) ?? null;
     return this.claim === null ? service.pick(this, this.tried) : service.pickClaimed(this.claim, this, this.tried);
   }
@@ -304,7 +303,7 @@ export class Exchange
     if (cookie !== null) this.responseEdits.add('Set-Cookie', cookie);
   }
 
-  private connect(endpoint: Endpoint<UpstreamPool>, fresh: boolean): void {
+  private connect(endpoint: Endpoint<UpstreamPoolLike>, fresh: boolean): void {
     this.waitingFor = endpoint.pool;
     const connection = fresh ? endpoint.pool.acquireFresh(this) : endpoint.pool.acquire(this);
     if (connection !== null) this.onConnection(connection);
@@ -322,7 +321,7 @@ export class Exchange
 
   // 5. Send.
 
-  onConnection(connection: UpstreamConnection): void {
+  onConnection(connection: UpstreamRequest): void {
     const { stream } = this;
     const { retry } = this.compiled as CompiledRoute;
     this.waitingFor = null;
@@ -397,7 +396,7 @@ export class Exchange
 
   onResponseHead(parser: ResponseParser, length: number): void {
     const route = this.compiled as CompiledRoute;
-    const endpoint = this.endpointChosen as Endpoint<UpstreamPool>;
+    const endpoint = this.endpointChosen as Endpoint<UpstreamPoolLike>;
     const { status } = parser;
     route.service?.onSuccess(endpoint);
     this.upstreamStatus = status;
@@ -502,16 +501,28 @@ export class Exchange
       this.finish();
       return;
     }
-    // It was closed while it rested: nobody read the request, and the client need not know (RFC 9112 section 9.3.1).
-    if (failure.stale && this.staleReplaced < MAX_STALE && isIdempotent(this.method) && !this.body?.lost) {
+    if (failure.code === 'upstream_connect_failed') {
+      this.sends--;
+      return this.onConnectionRefused(failure.code, failure.detail);
+    }
+    if (this.isReplaced(failure)) {
       this.staleReplaced++;
       this.sends--;
-      this.connect(this.endpointChosen as Endpoint<UpstreamPool>, true);
+      this.connect(this.endpointChosen as Endpoint<UpstreamPoolLike>, failure.stale);
       return;
     }
     const invalid = failure.code === 'upstream_invalid_response';
     this.markFailure(invalid ? 'invalid-response' : 'reset');
     this.failTry(invalid ? null : 'reset', failure.code, failure.detail);
+  }
+
+  /**
+   * True where the client need not know: the connection was closed while it rested, so that nobody read the request (RFC
+   * 9112 section 9.3.1), or the upstream says that it did nothing with it (RFC 9113 section 8.7).
+   */
+  private isReplaced({ stale, unprocessed }: UpstreamFailure): boolean {
+    if (this.staleReplaced >= MAX_STALE || this.body?.lost) return false;
+    return unprocessed || (stale && isIdempotent(this.method));
   }
 
   private markFailure(kind: FailureKind): void {
