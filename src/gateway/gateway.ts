@@ -12,6 +12,7 @@ import type { ErrorCode } from '../base/errors.ts';
 import type { Inheritance, InheritedSocket } from '../base/inherited.ts';
 import { type Logger, silentLogger } from '../base/logger.ts';
 import { inSlices } from '../base/slices.ts';
+import { createStartSecret } from '../base/start-secret.ts';
 import { TimerWheel } from '../base/timer-wheel.ts';
 import { Turns } from '../base/turns.ts';
 import type { GatewayConfig, ServiceConfig } from '../config/model.ts';
@@ -67,6 +68,8 @@ export interface GatewayDeps {
   /** From 0 up to 1. */
   readonly random: () => number;
   readonly version: string;
+  /** That of the process whose place this one takes; without it a new one is made. */
+  readonly secret?: Uint8Array;
   /** What differs in a process that is one of several; without it the gateway is alone. */
   readonly team?: Team;
   /** Addresses from the process whose place this one takes. */
@@ -105,6 +108,8 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
   readonly metrics: GatewayMetrics;
   active = 0;
   relays = 0;
+  /** Keys of this start are made from it; in one of several processes it is the leading one's. */
+  secret: Uint8Array;
   requests: Allowance = new OwnAllowance(0);
   /** `starting`, `running`, `draining` (still serving), `stopped`. */
   state: 'starting' | 'running' | 'draining' | 'stopped' = 'starting';
@@ -121,6 +126,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
 
   constructor(deps: GatewayDeps) {
     this.deps = deps;
+    this.secret = deps.secret ?? createStartSecret();
     this.now = () => deps.clock.now();
     this.wheel = new TimerWheel(deps.clock);
     this.logger = deps.logger;
@@ -280,6 +286,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
       // Of several processes one tells of endpoints that go down and come up.
       logger: this.deps.team === undefined ? this.logger : silentLogger,
       random: this.random,
+      secret: this.secret,
       createPool: (endpoint, service) => this.createPool(endpoint, service),
       check: this.deps.team === undefined ? probeHttp : null,
       onHealthChange: (service, { id, url, healthy }, reason) => {

@@ -79,6 +79,8 @@ export class Snapshot {
   private readonly trusted: ReadonlyMap<string, CidrSet>;
   /** The policies that apply where no route was found: the global ones. */
   readonly globalChain: Chain;
+  /** True where a route answers CORS preflights. */
+  readonly answersPreflights: boolean;
   /** Routes that config found sound and that could not be built all the same. */
   readonly late: readonly LateQuarantine[];
   /** Requests that began on this generation and are not over. */
@@ -94,6 +96,7 @@ export class Snapshot {
     this.routes = routes;
     this.trusted = new Map(config.listeners.map((l) => [l.name, createCidrSet(l.trustedProxies)]));
     this.globalChain = globalChain;
+    this.answersPreflights = globalChain.preflight !== null || routes.some(({ chain }) => chain.preflight !== null);
     this.late = late;
   }
 
