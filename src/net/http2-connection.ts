@@ -3,8 +3,9 @@ import { constants, performServerHandshake, type ServerHttp2Session, type Server
 import type { Socket } from 'node:net';
 import { Timed } from '../base/timer-wheel.ts';
 import { RequestParser } from '../http/request-parser.ts';
-import { addressOf, type ConnectionContext } from './client-connection.ts';
+import type { ConnectionContext } from './client-connection.ts';
 import { Http2Stream, type StreamKit, type StreamOwner } from './http2-stream.ts';
+import { addressOf } from './peer.ts';
 import type { ClientLink } from './stream.ts';
 
 /** Octets of a body that a client may send before it is told that there is room for more, by stream and in all. */
