@@ -29,6 +29,8 @@ export interface Message {
   readonly size?: number;
   /** Of a stream: the sizes of its answers, one after another. */
   readonly sizes?: readonly number[];
+  /** The call is not to end by itself. */
+  readonly hold?: boolean;
   readonly status?: { readonly code: number; readonly message: string };
   /** The address of the server that answered. */
   readonly server?: string;
@@ -141,15 +143,19 @@ export async function startGrpcServer(): Promise<TestServer> {
     StreamingOutputCall(call: ServerWritableStream<Message, Message>) {
       const trailing = enter(call);
       for (const size of call.request.sizes ?? []) call.write({ payload: 'x'.repeat(size) });
-      call.end(trailing);
+      if (call.request.hold !== true) call.end(trailing);
     },
     StreamingInputCall(call: ServerReadableStream<Message, Message>, answer: sendUnaryData<Message>) {
       const trailing = enter(call);
       let total = 0;
-      call.on('data', ({ payload = '' }: Message) => {
+      let held = false;
+      call.on('data', ({ payload = '', hold = false }: Message) => {
         total += payload.length;
+        held ||= hold;
       });
-      call.on('end', () => answer(null, { total }, trailing));
+      call.on('end', () => {
+        if (!held) answer(null, { total }, trailing);
+      });
       call.on('error', () => {});
     },
     FullDuplexCall(call: ServerDuplexStream<Message, Message>) {
