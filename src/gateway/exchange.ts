@@ -8,9 +8,11 @@ import { FIELD } from '../http/field-name.ts';
 import { fieldById, fieldByName } from '../http/fields.ts';
 import { HeaderEdits } from '../http/header-edits.ts';
 import type { ResponseParser } from '../http/response-parser.ts';
-import type { ClientStream, RequestSink, ResponseSink, UpstreamFailure } from '../net/stream.ts';
+import { asksForWebSocket } from '../http/websocket-handshake.ts';
+import type { ClientStream, RequestSink, UpgradeSink, UpstreamFailure } from '../net/stream.ts';
 import type { UpstreamConnection } from '../net/upstream-connection.ts';
 import type { PoolWaiter, UpstreamPool } from '../net/upstream-pool.ts';
+import type { RelayOwner, WebSocketRelay } from '../net/websocket-relay.ts';
 import type { AccessEntry } from '../observability/access-log.ts';
 import { isRequestId } from '../observability/request-id.ts';
 import { continueTrace, traceIdOf } from '../observability/trace-context.ts';
@@ -29,10 +31,12 @@ import {
   requestHead,
   responseLines,
   takesTrailers,
+  UPGRADE_LINES,
 } from './heads.ts';
 import { problemBody, problemLines } from './problem.ts';
 import { ReplayBody } from './replay-body.ts';
 import type { CompiledRoute, Snapshot } from './snapshot.ts';
+import { errorOf, refusalOf, WebSocketUpgrade } from './websocket-upgrade.ts';
 
 /** How long an upstream may think about `Expect: 100-continue` before the body is asked for in its name, in ms. */
 const CONTINUE_WAIT = 500;
@@ -56,12 +60,15 @@ const DEADLINES = 5;
 const OPEN = 0;
 /** The head of the answer is written. */
 const ANSWERED = 1;
-const OVER = 2;
+/** HTTP is over: a WebSocket is open. */
+const SWITCHED = 2;
+const OVER = 3;
 
 export class Exchange
   implements
     RequestSink,
-    ResponseSink,
+    UpgradeSink,
+    RelayOwner,
     PoolWaiter,
     RouteQuery,
     PolicyExchange,
@@ -106,6 +113,8 @@ export class Exchange
   private bodyComplete: boolean;
   private requestTrailers = '';
   private upstreamPaused = false;
+  /** Of a request for a WebSocket. */
+  private webSocket: WebSocketUpgrade | null = null;
   // The answer.
   private state = OPEN;
   status = 0;
@@ -231,6 +240,19 @@ export class Exchange
   }
 
   private answerOrForward(): void {
+    const { webSocket } = this.compiled as CompiledRoute;
+    if (webSocket === null || !asksForWebSocket(this.stream)) return this.forward();
+    const refusal = refusalOf(this.stream);
+    if (refusal !== null) return this.refuse(refusal.code, refusal.detail, refusal.lines);
+    this.webSocket = new WebSocketUpgrade(this.stream, webSocket);
+    this.webSocket.reserve((granted) => {
+      if (this.state !== OPEN) return;
+      if (granted) this.forward();
+      else this.refuse('overloaded', 'the route has as many WebSockets as it may have');
+    });
+  }
+
+  private forward(): void {
     const { staticReply, rewrite, index } = this.compiled as CompiledRoute;
     if (staticReply === null) {
       const { path, query, stream } = this;
@@ -283,7 +305,8 @@ export class Exchange
     this.sends++;
     this.sentAt = this.context.now();
     if (retry !== null && retry.perTryTimeout !== null) this.deadlines.set(ONE_TRY, this.sentAt + retry.perTryTimeout);
-    connection.send(this, this.method, requestHead(this), stream.bodyLength);
+    if (this.webSocket !== null) connection.sendUpgrade(this, this.method, requestHead(this));
+    else connection.send(this, this.method, requestHead(this), stream.bodyLength);
     if (stream.bodyLength === 0) return this.awaitHead(this.sentAt);
     this.body?.sendTo(connection);
     this.body?.passedOn();
@@ -346,6 +369,44 @@ export class Exchange
       if (!this.stream.expectsContinue) return;
     }
     this.stream.writeInformational(parser.status, informationalLines(parser));
+  }
+
+  onSwitchingProtocols(parser: ResponseParser): void {
+    const connection = this.connection as UpstreamConnection;
+    const upgrade = this.webSocket as WebSocketUpgrade;
+    const fault = upgrade.judge(parser);
+    if (fault !== null) {
+      connection.abort();
+      return this.onUpstreamFailed({ code: 'upstream_invalid_response', detail: fault, stale: false });
+    }
+    const { service, chain, metrics } = this.compiled as CompiledRoute;
+    service?.onSuccess(this.endpointChosen as Endpoint<UpstreamPool>);
+    this.status = this.upstreamStatus = parser.status;
+    if (chain.onResponse.length > 0 && !this.runResponsePolicies(chain.onResponse)) return;
+    const now = this.context.now();
+    this.state = SWITCHED;
+    this.deadlines.remove();
+    this.memo.deadlines = null;
+    this.connection = null;
+    this.upstreamMs = Math.max(0, this.upstreamMs) + now - this.sentAt;
+    this.sentAt = 0;
+    // Of what counts as a request only the handshake is one.
+    metrics.record(this.method, this.status, now - this.begun, this.upstreamMs);
+    this.context.active--;
+    const lines = responseLines(parser, this.requestId, this.editsOfResponse) + UPGRADE_LINES;
+    const client = this.stream.switchProtocols(lines);
+    const { webSockets } = this.context;
+    webSockets.add(upgrade.createRelay(client, connection.detach(), webSockets.wheel, this));
+  }
+
+  onRelayEnded(relay: WebSocketRelay): void {
+    this.context.webSockets.remove(relay);
+    this.compiled?.metrics.recordClose(relay.closeCode);
+    this.errorCode = errorOf(relay);
+    this.detail = relay.detail;
+    this.bytesOut = relay.bytesOut;
+    this.endTry();
+    this.finish();
   }
 
   onResponseHead(parser: ResponseParser, length: number): void {
@@ -586,18 +647,21 @@ export class Exchange
 
   private finish(now = this.context.now()): void {
     if (this.state === OVER) return;
+    const switched = this.state === SWITCHED;
     this.state = OVER;
     const { context, compiled } = this;
-    this.deadlines.release();
     this.body = null;
     this.durationMs = now - this.begun;
-    if (compiled !== null) {
-      compiled.metrics.record(this.method, this.status, this.durationMs, this.upstreamMs);
-      if (compiled.chain.onEnd.length > 0) runEnd(compiled.chain.onEnd, this, context.logger);
-    } else context.unrouted.record(this.method, this.status, this.durationMs, -1);
+    if (!switched) {
+      this.deadlines.release();
+      const metrics = compiled === null ? context.unrouted : compiled.metrics;
+      metrics.record(this.method, this.status, this.durationMs, compiled === null ? -1 : this.upstreamMs);
+      context.active--;
+    }
+    this.webSocket?.release();
+    if (compiled !== null && compiled.chain.onEnd.length > 0) runEnd(compiled.chain.onEnd, this, context.logger);
     if (this.errorCode !== '') context.onError(this, this.errorCode, this.detail);
     context.account(this, now);
-    context.active--;
     this.snapshot.release();
   }
 
@@ -647,7 +711,11 @@ export class Exchange
   }
 
   get bytesIn(): number {
-    return this.stream.bodyReceived;
+    return this.webSocket?.relay?.bytesIn ?? this.stream.bodyReceived;
+  }
+
+  get upgrades(): boolean {
+    return this.webSocket !== null;
   }
 
   get traceId(): string {

@@ -14,6 +14,8 @@ import { type Router, routerOf } from '../router/router.ts';
 import { compileRetry, type RetryPlan } from '../upstream/retry.ts';
 import type { Service } from '../upstream/service.ts';
 import { type LateQuarantine, lateReason, quarantineChain } from './quarantine.ts';
+import type { WebSockets } from './web-sockets.ts';
+import type { WebSocketRoute } from './websocket-upgrade.ts';
 
 /** An answer that a route gives by itself, made once. */
 export interface StaticReply {
@@ -39,6 +41,8 @@ export interface CompiledRoute {
   /** Milliseconds from the request's last byte to the head of the answer; 0 for no bound. */
   readonly responseTimeout: number;
   readonly retry: RetryPlan | null;
+  /** Null where no WebSockets are served. */
+  readonly webSocket: WebSocketRoute | null;
   readonly chain: Chain;
   readonly metrics: RouteMetrics;
   /** Why it could not be built, in which case its chain refuses; null where it serves. */
@@ -50,6 +54,7 @@ const NOBODY = createCidrSet([]);
 export interface SnapshotDeps {
   readonly policies: ReadonlyMap<string, Policy>;
   readonly metrics: GatewayMetrics;
+  readonly webSockets: WebSockets;
   readonly logger: Logger;
 }
 
@@ -193,6 +198,7 @@ function quarantinedRoute(
     timeout: 0,
     responseTimeout: 0,
     retry: null,
+    webSocket: null,
     chain: quarantineChain(globalChain),
     metrics: deps.metrics.routeMetrics(config.name, config.service ?? ''),
     quarantined: reason,
@@ -222,10 +228,20 @@ function compileRoute(
     timeout: config.timeout ?? 0,
     responseTimeout: serviceConfig?.timeouts.response ?? 0,
     retry: compileRetry(config.retry),
+    webSocket: compileWebSocket(config, deps),
     chain: compileChain(scopes, deps.policies, { logger: deps.logger }),
     metrics: deps.metrics.routeMetrics(config.name, config.service ?? ''),
     quarantined: null,
   };
+}
+
+function compileWebSocket(
+  { name, service, websocket }: RouteConfig,
+  { webSockets }: SnapshotDeps,
+): WebSocketRoute | null {
+  if (websocket === undefined || service === undefined) return null;
+  const { idleTimeout, maxMessage } = websocket;
+  return { idleTimeout, maxMessage, sockets: webSockets.ofRoute(name) };
 }
 
 function compileStaticReply(config: RouteConfig): StaticReply | null {

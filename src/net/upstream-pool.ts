@@ -192,6 +192,12 @@ export class UpstreamPool implements UpstreamOwner {
     this.connectForWaiters();
   }
 
+  /** It counts no more: what limits tunnels is the limit of their route. */
+  onDetached(_connection: UpstreamConnection): void {
+    this.total--;
+    this.connectForWaiters();
+  }
+
   private connectForWaiters(): void {
     while (this.waiters.size > this.connecting && this.total < this.most) this.connect();
     if (this.waiters.size > this.connecting) this.askForMore();
