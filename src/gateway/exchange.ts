@@ -10,8 +10,13 @@ import { HeaderEdits } from '../http/header-edits.ts';
 import type { ResponseParser } from '../http/response-parser.ts';
 import { asksForWebSocket } from '../http/websocket-handshake.ts';
 import type { ClientStream, RequestSink, UpgradeSink, UpstreamFailure } from '../net/stream.ts';
-import type { UpstreamConnection } from '../net/upstream-connection.ts';
-import type { PoolWaiter, UpstreamPool } from '../net/upstream-pool.ts';
+import {
+  canUpgrade,
+  type PoolWaiter,
+  type UpgradableRequest,
+  type UpstreamPoolLike,
+  type UpstreamRequest,
+} from '../net/upstream.ts';
 import type { RelayOwner, WebSocketRelay } from '../net/websocket-relay.ts';
 import type { AccessEntry } from '../observability/access-log.ts';
 import { isRequestId } from '../observability/request-id.ts';
@@ -31,7 +36,6 @@ import {
   requestHead,
   responseLines,
   takesTrailers,
-  UPGRADE_LINES,
 } from './heads.ts';
 import { problemBody, problemLines } from './problem.ts';
 import { ReplayBody } from './replay-body.ts';
@@ -40,6 +44,9 @@ import { errorOf, refusalOf, WebSocketUpgrade } from './websocket-upgrade.ts';
 
 /** How long an upstream may think about `Expect: 100-continue` before the body is asked for in its name, in ms. */
 const CONTINUE_WAIT = 500;
+
+/** For a method that is served nowhere. */
+const SERVED_METHODS = 'Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n';
 
 /** Stale connections replaced for one request, before it is an error: several may have been closed together. */
 const MAX_STALE = 3;
@@ -94,11 +101,11 @@ export class Exchange
   private readonly deadlines: Deadlines;
   // Where it goes.
   private compiled: CompiledRoute | null = null;
-  private endpointChosen: Endpoint<UpstreamPool> | null = null;
-  private connection: UpstreamConnection | null = null;
-  private tried: Endpoint<UpstreamPool>[] | null = null;
-  private waitingFor: UpstreamPool | null = null;
-  private lastTried: Endpoint<UpstreamPool> | null = null;
+  private endpointChosen: Endpoint<UpstreamPoolLike> | null = null;
+  private connection: UpstreamRequest | null = null;
+  private tried: Endpoint<UpstreamPoolLike>[] | null = null;
+  private waitingFor: UpstreamPoolLike | null = null;
+  private lastTried: Endpoint<UpstreamPoolLike> | null = null;
   retries = 0;
   /** Tries that sent something, and those that found no connection. */
   private sends = 0;
@@ -138,7 +145,7 @@ export class Exchange
     this.path = stream.target.path;
     this.query = stream.target.query;
     this.target = stream.rawTarget;
-    this.protocol = stream.minor === 0 ? 'HTTP/1.0' : 'HTTP/1.1';
+    this.protocol = stream.protocol;
     this.clientAddress = stream.remoteAddress;
     this.bodyComplete = stream.bodyLength === 0;
     this.begun = context.now();
@@ -186,11 +193,7 @@ export class Exchange
   /** Answers a request whose head was refused. */
   refuseHead(code: ErrorCode, detail: string): void {
     this.bodyComplete = true;
-    this.refuse(
-      code,
-      detail,
-      code === 'method_not_allowed' ? 'Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n' : '',
-    );
+    this.refuse(code, detail, code === 'method_not_allowed' ? SERVED_METHODS : '');
   }
 
   // 2. Route.
@@ -241,7 +244,10 @@ export class Exchange
 
   private answerOrForward(): void {
     const { webSocket } = this.compiled as CompiledRoute;
-    if (webSocket === null || !asksForWebSocket(this.stream)) return this.forward();
+    if (webSocket === null || !asksForWebSocket(this.stream)) {
+      if (!this.stream.mustSwitch) return this.forward();
+      return this.refuse('method_not_allowed', 'there are no WebSockets here', SERVED_METHODS);
+    }
     const refusal = refusalOf(this.stream);
     if (refusal !== null) return this.refuse(refusal.code, refusal.detail, refusal.lines);
     this.webSocket = new WebSocketUpgrade(this.stream, webSocket);
@@ -279,7 +285,7 @@ export class Exchange
     this.connect(endpoint, false);
   }
 
-  private connect(endpoint: Endpoint<UpstreamPool>, fresh: boolean): void {
+  private connect(endpoint: Endpoint<UpstreamPoolLike>, fresh: boolean): void {
     this.waitingFor = endpoint.pool;
     const connection = fresh ? endpoint.pool.acquireFresh(this) : endpoint.pool.acquire(this);
     if (connection !== null) this.onConnection(connection);
@@ -297,7 +303,7 @@ export class Exchange
 
   // 5. Send.
 
-  onConnection(connection: UpstreamConnection): void {
+  onConnection(connection: UpstreamRequest): void {
     const { stream } = this;
     const { retry } = this.compiled as CompiledRoute;
     this.waitingFor = null;
@@ -305,8 +311,8 @@ export class Exchange
     this.sends++;
     this.sentAt = this.context.now();
     if (retry !== null && retry.perTryTimeout !== null) this.deadlines.set(ONE_TRY, this.sentAt + retry.perTryTimeout);
-    if (this.webSocket !== null) connection.sendUpgrade(this, this.method, requestHead(this));
-    else connection.send(this, this.method, requestHead(this), stream.bodyLength);
+    if (this.webSocket !== null) return this.sendUpgrade(connection);
+    connection.send(this, this.method, requestHead(this), stream.bodyLength);
     if (stream.bodyLength === 0) return this.awaitHead(this.sentAt);
     this.body?.sendTo(connection);
     this.body?.passedOn();
@@ -316,6 +322,16 @@ export class Exchange
     }
     if (stream.expectsContinue) this.deadlines.set(CONTINUE, this.sentAt + CONTINUE_WAIT);
     stream.resumeBody();
+  }
+
+  /** A service whose protocol has no upgrade is refused with the configuration; this is what is left. */
+  private sendUpgrade(connection: UpstreamRequest): void {
+    if (!canUpgrade(connection)) {
+      this.refuse('upstream_connect_failed', 'the protocol of the upstream has no WebSockets');
+      return this.endTry();
+    }
+    connection.sendUpgrade(this, this.method, requestHead(this));
+    this.awaitHead(this.sentAt);
   }
 
   private plainTarget(): string {
@@ -372,15 +388,20 @@ export class Exchange
   }
 
   onSwitchingProtocols(parser: ResponseParser): void {
-    const connection = this.connection as UpstreamConnection;
+    const connection = this.connection as UpgradableRequest;
     const upgrade = this.webSocket as WebSocketUpgrade;
     const fault = upgrade.judge(parser);
     if (fault !== null) {
       connection.abort();
-      return this.onUpstreamFailed({ code: 'upstream_invalid_response', detail: fault, stale: false });
+      return this.onUpstreamFailed({
+        code: 'upstream_invalid_response',
+        detail: fault,
+        stale: false,
+        unprocessed: false,
+      });
     }
     const { service, chain, metrics } = this.compiled as CompiledRoute;
-    service?.onSuccess(this.endpointChosen as Endpoint<UpstreamPool>);
+    service?.onSuccess(this.endpointChosen as Endpoint<UpstreamPoolLike>);
     this.status = this.upstreamStatus = parser.status;
     if (chain.onResponse.length > 0 && !this.runResponsePolicies(chain.onResponse)) return;
     const now = this.context.now();
@@ -393,8 +414,8 @@ export class Exchange
     // Of what counts as a request only the handshake is one.
     metrics.record(this.method, this.status, now - this.begun, this.upstreamMs);
     this.context.active--;
-    const lines = responseLines(parser, this.requestId, this.editsOfResponse) + UPGRADE_LINES;
-    const client = this.stream.switchProtocols(lines);
+    const lines = responseLines(parser, this.requestId, this.editsOfResponse);
+    const client = this.stream.switchProtocols('websocket', lines);
     const { webSockets } = this.context;
     webSockets.add(upgrade.createRelay(client, connection.detach(), webSockets.wheel, this));
   }
@@ -411,8 +432,9 @@ export class Exchange
 
   onResponseHead(parser: ResponseParser, length: number): void {
     const route = this.compiled as CompiledRoute;
-    const endpoint = this.endpointChosen as Endpoint<UpstreamPool>;
+    const endpoint = this.endpointChosen as Endpoint<UpstreamPoolLike>;
     const { status } = parser;
+    if (this.stream.mustSwitch && status < 300) return this.onNotSwitched();
     route.service?.onSuccess(endpoint);
     this.upstreamStatus = status;
     if (route.retry?.covers(status) && this.mayTryAgain(status)) {
@@ -427,6 +449,13 @@ export class Exchange
     if (onResponse.length > 0 && !this.runResponsePolicies(onResponse)) return;
     this.state = ANSWERED;
     this.stream.writeHead(status, responseLines(parser, this.requestId, this.editsOfResponse), length);
+  }
+
+  /** An answer of success to an extended CONNECT would say that the tunnel is there (RFC 8441 section 4). */
+  private onNotSwitched(): void {
+    this.connection?.abort();
+    const detail = 'the upstream answered as to a plain request';
+    this.onUpstreamFailed({ code: 'upstream_invalid_response', detail, stale: false, unprocessed: false });
   }
 
   /**
@@ -490,16 +519,28 @@ export class Exchange
       this.finish();
       return;
     }
-    // It was closed while it rested: nobody read the request, and the client need not know (RFC 9112 section 9.3.1).
-    if (failure.stale && this.staleReplaced < MAX_STALE && isIdempotent(this.method) && !this.body?.lost) {
+    if (failure.code === 'upstream_connect_failed') {
+      this.sends--;
+      return this.onConnectionRefused(failure.code, failure.detail);
+    }
+    if (this.isReplaced(failure)) {
       this.staleReplaced++;
       this.sends--;
-      this.connect(this.endpointChosen as Endpoint<UpstreamPool>, true);
+      this.connect(this.endpointChosen as Endpoint<UpstreamPoolLike>, failure.stale);
       return;
     }
     const invalid = failure.code === 'upstream_invalid_response';
     this.markFailure(invalid ? 'invalid-response' : 'reset');
     this.failTry(invalid ? null : 'reset', failure.code, failure.detail);
+  }
+
+  /**
+   * True where the client need not know: the connection was closed while it rested, so that nobody read the request (RFC
+   * 9112 section 9.3.1), or the upstream says that it did nothing with it (RFC 9113 section 8.7).
+   */
+  private isReplaced({ stale, unprocessed }: UpstreamFailure): boolean {
+    if (this.staleReplaced >= MAX_STALE || this.body?.lost) return false;
+    return unprocessed || (stale && isIdempotent(this.method));
   }
 
   private markFailure(kind: FailureKind): void {

@@ -9,7 +9,7 @@ import { silentLogger } from '../base/logger.ts';
 import { TimerWheel } from '../base/timer-wheel.ts';
 import type { GatewayConfig } from '../config/model.ts';
 import { ClientConnection } from '../net/client-connection.ts';
-import type { UpstreamPool } from '../net/upstream-pool.ts';
+import type { UpstreamPoolLike } from '../net/upstream.ts';
 import { HistogramLayout } from '../observability/metrics/histogram.ts';
 import { RouteMetrics } from '../observability/metrics/route-metrics.ts';
 import type { Policy } from '../pipeline/policy.ts';
@@ -53,7 +53,7 @@ export function explainRequest(
   const sent: { head: string; endpoint: string }[] = [];
   const clock = { now: () => 0, wall: () => Date.now() };
   const metrics = new RouteMetrics('', '', new HistogramLayout([1], 1000));
-  const services = createServices<UpstreamPool>(config.services, null, {
+  const services = createServices<UpstreamPoolLike>(config.services, null, {
     clock,
     timers: { setTimeout: () => null, clearTimeout: () => {} },
     logger: silentLogger,
@@ -84,9 +84,11 @@ export function explainRequest(
         exchange = new Exchange(stream, snapshot, context);
         exchange.refuseHead(code, detail);
       },
+      onConnectionFault: () => {},
     },
     wheel: context.wheel,
     limits: {
+      streams: 1,
       requestHead: listener.limits.requestHead,
       requestBody: listener.limits.requestBody,
       headTimeout: 0,
@@ -188,7 +190,7 @@ function answerOf(written: string, exchange: Exchange | null): NonNullable<Expla
 }
 
 /** Records the head that would be sent, and never answers. */
-function recordingPool(onHead: (head: string) => void): UpstreamPool {
+function recordingPool(onHead: (head: string) => void): UpstreamPoolLike {
   const connection = {
     send: (_sink: unknown, _method: string, head: string) => onHead(head),
     sendUpgrade: (_sink: unknown, _method: string, head: string) => onHead(head),
@@ -198,16 +200,17 @@ function recordingPool(onHead: (head: string) => void): UpstreamPool {
     pause: () => {},
     resume: () => {},
   };
-  const pool = {
+  return {
     acquire: () => connection,
     acquireFresh: () => connection,
     forget() {},
     close() {},
     configure() {},
+    yieldIdle() {},
     open: 0,
     idle: 0,
+    waiting: 0,
   };
-  return pool as unknown as UpstreamPool;
 }
 
 /** Takes what is written and does nothing with it. */

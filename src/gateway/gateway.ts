@@ -16,20 +16,23 @@ import { TimerWheel } from '../base/timer-wheel.ts';
 import { Turns } from '../base/turns.ts';
 import type { GatewayConfig, ServiceConfig } from '../config/model.ts';
 import type { Listener } from '../net/listener.ts';
-import type { ClientStream, RequestHandler } from '../net/stream.ts';
-import { type PoolOptions, UpstreamPool } from '../net/upstream-pool.ts';
+import type { ClientStream, ConnectionFault, ListenerInfo, RequestHandler } from '../net/stream.ts';
+import type { UpstreamPoolLike } from '../net/upstream.ts';
+import { UpstreamPool } from '../net/upstream-pool.ts';
+import { secureContextOf } from '../net/upstream-tls.ts';
 import { type AccessEntry, type AccessLog, createAccessLog } from '../observability/access-log.ts';
 import { createEventLoopLag, type EventLoopLag } from '../observability/event-loop-lag.ts';
 import type { Emit } from '../observability/events.ts';
 import { HealthWindow } from '../observability/health-window.ts';
+import { LineRate } from '../observability/line-rate.ts';
 import { createGatewayMetrics, type GatewayMetrics } from '../observability/metrics/gateway-metrics.ts';
 import type { RouteMetrics } from '../observability/metrics/route-metrics.ts';
 import { createRequestIdSource } from '../observability/request-id.ts';
 import type { Policy } from '../pipeline/policy.ts';
 import { createServices } from '../upstream/create-services.ts';
-import type { Endpoint } from '../upstream/endpoint.ts';
+import { type Endpoint, isSecure } from '../upstream/endpoint.ts';
 import { probeHttp } from '../upstream/health/http-probe.ts';
-import type { Service } from '../upstream/service.ts';
+import { createPoolOptions, type Service } from '../upstream/service.ts';
 import { DateHeader } from './date-header.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangeContext } from './exchange-context.ts';
@@ -43,6 +46,9 @@ import { WebSockets } from './web-sockets.ts';
 
 /** What the access log has to write its last lines when the shutdown's time is used up, in milliseconds. */
 const LAST_LINES = 1000;
+
+/** Lines a second about connections that were refused: who is attacked must not be made to write. */
+const FAULT_LINES = 5;
 
 export interface GatewayDeps {
   readonly clock: Clock;
@@ -98,6 +104,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
   private readonly window: HealthWindow;
   private readonly listeners: Listeners;
   private snapshot: Snapshot | null = null;
+  private readonly faultLines = new LineRate(FAULT_LINES);
   private readonly turns = new Turns();
   private accessLog: AccessLog | null = null;
   private droppedLines = 0;
@@ -152,7 +159,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
     return this.snapshot === null ? 0 : this.snapshot.generation;
   }
 
-  private get services(): Iterable<Service<UpstreamPool>> {
+  private get services(): Iterable<Service<UpstreamPoolLike>> {
     return this.snapshot?.services.values() ?? [];
   }
 
@@ -208,6 +215,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
    */
   async prepare(config: GatewayConfig, generation = this.generation + 1): Promise<Prepared> {
     const previous = this.snapshot;
+    this.prepareTls(config.services);
     const services = this.createServices(config);
     let built: Snapshot | null = null;
     let opened: Listener[] = [];
@@ -246,12 +254,24 @@ export class Gateway implements RequestHandler, ExchangeContext {
     };
   }
 
+  /** What the services' commit relies on. Throws where a certificate, a key or an authority cannot be used. */
+  private prepareTls(services: readonly ServiceConfig[]): void {
+    for (const { name, tls } of services) {
+      if (tls === undefined || isDeepStrictEqual(tls, this.snapshot?.services.get(name)?.config.tls)) continue;
+      try {
+        secureContextOf(tls);
+      } catch (error) {
+        throw new Error(`the TLS of service ${name} cannot be used: ${(error as Error).message}`, { cause: error });
+      }
+    }
+  }
+
   /**
    * A method of its own: what services keep of it, as long as they live, must not hold the generation before them, which
    * holds the one before it.
    */
-  private createServices(config: GatewayConfig): Map<string, Service<UpstreamPool>> {
-    return createServices<UpstreamPool>(config.services, this.snapshot?.services ?? null, {
+  private createServices(config: GatewayConfig): Map<string, Service<UpstreamPoolLike>> {
+    return createServices<UpstreamPoolLike>(config.services, this.snapshot?.services ?? null, {
       clock: this.deps.clock,
       timers: this.deps.timers,
       // Of several processes one tells of endpoints that go down and come up.
@@ -273,7 +293,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
   /** Nothing in here may fail: what could was done before. */
   private swap(
     snapshot: Snapshot,
-    services: ReadonlyMap<string, Service<UpstreamPool>>,
+    services: ReadonlyMap<string, Service<UpstreamPoolLike>>,
     opened: readonly Listener[],
     accessLog: AccessLog | null,
   ): void {
@@ -308,18 +328,21 @@ export class Gateway implements RequestHandler, ExchangeContext {
     return this.listeners.inheritance;
   }
 
-  private createPool(endpoint: Endpoint<UpstreamPool>, service: ServiceConfig): UpstreamPool {
+  private createPool(endpoint: Endpoint<UpstreamPoolLike>, service: ServiceConfig): UpstreamPoolLike {
     const { team } = this.deps;
     const shared =
       team === undefined
         ? null
-        : (pool: UpstreamPool): Allowance =>
+        : (pool: UpstreamPoolLike): Allowance =>
             team.allowance(
               connectionsKey(service.name, endpoint.url),
               () => pool.open,
               (count) => pool.yieldIdle(count),
             );
-    return new UpstreamPool(endpoint.host, endpoint.port, poolOptions(service), this.wheel, this.now, shared);
+    const { host, port } = endpoint;
+    const secure = isSecure(service, endpoint.url);
+    const setting = { host, port, secure, wheel: this.wheel, now: this.now, createAllowance: shared };
+    return new UpstreamPool(setting, createPoolOptions(service));
   }
 
   /** Takes a client's connection that another process accepted for the listener of this name. */
@@ -349,6 +372,15 @@ export class Gateway implements RequestHandler, ExchangeContext {
   onRefused(stream: ClientStream, code: ErrorCode, detail: string): void {
     if (this.snapshot === null) stream.abort();
     else new Exchange(stream, this.snapshot, this).refuseHead(code, detail);
+  }
+
+  onConnectionFault({ name }: ListenerInfo, remoteAddress: string, fault: ConnectionFault, reason: string): void {
+    this.metrics.connectionFaults.cell(name, fault).value++;
+    if (this.faultLines.allows(this.now())) {
+      const { suppressed } = this.faultLines;
+      const fields = { listener: name, client: remoteAddress, fault, reason };
+      this.logger.warn('connection refused', suppressed === 0 ? fields : { ...fields, suppressed });
+    }
   }
 
   // ExchangeContext.
@@ -417,8 +449,4 @@ export class Gateway implements RequestHandler, ExchangeContext {
     // These pauses must keep the process alive, which the timers for background work do not.
     return new Promise((resolve) => setTimeout(resolve, milliseconds));
   }
-}
-
-function poolOptions({ connections, timeouts }: ServiceConfig): PoolOptions {
-  return { ...connections, connectTimeout: timeouts.connect };
 }

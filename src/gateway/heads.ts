@@ -17,8 +17,8 @@ const CONNECTION = maskOf(FIELD.connection);
 const CONTENT_LENGTH = maskOf(FIELD.contentLength);
 const TRACESTATE = maskOf(FIELD.tracestate);
 
-/** Of the request for a WebSocket, and of the 101 (RFC 6455 section 4). */
-export const UPGRADE_LINES = 'Upgrade: websocket\r\nConnection: Upgrade\r\n';
+/** Of the request for a WebSocket (RFC 6455 section 4.1). */
+const UPGRADE_LINES = 'Upgrade: websocket\r\nConnection: Upgrade\r\n';
 
 /** What the upstream is to be told, beside what the client's head says. */
 export interface OutgoingRequest {

@@ -2,10 +2,10 @@
 import type { Socket } from 'node:net';
 import { handleOf, type Inheritance, type InheritedSocket } from '../base/inherited.ts';
 import type { TimerWheel } from '../base/timer-wheel.ts';
-import type { ListenerConfig } from '../config/model.ts';
-import type { ConnectionLimits } from '../net/client-connection.ts';
-import { Listener, type ListenOptions } from '../net/listener.ts';
+import type { ListenerConfig, ListenerTlsConfig } from '../config/model.ts';
+import { Listener, type ListenerSettings, type ListenOptions } from '../net/listener.ts';
 import type { RequestHandler } from '../net/stream.ts';
+import type { TlsOptions } from '../net/tls-terminator.ts';
 
 export interface ListenersDeps {
   readonly handler: RequestHandler;
@@ -50,9 +50,9 @@ export class Listeners {
     try {
       for (const config of configs) {
         if (this.open.some((listener) => isSame(config, listener))) continue;
-        const info = { name: config.name, scheme: 'http' as const, port: config.address.port };
-        const deps = { handler, wheel };
-        const listener = new Listener(info, config.address.host, limitsOf(config), config.limits.connections, deps);
+        const scheme = config.tls === undefined ? ('http' as const) : ('https' as const);
+        const info = { name: config.name, scheme, port: config.address.port };
+        const listener = new Listener(info, config.address.host, settingsOf(config), { handler, wheel });
         if (sockets === 'handed-over') info.port = config.address.port;
         else await listener.listen(config.address.port, this.listenOptions(config));
         opened.push(listener);
@@ -82,7 +82,7 @@ export class Listeners {
         void listener.drain();
         this.leaving.push(listener);
       } else {
-        listener.configure(limitsOf(wanted), wanted.limits.connections);
+        listener.configure(settingsOf(wanted));
         kept.push(listener);
       }
     }
@@ -113,12 +113,35 @@ function isSame(config: ListenerConfig, listener: Listener): boolean {
   return config.name === name && host === listener.host && (wanted === port || (wanted === 0 && listener.anyPort));
 }
 
-function limitsOf({ limits, timeouts }: ListenerConfig): ConnectionLimits {
+function settingsOf({ limits, timeouts, tls, protocols }: ListenerConfig): ListenerSettings {
+  const spoken = protocols ?? (tls === undefined ? ['http/1.1'] : ['h2', 'http/1.1']);
   return {
-    requestHead: limits.requestHead,
-    requestBody: limits.requestBody,
-    headTimeout: timeouts.requestHead,
-    bodyIdle: timeouts.bodyIdle,
-    keepAlive: timeouts.keepAlive,
+    limits: {
+      streams: limits.streams,
+      requestHead: limits.requestHead,
+      requestBody: limits.requestBody,
+      headTimeout: timeouts.requestHead,
+      bodyIdle: timeouts.bodyIdle,
+      keepAlive: timeouts.keepAlive,
+    },
+    maxConnections: limits.connections,
+    tls: tls === undefined ? null : tlsOptionsOf(tls, spoken),
+    protocols: spoken,
+  };
+}
+
+function tlsOptionsOf(tls: ListenerTlsConfig, protocols: readonly string[]): TlsOptions {
+  const { certificates, clientCertificates, handshakeTimeout, minVersion, sessionTimeout } = tls;
+  return {
+    certificates,
+    minVersion,
+    clientCertificates:
+      clientCertificates === undefined
+        ? null
+        : { ca: clientCertificates.ca, required: clientCertificates.verify === 'required' },
+    handshakeTimeout,
+    sessionTimeout,
+    protocols,
+    ticketKeys: null,
   };
 }

@@ -4,7 +4,7 @@ import type { Logger } from '../base/logger.ts';
 import { atOnce, type Steps } from '../base/slices.ts';
 import type { GatewayConfig, RouteConfig, ServiceConfig } from '../config/model.ts';
 import { fieldLine } from '../http/header-edits.ts';
-import type { UpstreamPool } from '../net/upstream-pool.ts';
+import type { UpstreamPoolLike } from '../net/upstream.ts';
 import type { GatewayMetrics } from '../observability/metrics/gateway-metrics.ts';
 import type { RouteMetrics } from '../observability/metrics/route-metrics.ts';
 import { type Chain, closeChain, compileChain } from '../pipeline/chain.ts';
@@ -31,7 +31,7 @@ export interface CompiledRoute {
   readonly config: RouteConfig;
   readonly name: string;
   readonly serviceName: string;
-  readonly service: Service<UpstreamPool> | null;
+  readonly service: Service<UpstreamPoolLike> | null;
   readonly staticReply: StaticReply | null;
   readonly rewrite: Rewrite | null;
   /** A fixed host for the upstream, or null to hand the client's on. */
@@ -62,7 +62,7 @@ export interface SnapshotDeps {
 interface SnapshotParts {
   readonly generation: number;
   readonly config: GatewayConfig;
-  readonly services: ReadonlyMap<string, Service<UpstreamPool>>;
+  readonly services: ReadonlyMap<string, Service<UpstreamPoolLike>>;
   readonly router: Router;
   readonly routes: readonly CompiledRoute[];
   readonly late: readonly LateQuarantine[];
@@ -74,7 +74,7 @@ export class Snapshot {
   readonly config: GatewayConfig;
   readonly router: Router;
   readonly routes: readonly CompiledRoute[];
-  readonly services: ReadonlyMap<string, Service<UpstreamPool>>;
+  readonly services: ReadonlyMap<string, Service<UpstreamPoolLike>>;
   private readonly trusted: ReadonlyMap<string, CidrSet>;
   /** The policies that apply where no route was found: the global ones. */
   readonly globalChain: Chain;
@@ -99,7 +99,7 @@ export class Snapshot {
   static create(
     generation: number,
     config: GatewayConfig,
-    services: ReadonlyMap<string, Service<UpstreamPool>>,
+    services: ReadonlyMap<string, Service<UpstreamPoolLike>>,
     deps: SnapshotDeps,
   ): Snapshot {
     return atOnce(Snapshot.build(generation, config, services, deps));
@@ -109,7 +109,7 @@ export class Snapshot {
   static *build(
     generation: number,
     config: GatewayConfig,
-    services: ReadonlyMap<string, Service<UpstreamPool>>,
+    services: ReadonlyMap<string, Service<UpstreamPoolLike>>,
     deps: SnapshotDeps,
   ): Steps<Snapshot> {
     const router = yield* routerOf(config.routes);
@@ -209,7 +209,7 @@ function compileRoute(
   config: RouteConfig,
   index: number,
   gateway: GatewayConfig,
-  services: ReadonlyMap<string, Service<UpstreamPool>>,
+  services: ReadonlyMap<string, Service<UpstreamPoolLike>>,
   deps: SnapshotDeps,
 ): CompiledRoute {
   const service = config.service === undefined ? null : (services.get(config.service) ?? null);

@@ -4,6 +4,7 @@
  * Longer than a room should be: it is the state machine of RFC 9112 section 9, whose parts share every field.
  */
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { ErrorCode } from '../base/errors.ts';
 import { Timed, type TimerWheel } from '../base/timer-wheel.ts';
 import {
@@ -23,10 +24,12 @@ import { hostOf, isAuthority, parseTarget, type Target } from '../http/target.ts
 import { readShared } from './shared-read.ts';
 import { SocketTunnel } from './socket-tunnel.ts';
 import { SocketWriter } from './socket-writer.ts';
-import type { ClientStream, ListenerInfo, RequestHandler, RequestSink, Tunnel } from './stream.ts';
+import type { ClientLink, ClientStream, ListenerInfo, RequestHandler, RequestSink, Tunnel } from './stream.ts';
 
 /** Limits of the connections of one listener; times in milliseconds, sizes in bytes. */
 export interface ConnectionLimits {
+  /** Requests at once on one HTTP/2 connection. */
+  streams: number;
   requestHead: number;
   requestBody: number;
   headTimeout: number;
@@ -40,7 +43,7 @@ export interface ConnectionContext {
   readonly handler: RequestHandler;
   readonly wheel: TimerWheel;
   readonly limits: ConnectionLimits;
-  readonly onClosed: (connection: ClientConnection) => void;
+  readonly onClosed: (connection: ClientLink) => void;
   /** False where the sockets cannot be made anew: they then read by themselves. */
   readonly sharedReads: boolean;
 }
@@ -72,7 +75,7 @@ const LAST_REQUEST = 250;
  */
 const STALL = 120_000;
 
-export class ClientConnection extends Timed implements ClientStream, BodySink {
+export class ClientConnection extends Timed implements ClientLink, ClientStream, BodySink {
   sink: RequestSink | null = null;
   memo: unknown = null;
   readonly listener: ListenerInfo;
@@ -86,6 +89,7 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
   bodyLength = 0;
   expectsContinue = false;
   bodyReceived = 0;
+  readonly mustSwitch = false;
 
   private readonly context: ConnectionContext;
   private readonly socket: Socket;
@@ -111,15 +115,16 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
   private hostSeen: string | null = null;
   private tunnel: SocketTunnel | null = null;
 
-  constructor(socket: Socket, context: ConnectionContext) {
+  /** `plain`: the socket is the very one that was accepted, and nothing was read from it. */
+  constructor(socket: Socket, context: ConnectionContext, plain = true) {
     super();
     this.context = context;
     this.listener = context.listener;
     this.parser = new RequestParser(context.limits.requestHead);
-    const address = socket.remoteAddress ?? '';
-    this.remoteAddress = address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
-    this.socket = readShared(socket, (bytes, start, end) => this.feed(bytes, start, end), context.sharedReads);
-    this.writer = new SocketWriter(this.socket, () => this.onDrain(), context.sharedReads);
+    this.remoteAddress = addressOf(socket);
+    const shared = plain && context.sharedReads;
+    this.socket = readShared(socket, (bytes, start, end) => this.feed(bytes, start, end), shared);
+    this.writer = new SocketWriter(this.socket, () => this.onDrain(), shared);
     this.socket.on('end', () => this.onEnd());
     this.socket.on('error', () => this.socket.destroy());
     this.socket.on('close', () => this.onClose());
@@ -128,6 +133,10 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
 
   get head(): HeadParser {
     return this.parser;
+  }
+
+  get protocol(): string {
+    return this.minor === 0 ? 'HTTP/1.0' : 'HTTP/1.1';
   }
 
   /** True when no request is being read or answered. */
@@ -385,7 +394,7 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
     else if (this.phase === HEAD) this.refuseHead('request_timeout', 'the head did not come in time');
     else if (this.phase === BODY && !this.bodyPaused) this.faultBody('request_timeout', 'the body stalled');
     else if (this.phase === LINGERING) this.socket.destroy();
-    else this.socket.resetAndDestroy();
+    else resetSocket(this.socket);
   }
 
   pauseBody(): void {
@@ -487,16 +496,16 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
     }
     this.phase = LINGERING;
     this.clearDeadline();
-    this.socket.resetAndDestroy();
+    resetSocket(this.socket);
   }
 
-  switchProtocols(fields: string): Tunnel {
+  switchProtocols(protocol: string, fields: string): Tunnel {
     const early = this.stash;
     this.stash = null;
     this.sink = null;
     this.phase = SWITCHED;
     this.context.wheel.remove(this);
-    this.writer.write(`${statusLine(101)}${fields}\r\n`);
+    this.writer.write(`${statusLine(101)}${fields}Upgrade: ${protocol}\r\nConnection: Upgrade\r\n\r\n`);
     this.tunnel = new SocketTunnel(this.socket, this.writer, early, this.halfClosed);
     // It may be paused for what came early.
     if (early !== null) this.socket.resume();
@@ -562,6 +571,18 @@ export class ClientConnection extends Timed implements ClientStream, BodySink {
   private clearDeadline(): void {
     this.context.wheel.cancel(this);
   }
+}
+
+/** The peer's address, IPv4-mapped addresses as IPv4; `''` when the peer is gone. */
+export function addressOf(socket: Socket): string {
+  const address = socket.remoteAddress ?? '';
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+}
+
+/** Ends a connection so that the peer cannot take what it has for complete: a reset, or the lack of TLS's own end. */
+function resetSocket(socket: Socket): void {
+  if ((socket as Partial<TLSSocket>).encrypted === true) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 function faultCode(fault: HeadParser['fault']): ErrorCode {

@@ -15,14 +15,16 @@ afterEach(() => {
 async function start(options: ListenOptions, onRequest: (stream: ClientStream) => void) {
   const info = { name: 'test', scheme: 'http' as const, port: 0 };
   const limits = {
+    streams: 100,
     requestHead: 8192,
     requestBody: 8192,
     headTimeout: 10_000,
     bodyIdle: 10_000,
     keepAlive: 10_000,
   };
-  const handler = { onRequest, onRefused: (stream: ClientStream) => stream.abort() };
-  const listener = new Listener(info, '127.0.0.1', limits, 100, { handler, wheel: new TimerWheel(systemClock) });
+  const handler = { onRequest, onRefused: (stream: ClientStream) => stream.abort(), onConnectionFault: () => {} };
+  const settings = { limits, maxConnections: 100, tls: null, protocols: ['http/1.1' as const] };
+  const listener = new Listener(info, '127.0.0.1', settings, { handler, wheel: new TimerWheel(systemClock) });
   opened.push(listener);
   await listener.listen(0, options);
   return { listener, port: info.port };

@@ -2,13 +2,26 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { TimerWheel } from '../base/timer-wheel.ts';
 import { ClientConnection, type ConnectionContext, type ConnectionLimits } from './client-connection.ts';
-import type { ListenerInfo, RequestHandler } from './stream.ts';
+import { Http2Connection } from './http2-connection.ts';
+import { sniffHttp2 } from './http2-preface.ts';
+import type { ClientLink, ListenerInfo, RequestHandler } from './stream.ts';
+import { type TlsOptions, TlsTerminator } from './tls-terminator.ts';
 
 export interface ListenerDeps {
   readonly handler: RequestHandler;
   readonly wheel: TimerWheel;
   /** For tests: false reads each socket by itself. */
   readonly sharedReads?: boolean;
+}
+
+/** What connections are held to; those that stand keep what they began with, but for the limits. */
+export interface ListenerSettings {
+  readonly limits: ConnectionLimits;
+  readonly maxConnections: number;
+  /** Null where TLS does not end here. */
+  readonly tls: TlsOptions | null;
+  /** Spoken without TLS; under it ALPN chooses. */
+  readonly protocols: readonly ('h2' | 'http/1.1')[];
 }
 
 export interface ListenOptions {
@@ -28,30 +41,39 @@ const MOST_TURNS = 1000;
 export class Listener {
   readonly info: ListenerInfo;
   readonly host: string;
-  readonly limits: ConnectionLimits;
   readonly server: Server;
-  private readonly connections = new Set<ClientConnection>();
+  private readonly deps: ListenerDeps;
+  private readonly limits: ConnectionLimits;
+  private settings: ListenerSettings;
+  private readonly connections = new Set<ClientLink>();
+  private readonly context: ConnectionContext;
+  private tls: TlsTerminator | null = null;
+  /** Accepted sockets whose protocol is not known yet, and those under TLS. */
+  private readonly beginning = new Set<Socket>();
   private closing = false;
   /** Connections that wait for `release`; null when none need to. */
   private waiting: Socket[] | null = null;
-  private readonly context: ConnectionContext;
   /** How many connections came, ever. */
   private accepted = 0;
   /** True when it was asked for port 0. */
   anyPort = false;
 
-  constructor(info: ListenerInfo, host: string, limits: ConnectionLimits, maxConnections: number, deps: ListenerDeps) {
+  /** Throws what OpenSSL says of certificates and keys that it cannot use. */
+  constructor(info: ListenerInfo, host: string, settings: ListenerSettings, deps: ListenerDeps) {
     this.info = info;
     this.host = host;
-    this.limits = limits;
+    this.deps = deps;
+    this.limits = { ...settings.limits };
+    this.settings = settings;
     this.context = {
       listener: info,
       handler: deps.handler,
       wheel: deps.wheel,
-      limits,
+      limits: this.limits,
       onClosed: (connection) => this.connections.delete(connection),
       sharedReads: deps.sharedReads ?? true,
     };
+    this.tls = this.createTerminator(settings.tls);
     this.server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket: Socket) => {
       this.accepted++;
       // A client that is gone before it was looked at has no address any more.
@@ -59,13 +81,49 @@ export class Listener {
       else if (this.waiting === null) this.connect(socket);
       else this.waiting.push(socket);
     });
-    this.server.maxConnections = maxConnections;
+    this.server.maxConnections = settings.maxConnections;
+  }
+
+  private createTerminator(options: TlsOptions | null): TlsTerminator | null {
+    if (options === null) return null;
+    return new TlsTerminator(options, {
+      onSecure: (socket) => {
+        if (socket.alpnProtocol === 'h2') this.connectHttp2(socket);
+        else this.add(new ClientConnection(socket, this.context, false));
+      },
+      onFailed: (address, reason) => this.deps.handler.onConnectionFault(this.info, address, 'tls_handshake', reason),
+    });
   }
 
   private connect(socket: Socket): void {
-    const connection = new ClientConnection(socket, this.context);
+    const { protocols } = this.settings;
+    if (this.tls !== null) {
+      this.watch(socket);
+      this.tls.accept(socket);
+    } else if (!protocols.includes('h2')) this.add(new ClientConnection(socket, this.context));
+    else if (protocols.length === 1) this.connectHttp2(socket);
+    else {
+      this.watch(socket);
+      sniffHttp2(socket, (isHttp2) => {
+        this.beginning.delete(socket);
+        if (isHttp2) this.connectHttp2(socket);
+        else this.add(new ClientConnection(socket, this.context, false));
+      });
+    }
+  }
+
+  private connectHttp2(socket: Socket): void {
+    this.add(new Http2Connection(socket, this.context));
+  }
+
+  private add(connection: ClientLink): void {
     this.connections.add(connection);
     if (this.closing) connection.close();
+  }
+
+  private watch(socket: Socket): void {
+    this.beginning.add(socket);
+    socket.once('close', () => this.beginning.delete(socket));
   }
 
   /** Whoever answers is there: those that came before are served. */
@@ -80,10 +138,17 @@ export class Listener {
     return this.connections.size;
   }
 
-  /** Changes the limits for connections made from now on and for the next requests of those that are. */
-  configure(limits: ConnectionLimits, maxConnections: number): void {
-    Object.assign(this.limits, limits);
-    this.server.maxConnections = maxConnections;
+  /**
+   * Changes what connections made from now on are held to, and the limits for the next requests of those that are. Throws
+   * what OpenSSL says of certificates and keys that it cannot use, and has then changed nothing.
+   */
+  configure(settings: ListenerSettings): void {
+    const tls = this.createTerminator(settings.tls);
+    this.settings = settings;
+    this.tls = tls;
+    this.info.scheme = settings.tls === null ? 'http' : 'https';
+    Object.assign(this.limits, settings.limits);
+    this.server.maxConnections = settings.maxConnections;
   }
 
   /**
@@ -142,6 +207,7 @@ export class Listener {
     this.server.close();
     const left = this.connections.size;
     for (const connection of this.connections) connection.destroy();
+    for (const socket of this.beginning) socket.destroy();
     for (const socket of this.waiting?.splice(0) ?? []) socket.destroy();
     return left;
   }

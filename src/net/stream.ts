@@ -7,10 +7,13 @@ import type { Target } from '../http/target.ts';
 /** What is the same for all requests of a listener. */
 export interface ListenerInfo {
   readonly name: string;
-  readonly scheme: 'http' | 'https';
+  scheme: 'http' | 'https';
   /** The port that clients reach, after port 0 became a real one. */
   port: number;
 }
+
+/** Why a connection ended before it could carry a request, or because of how it carried them. */
+export type ConnectionFault = 'tls_handshake' | 'http2_protocol';
 
 /** Takes requests as they begin. */
 export interface RequestHandler {
@@ -18,6 +21,16 @@ export interface RequestHandler {
   onRequest(stream: ClientStream): void;
   /** The head is refused: the handler answers, with what the stream could read of it; the connection closes after. */
   onRefused(stream: ClientStream, code: ErrorCode, detail: string): void;
+  /** A connection was ended for a fault of its peer. `reason` is short, and for operators. */
+  onConnectionFault(listener: ListenerInfo, remoteAddress: string, fault: ConnectionFault, reason: string): void;
+}
+
+/** A connection of a client, as its listener knows it. */
+export interface ClientLink {
+  /** Ends it when it is idle, or with the answers under way. */
+  close(): void;
+  /** Ends it whatever it does. */
+  destroy(): void;
 }
 
 /** Takes what comes after the head of a request. */
@@ -54,14 +67,18 @@ export interface ClientStream {
   readonly authority: string;
   /** The authority's host, lower case, without port. */
   readonly host: string;
-  /** 0 or 1, of HTTP/1.x. */
+  /** 0 or 1, of HTTP/1.x; 1 for later versions, which can do all that 1.1 can. */
   readonly minor: number;
+  /** `HTTP/1.1`, as logs have it. */
+  readonly protocol: string;
   /** Bytes, or `CHUNKED`. */
   readonly bodyLength: number;
   /** True when the client waits for `100 Continue`. */
   readonly expectsContinue: boolean;
   /** Bytes of body taken so far. */
   readonly bodyReceived: number;
+  /** The request is for another protocol and makes no sense as a plain one: an extended CONNECT (RFC 8441). */
+  readonly mustSwitch: boolean;
   /** Writes an interim answer (1xx); ignored for HTTP/1.0. `fields` are whole lines. */
   writeInformational(status: number, fields: string): void;
   /**
@@ -81,11 +98,11 @@ export interface ClientStream {
   /** The connection is not to be used again after this answer. */
   closeAfter(): void;
   /**
-   * Answers with `101 Switching Protocols` and gives HTTP up (RFC 9110 section 7.8): what the client sends from now on, or
-   * has sent already, goes through the tunnel. `fields` are whole lines, `Upgrade` and `Connection` among them. Only for a
-   * request without a body that is complete.
+   * Grants the upgrade to `protocol` (RFC 9110 section 7.8) and gives HTTP up: what the client sends from now on, or has
+   * sent already, goes through the tunnel. `fields` are whole lines; those that say the protocol are the stream's own. Only
+   * for a complete request without a body.
    */
-  switchProtocols(fields: string): Tunnel;
+  switchProtocols(protocol: string, fields: string): Tunnel;
 }
 
 /** Bytes both ways between the gateway and a peer that no longer speak HTTP. */
@@ -120,6 +137,8 @@ export interface UpstreamFailure {
   readonly detail: string;
   /** True when the connection had served before and closed without a byte of answer: it was stale. */
   readonly stale: boolean;
+  /** True when nobody has processed the request, and said so: it may be sent again whatever its method. */
+  readonly unprocessed: boolean;
 }
 
 /** Takes the answer of an upstream. Views are valid during the call only. */

@@ -1,4 +1,4 @@
-/** One HTTP/1.1 connection to an endpoint, carrying one request at a time, read into a buffer that all of them share. */
+/** One HTTP/1.1 connection to an endpoint, under TLS or not, carrying one request at a time, read into a buffer that all of them share. */
 import { connect, type Socket } from 'node:net';
 import { Timed, type TimerWheel } from '../base/timer-wheel.ts';
 import { type BodySink, CHUNKED_DONE, CHUNKED_INVALID, ChunkedDecoder } from '../http/chunked-decoder.ts';
@@ -10,11 +10,14 @@ import { ResponseParser } from '../http/response-parser.ts';
 import { SocketTunnel } from './socket-tunnel.ts';
 import { SocketWriter } from './socket-writer.ts';
 import type { ResponseSink, Tunnel, UpgradeSink, UpstreamFailure } from './stream.ts';
+import type { UpgradableRequest } from './upstream.ts';
+import { isHandshakeRefusal, type UpstreamTls } from './upstream-tls.ts';
 
 /** Where a connection leads and what it reports to. */
 export interface UpstreamOwner {
   readonly host: string;
   readonly port: number;
+  readonly tls: UpstreamTls | null;
   readonly wheel: TimerWheel;
   /** Milliseconds. */
   readonly connectTimeout: number;
@@ -47,7 +50,9 @@ const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
 /** In the place of the parser of a connection that speaks HTTP no more. */
 const NO_PARSER = new ResponseParser(0);
 
-export class UpstreamConnection extends Timed implements BodySink {
+export class UpstreamConnection extends Timed implements UpgradableRequest, BodySink {
+  /** What it was made with. */
+  readonly tls: UpstreamTls | null;
   private readonly owner: UpstreamOwner;
   private readonly socket: Socket;
   private readonly writer: SocketWriter;
@@ -58,6 +63,8 @@ export class UpstreamConnection extends Timed implements BodySink {
   private upgradeSink: UpgradeSink | null = null;
   private tunnel: SocketTunnel | null = null;
   private phase = CONNECTING;
+  /** The endpoint was reached, and TLS is what is left to agree on. */
+  private reached = false;
   private method = '';
   private bodyLength = 0;
   private bodyLeft = 0;
@@ -73,16 +80,17 @@ export class UpstreamConnection extends Timed implements BodySink {
   constructor(owner: UpstreamOwner) {
     super();
     this.owner = owner;
-    this.socket = connect({
-      host: owner.host,
-      port: owner.port,
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: 60_000,
-      onread: { buffer: readBuffer, callback: (size) => this.onRead(size) },
-    });
-    this.socket.on('connect', () => this.onConnect());
-    this.writer = new SocketWriter(this.socket, () => this.onDrain());
+    const { host, port, tls } = owner;
+    this.tls = tls;
+    const onread = { buffer: readBuffer, callback: (size: number) => this.onRead(size) };
+    this.socket =
+      tls === null
+        ? connect({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000, onread })
+        : tls.connect(onread);
+    if (tls !== null) this.socket.on('connect', () => (this.reached = true));
+    this.socket.on(tls === null ? 'connect' : 'secureConnect', () => this.onConnect());
+    // The handle of TLS takes one write at a time, and only its `Writable` keeps to that.
+    this.writer = new SocketWriter(this.socket, () => this.onDrain(), tls === null);
     this.socket.on('end', () => this.onEnd());
     this.socket.on('error', (error: NodeJS.ErrnoException) => {
       this.fault = error.code ?? error.message;
@@ -104,7 +112,6 @@ export class UpstreamConnection extends Timed implements BodySink {
 
   // The request.
 
-  /** Sends a head. `length` is that of the body to follow: 0 for none, `CHUNKED` to have it chunked. */
   send(sink: ResponseSink, method: string, head: string, length: number): void {
     this.owner.wheel.cancel(this);
     this.sink = sink;
@@ -124,13 +131,11 @@ export class UpstreamConnection extends Timed implements BodySink {
     this.socket.write(head, 'latin1');
   }
 
-  /** Sends the head of a request without body that asks for another protocol (RFC 9110 section 7.8). */
   sendUpgrade(sink: UpgradeSink, method: string, head: string): void {
     this.upgradeSink = sink;
     this.send(sink, method, head, 0);
   }
 
-  /** Gives HTTP up, when the upstream has switched: the sink hears no more. */
   detach(): Tunnel {
     this.sink = null;
     this.upgradeSink = null;
@@ -146,7 +151,6 @@ export class UpstreamConnection extends Timed implements BodySink {
     else this.sink?.onUpstreamDrain();
   }
 
-  /** False when no more should come before `onUpstreamDrain`. The bytes must stay as they are: they are not copied. */
   sendBody(bytes: Buffer): boolean {
     const socket = this.socket;
     if (!this.chunkedRequest) return socket.write(bytes);
@@ -175,7 +179,7 @@ export class UpstreamConnection extends Timed implements BodySink {
     this.socket.resume();
   }
 
-  /** Gives the request up: the connection cannot be used again, and its sink hears no more. */
+  /** The connection cannot be used again. */
   abort(): void {
     this.sink = null;
     this.reusable = false;
@@ -312,7 +316,7 @@ export class UpstreamConnection extends Timed implements BodySink {
   }
 
   private invalid(detail: string, end: number): number {
-    this.fail({ code: 'upstream_invalid_response', detail, stale: false });
+    this.fail({ code: 'upstream_invalid_response', detail, stale: false, unprocessed: false });
     return end;
   }
 
@@ -335,8 +339,17 @@ export class UpstreamConnection extends Timed implements BodySink {
   }
 
   private failReset(detail: string): void {
+    if (this.served === 0 && !this.answerBegun && isHandshakeRefusal(this.fault)) {
+      this.tls?.forgetSession();
+      return this.fail({
+        code: 'upstream_connect_failed',
+        detail: `TLS handshake: ${this.fault}`,
+        stale: false,
+        unprocessed: true,
+      });
+    }
     const stale = this.served > 0 && !this.answerBegun;
-    this.fail({ code: 'upstream_reset', detail, stale });
+    this.fail({ code: 'upstream_reset', detail, stale, unprocessed: false });
   }
 
   private onClose(): void {
@@ -344,15 +357,21 @@ export class UpstreamConnection extends Timed implements BodySink {
     this.phase = CLOSED;
     this.owner.wheel.remove(this);
     if (this.tunnel !== null) this.tunnel.onClosed();
-    else if (phase === CONNECTING) this.owner.onConnectFailed(this, this.fault || 'closed');
+    else if (phase === CONNECTING) this.onConnectFailed();
     else {
       this.owner.onClosed(this);
       if (this.sink !== null) this.failReset(this.fault || 'the upstream closed the connection');
     }
   }
 
+  private onConnectFailed(): void {
+    const fault = this.fault || 'closed';
+    this.tls?.forgetSession();
+    this.owner.onConnectFailed(this, this.reached ? `TLS handshake: ${fault}` : fault);
+  }
+
   onDeadline(): void {
-    if (this.phase === CONNECTING) this.fault = 'connect timeout';
+    if (this.phase === CONNECTING) this.fault = this.reached ? 'timeout' : 'connect timeout';
     else if (this.phase !== IDLE) return;
     this.socket.destroy();
   }

@@ -6,8 +6,8 @@ import { Service, type ServiceDeps } from './service.ts';
 
 /**
  * The services by name, built and not live: nothing is started, and nothing of `previous` is touched, before each one's
- * `commit()`; a build that is not wanted is ended by `close()`. Endpoints with the same service name and URL are the very
- * same objects as before. Throws EndpointAddressError on an address that config should have refused.
+ * `commit()`; a build that is not wanted is ended by `close()`. Endpoints with the same service name, protocol and URL are
+ * the very same objects as before. Throws EndpointAddressError on an address that config should have refused.
  */
 export function createServices<Pool extends EndpointPool>(
   configs: readonly ServiceConfig[],
@@ -31,8 +31,10 @@ function createService<Pool extends EndpointPool>(
 ): Service<Pool> {
   const weights = mergeWeights(config);
   const endpoints: Endpoint<Pool>[] = [];
+  // Connections that speak another protocol are of no use.
+  const kept = predecessor?.config.protocol === config.protocol ? predecessor.endpoints : [];
   // Thousands may register themselves.
-  const former = new Map(predecessor?.endpoints.map((endpoint) => [endpoint.url, endpoint]));
+  const former = new Map(kept.map((endpoint) => [endpoint.url, endpoint]));
   for (const [url, weight] of weights) {
     const known = former.get(url);
     endpoints.push(known ?? new Endpoint<Pool>(url, weight, (endpoint) => deps.createPool(endpoint, config)));

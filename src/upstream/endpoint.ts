@@ -1,4 +1,5 @@
 /** One server of a service: its address, and what is known of it; one object for all generations that name it. */
+import type { ServiceConfig, ServiceTlsConfig } from '../config/model.ts';
 import { hashText } from './hash.ts';
 
 /** What an endpoint's pool is told when a generation goes live; times in milliseconds. */
@@ -9,6 +10,8 @@ export interface PoolOptions {
   readonly queueTimeout: number;
   readonly pipelining: number;
   readonly connectTimeout: number;
+  readonly streams: number;
+  readonly tls?: ServiceTlsConfig;
 }
 
 /** The connections of one endpoint, as far as this room cares; `net` has the real one and `gateway` hands it in. */
@@ -53,6 +56,20 @@ export function parseEndpointUrl(url: string): { origin: string; protocol: strin
 export function endpointId(url: string): string {
   const { hostname, port, protocol } = parseEndpointUrl(url);
   return `${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`;
+}
+
+/** Protocols that are HTTP/2 on the wire, and those that stand under TLS whatever the endpoint's scheme. */
+const HTTP2: ReadonlySet<ServiceConfig['protocol']> = new Set(['h2', 'h2c', 'grpc', 'grpcs']);
+const SECURE: ReadonlySet<ServiceConfig['protocol']> = new Set(['https', 'h2', 'grpcs']);
+
+/** Whether the service's endpoints are spoken to by HTTP/2. */
+export function speaksHttp2({ protocol }: Pick<ServiceConfig, 'protocol'>): boolean {
+  return HTTP2.has(protocol);
+}
+
+/** Whether the endpoint with this URL is spoken to under TLS. */
+export function isSecure({ protocol }: Pick<ServiceConfig, 'protocol'>, url: string): boolean {
+  return SECURE.has(protocol) || url.startsWith('https:');
 }
 
 /** One shape, plain fields: the forward path reads and writes them without calls. */

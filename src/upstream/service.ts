@@ -153,12 +153,13 @@ export class Service<Pool extends EndpointPool = EndpointPool> implements Endpoi
     this.#predecessor = null;
     const options = createPoolOptions(this.config);
     const sameOptions = predecessor !== null && isDeepStrictEqual(options, createPoolOptions(predecessor.config));
+    const sameTls = isDeepStrictEqual(predecessor?.config.tls, this.config.tls);
     for (let i = 0; i < this.endpoints.length; i++) {
       const endpoint = this.endpoints[i];
       endpoint.weight = this.#weights[i];
       if (endpoint.owners.length > 0 && !sameOptions) endpoint.pool.configure(options);
       endpoint.owners.push(this);
-      this.#takeCheck(endpoint, predecessor?.handOverCheck(endpoint) ?? null);
+      this.#takeCheck(endpoint, predecessor?.handOverCheck(endpoint) ?? null, sameTls);
     }
     this.#rebuild();
   }
@@ -193,7 +194,7 @@ export class Service<Pool extends EndpointPool = EndpointPool> implements Endpoi
     }
   }
 
-  #takeCheck(endpoint: Endpoint<Pool>, inherited: ActiveCheck | null): void {
+  #takeCheck(endpoint: Endpoint<Pool>, inherited: ActiveCheck | null, sameTls: boolean): void {
     const config = this.config.healthCheck;
     if (config === undefined) {
       inherited?.stop();
@@ -206,14 +207,17 @@ export class Service<Pool extends EndpointPool = EndpointPool> implements Endpoi
     }
     // A rest goes over into the checks' hands.
     endpoint.restUntil = 0;
-    if (inherited !== null && isDeepStrictEqual(inherited.config, config)) {
+    if (inherited !== null && sameTls && isDeepStrictEqual(inherited.config, config)) {
       this.#checks.set(endpoint, inherited);
       return;
     }
     inherited?.stop();
     const probe = this.#deps.check;
     if (probe === null) return;
-    const check = new ActiveCheck(endpoint, config, { ...this.#deps, check: probe });
+    const check = new ActiveCheck(endpoint, config, {
+      ...this.#deps,
+      check: (checked, how, signal) => probe(checked, how, signal, this.config),
+    });
     this.#checks.set(endpoint, check);
     check.start();
   }
@@ -254,7 +258,6 @@ export class Service<Pool extends EndpointPool = EndpointPool> implements Endpoi
 }
 
 /** The pool's part of a service's definition. */
-function createPoolOptions(config: ServiceConfig): PoolOptions {
-  const { max, idleTimeout, queue, queueTimeout, pipelining } = config.connections;
-  return { max, idleTimeout, queue, queueTimeout, pipelining, connectTimeout: config.timeouts.connect };
+export function createPoolOptions(config: ServiceConfig): PoolOptions {
+  return { ...config.connections, connectTimeout: config.timeouts.connect, tls: config.tls };
 }

@@ -1,4 +1,5 @@
 /** A real gateway in this process, from config text, on free ports. */
+import { resolve } from 'node:path';
 import { systemClock, systemTimers } from '../../src/base/clock.ts';
 import { type Logger, silentLogger } from '../../src/base/logger.ts';
 import { policySchemas } from '../../src/cli/config-file.ts';
@@ -15,14 +16,26 @@ export interface TestGateway {
   close(): Promise<void>;
 }
 
+/** Contents of the files that a configuration names, by their names in it. */
+export type TestFiles = Readonly<Record<string, string>>;
+
 /** Parses config text, which may be YAML or JSON or an object; throws with the findings when it is refused. */
-export async function configOf(text: string | object, own: readonly Policy[] = []): Promise<GatewayConfig> {
+export async function configOf(
+  text: string | object,
+  own: readonly Policy[] = [],
+  files: TestFiles = {},
+): Promise<GatewayConfig> {
   const source = typeof text === 'string' ? text : JSON.stringify(text);
   const policies = {
     names: () => [...policySchemas.names(), ...own.map(({ name }) => name)],
     schemaOf: (name: string) => own.find((policy) => policy.name === name)?.schema ?? policySchemas.schemaOf(name),
   };
-  const { config, findings } = await parseConfigText(source, { file: 'test', policies, env: {} });
+  const { config, findings } = await parseConfigText(source, {
+    file: 'test',
+    policies,
+    env: {},
+    files: Object.fromEntries(Object.entries(files).map(([name, content]) => [resolve(name), content])),
+  });
   if (config === null) throw new Error(findings.map((f) => `${f.line}:${f.column} ${f.path} ${f.message}`).join('\n'));
   return config;
 }
@@ -32,8 +45,9 @@ export async function startTestGateway(
   text: string | object,
   own: readonly Policy[] = [],
   logger: Logger = { ...silentLogger },
+  files: TestFiles = {},
 ): Promise<TestGateway> {
-  const config = await configOf(text, own);
+  const config = await configOf(text, own, files);
   const gateway = new Gateway({
     clock: systemClock,
     timers: systemTimers,

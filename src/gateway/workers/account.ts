@@ -82,6 +82,7 @@ export class Account {
       endpoint.failures += failures;
     }
     this.sumEndpoints();
+    this.sumGauges();
   }
 
   /** The worker is no more: what it counted stays, what it had under way is gone. */
@@ -89,6 +90,7 @@ export class Account {
     this.spent += worker.report?.cpuSeconds ?? 0;
     worker.report = null;
     this.sumEndpoints();
+    this.sumGauges();
   }
 
   /** Forgets what belongs to routes that a configuration no longer has. */
@@ -130,6 +132,10 @@ export class Account {
 
   close(): void {
     this.lag.close();
+  }
+
+  private sumGauges(): void {
+    this.metrics.showGauges([...this.deps.workers()].map(({ report }) => report?.metrics.counted.gauges ?? {}));
   }
 
   /** What stands in the workers at this moment, added up. */

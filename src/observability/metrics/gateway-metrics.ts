@@ -1,6 +1,7 @@
 /** The metrics of the gateway, by the names and labels of docs/reference/metrics.md, which a test holds to this file. */
 import { ERRORS, type ErrorCode } from '../../base/errors.ts';
 import type { EventLoopLag } from '../event-loop-lag.ts';
+import { type Counted, CountedFamilies } from './counted-families.ts';
 import { HistogramLayout } from './histogram.ts';
 import { createProcessFamilies, type OtherProcesses } from './process-metrics.ts';
 import { type Cell, CellFamily, createNumberFamily, MetricRegistry, type Sample, SampledFamily } from './registry.ts';
@@ -48,6 +49,7 @@ export interface GatewayMetricsDeps {
 export interface MetricsDelta {
   readonly routes: readonly RouteDelta[];
   readonly errors: Readonly<Partial<Record<ErrorCode, number>>>;
+  readonly counted: Counted;
 }
 
 export interface RouteStats extends TrafficStats {
@@ -64,6 +66,10 @@ export interface GatewayMetrics {
   retainRoutes(keeps: (metrics: RouteMetrics) => boolean): void;
   readonly errors: { count(code: ErrorCode): void };
   readonly reloads: { count(result: 'success' | 'failure'): void };
+  /** Connections of clients ended for their fault, by listener and fault. */
+  readonly connectionFaults: CellFamily;
+  /** Shows the sum of the gauges that several processes have now. */
+  showGauges(all: Iterable<Counted['gauges']>): void;
   /** What was counted since the last call. */
   takeDelta(): MetricsDelta;
   /** Adds what another process counted. */
@@ -86,16 +92,26 @@ export function createGatewayMetrics(deps: GatewayMetricsDeps): GatewayMetrics {
   addWebSocketFamilies(registry, routes, deps.gauges);
   const errors = addErrorFamily(registry);
   const reloads = addReloadFamily(registry);
+  const counted = new CountedFamilies(registry);
+  const connectionFaults = counted.add({
+    name: 'portico_connection_faults_total',
+    type: 'counter',
+    help: 'Connections of clients that were ended for a fault of theirs before or beside any request.',
+    labels: ['listener', 'fault'],
+  });
   for (const family of createProcessFamilies(deps.version, deps.lag, deps.wall, deps.others)) registry.add(family);
   return {
     routeMetrics: (route, service) => routes.get(route, service),
     unrouted,
     retainRoutes: (keeps) => routes.retain((metrics) => metrics === unrouted || keeps(metrics)),
     errors: { count: (code) => void (errors[code] ?? errors.internal_error).value++ },
-    takeDelta: () => ({ routes: routes.takeDelta(), errors: takeErrors(errors) }),
+    connectionFaults,
+    showGauges: (all) => counted.showGauges(all),
+    takeDelta: () => ({ routes: routes.takeDelta(), errors: takeErrors(errors), counted: counted.take() }),
     addDelta(delta) {
       for (const route of delta.routes) routes.get(route.route, route.service).addDelta(route);
       for (const [code, count] of Object.entries(delta.errors)) errors[code].value += count;
+      counted.addCounters(delta.counted.counters);
     },
     stats: () => routes.stats(),
     reloads: { count: (result) => void reloads[result].value++ },

@@ -83,10 +83,24 @@ export class CellFamily implements MetricFamily {
 
   /** The cell of these label values, made when there is none. Meant to be kept by the caller, not looked up each time. */
   cell(...values: string[]): Cell {
-    const labels = labelText(this.definition.labels, values);
+    return this.cellOf(labelText(this.definition.labels, values));
+  }
+
+  /** The cell by what `labelText` made of its label values. */
+  cellOf(labels: string): Cell {
     let cell = this.cells.get(labels);
     if (cell === undefined) this.cells.set(labels, (cell = new Cell()));
     return cell;
+  }
+
+  /** Every cell, by its label text. */
+  entries(): Iterable<[string, Cell]> {
+    return this.cells;
+  }
+
+  /** Forgets the cells whose label text `keeps` refuses. */
+  retain(keeps: (labels: string) => boolean): void {
+    for (const labels of this.cells.keys()) if (!keeps(labels)) this.cells.delete(labels);
   }
 
   *render(): Generator<string, void, undefined> {

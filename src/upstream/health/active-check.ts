@@ -1,6 +1,6 @@
 /** The schedule of one endpoint's health checks, and the counting that turns their outcomes into a verdict. */
 import type { Clock, TimerHandle, Timers } from '../../base/clock.ts';
-import type { HealthCheckConfig } from '../../config/model.ts';
+import type { HealthCheckConfig, ServiceConfig } from '../../config/model.ts';
 import type { Endpoint } from '../endpoint.ts';
 
 /** The outcome of one check; `reason` is for people and never carries text that the endpoint chose. */
@@ -10,17 +10,22 @@ export interface CheckOutcome {
 }
 
 /**
- * Performs one check. Must settle soon after `signal` is aborted, which happens when the check's time is up and when the
+ * Performs one check of an endpoint, spoken to as `service` says. Must settle soon after `signal` is aborted, which happens when the check's time is up and when the
  * endpoint is no longer checked. A rejection counts as a failed check.
  */
-export type HealthProbe = (endpoint: Endpoint, config: HealthCheckConfig, signal: AbortSignal) => Promise<CheckOutcome>;
+export type HealthProbe = (
+  endpoint: Endpoint,
+  config: HealthCheckConfig,
+  signal: AbortSignal,
+  service: ServiceConfig,
+) => Promise<CheckOutcome>;
 
 export interface ActiveCheckDeps {
   readonly clock: Clock;
   readonly timers: Timers;
   /** Numbers from 0 (included) to 1 (not included). */
   readonly random: () => number;
-  readonly check: HealthProbe;
+  readonly check: (endpoint: Endpoint, config: HealthCheckConfig, signal: AbortSignal) => Promise<CheckOutcome>;
 }
 
 /** First checks are spread over the interval, yet what is down at the start should be known soon. Milliseconds. */

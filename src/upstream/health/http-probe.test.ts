@@ -35,7 +35,7 @@ const raw = (onData: (socket: Socket) => void): Promise<Endpoint> =>
   listen(createRawServer((socket) => socket.once('data', () => onData(socket))));
 
 const probe = (endpoint: Endpoint, changes: Partial<HealthCheckConfig> = {}, signal = new AbortController().signal) =>
-  probeHttp(endpoint, { ...CHECK, ...changes }, signal);
+  probeHttp(endpoint, { ...CHECK, ...changes }, signal, { protocol: 'http' });
 
 describe('a sound server', () => {
   it.each<[number, [number, number][], boolean]>([

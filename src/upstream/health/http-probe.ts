@@ -1,8 +1,9 @@
 /** One health check over HTTP: a GET on a connection of its own, judged by status, bounded in what it reads. */
 import { type IncomingMessage, request } from 'node:http';
 import { request as secureRequest } from 'node:https';
-import type { HealthCheckConfig } from '../../config/model.ts';
-import type { Endpoint } from '../endpoint.ts';
+import type { HealthCheckConfig, ServiceConfig } from '../../config/model.ts';
+import { DEFAULT_TLS, tlsConnectOptions } from '../../net/upstream-tls.ts';
+import { type Endpoint, isSecure } from '../endpoint.ts';
 import type { CheckOutcome } from './active-check.ts';
 
 /** A health answer needs no more; what is longer is judged by its head and cut. Bytes. */
@@ -11,11 +12,18 @@ const LARGEST_BODY = 64 * 1024;
 export const HEALTH_USER_AGENT = 'portico-health/1';
 
 /** Never rejects; settles, with its socket destroyed, as soon as the answer is judged or `signal` is aborted. */
-export function probeHttp(endpoint: Endpoint, config: HealthCheckConfig, signal: AbortSignal): Promise<CheckOutcome> {
+export function probeHttp(
+  endpoint: Endpoint,
+  config: HealthCheckConfig,
+  signal: AbortSignal,
+  service: Pick<ServiceConfig, 'protocol' | 'tls'>,
+): Promise<CheckOutcome> {
   return new Promise((resolve) => {
-    const send = endpoint.url.startsWith('https:') ? secureRequest : request;
     try {
+      const secure = isSecure(service, endpoint.url);
+      const send = secure ? secureRequest : request;
       const exchange = send({
+        ...(secure ? tlsConnectOptions(service.tls ?? DEFAULT_TLS, endpoint.host, 'http/1.1') : {}),
         host: endpoint.host,
         port: endpoint.port,
         path: config.path,

@@ -54,8 +54,8 @@ beforeEach(async () => {
     logger,
     random: () => 0.5,
     createPool: () => new FakePool(),
-    check: (endpoint, config, signal) => {
-      const outcome = probeHttp(endpoint, config, signal);
+    check: (endpoint, config, signal, service) => {
+      const outcome = probeHttp(endpoint, config, signal, service);
       outcomes.push(outcome);
       return outcome;
     },

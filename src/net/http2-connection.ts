@@ -1,0 +1,152 @@
+/** One HTTP/2 connection of a client (RFC 9113): its streams, its end, and what it is refused for. */
+import { constants, performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import type { Socket } from 'node:net';
+import { Timed } from '../base/timer-wheel.ts';
+import { RequestParser } from '../http/request-parser.ts';
+import { addressOf, type ConnectionContext } from './client-connection.ts';
+import { Http2Stream, type StreamKit, type StreamOwner } from './http2-stream.ts';
+import type { ClientLink } from './stream.ts';
+
+/** Octets of a body that a client may send before it is told that there is room for more, by stream and in all. */
+const STREAM_WINDOW = 256 * 1024;
+const CONNECTION_WINDOW = 1024 * 1024;
+/** Memory that the library may hold for one connection, in megabytes. */
+const SESSION_MEMORY = 16;
+/** How long a client has to learn that no new streams are taken before they are refused, in milliseconds. */
+const LAST_REQUESTS = 250;
+
+type Destroy = (error?: Error, code?: number) => void;
+
+// Numbers of nghttp2's errors, which the library's errors carry as `errno`.
+const PROTOCOL = -505;
+const FLOW_CONTROL = -524;
+const CODES: ReadonlyMap<number, number> = new Map([
+  [-510, constants.NGHTTP2_STREAM_CLOSED],
+  [-903, constants.NGHTTP2_PROTOCOL_ERROR],
+]);
+/** How often a connection is given time to show that it is sound, and how long each time, in milliseconds. */
+const MOST_DOUBTS = 10;
+const ANSWER_TIME = 100;
+
+export class Http2Connection extends Timed implements ClientLink, StreamOwner {
+  readonly context: ConnectionContext;
+  readonly remoteAddress: string;
+  private readonly session: ServerHttp2Session;
+  private readonly kits: StreamKit[] = [];
+  private streams = 0;
+  private doubts = 0;
+  /** Frames that showed that the codec reads. */
+  private signs = 0;
+  private draining = false;
+  private closed = false;
+
+  constructor(socket: Socket, context: ConnectionContext) {
+    super();
+    this.context = context;
+    this.remoteAddress = addressOf(socket);
+    const { limits } = context;
+    // Who ends its side has nothing more to ask, and takes no answers: streams cannot outlive it.
+    socket.allowHalfOpen = false;
+    this.session = performServerHandshake(socket, {
+      maxSessionMemory: SESSION_MEMORY,
+      maxHeaderListPairs: 256,
+      maxSendHeaderBlockLength: 1024 * 1024,
+      maxOutstandingPings: 10,
+      settings: {
+        maxConcurrentStreams: limits.streams,
+        initialWindowSize: STREAM_WINDOW,
+        maxHeaderListSize: limits.requestHead,
+        enablePush: false,
+        enableConnectProtocol: true,
+      },
+    });
+    const { session } = this;
+    const destroy = session.destroy.bind(session);
+    session.destroy = (error?: Error, code?: number) => this.onLibraryFault(destroy, error, code);
+    session.setLocalWindowSize(CONNECTION_WINDOW);
+    // What came stands in the fourth argument as names and values in turns, which the types do not know yet.
+    session.on('stream', (stream: ServerHttp2Stream, ...[, flags, fields]: [object, number, string[]]) =>
+      this.onStream(stream, flags, fields),
+    );
+    session.on('ping', () => this.signs++);
+    session.on('error', (error: Error) => this.onFault(error));
+    session.on('close', () => this.onClose());
+    this.rest();
+  }
+
+  private onStream(stream: ServerHttp2Stream, flags: number, fields: readonly string[]): void {
+    this.streams++;
+    this.signs++;
+    this.context.wheel.cancel(this);
+    const kit = this.kits.pop() ?? { parser: new RequestParser(this.context.limits.requestHead), memo: null };
+    new Http2Stream(stream, this, kit).begin(fields, (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0);
+  }
+
+  /** A stream is over; what it used may serve the next, unless it is null. */
+  onStreamEnd(kit: StreamKit | null): void {
+    this.streams--;
+    if (kit !== null) {
+      kit.parser.reset();
+      this.kits.push(kit);
+    }
+    if (this.streams === 0) this.rest();
+  }
+
+  private rest(): void {
+    if (!this.closed)
+      this.context.wheel.scheduleIn(this, this.draining ? LAST_REQUESTS : this.context.limits.keepAlive);
+  }
+
+  onDeadline(): void {
+    this.session.close();
+  }
+
+  /**
+   * The library cuts a connection for whatever its codec reports, before the codec has sent the frame that says why. Given a
+   * moment, it does; and an acknowledgement of a ping that was never sent, which it reports too, is no reason at all
+   * (RFC 9113 section 6.7).
+   */
+  private onLibraryFault(destroy: Destroy, error: (Error & { errno?: number }) | undefined, code?: number): void {
+    if (error?.errno === FLOW_CONTROL) {
+      setImmediate(() => destroy(error, constants.NGHTTP2_FLOW_CONTROL_ERROR));
+    } else if (error?.errno === PROTOCOL && ++this.doubts <= MOST_DOUBTS) {
+      const giveUp = (): void => destroy(error, constants.NGHTTP2_PROTOCOL_ERROR);
+      const signs = this.signs;
+      setTimeout(() => {
+        if (this.signs === signs) this.askForSign(giveUp);
+      }, ANSWER_TIME);
+    } else destroy(error, code ?? CODES.get(error?.errno ?? 0));
+  }
+
+  /** After a real fault the codec reads no more, and so never hears the answer. */
+  private askForSign(giveUp: () => void): void {
+    if (this.closed) return;
+    const timer = setTimeout(giveUp, ANSWER_TIME);
+    this.session.ping((failed) => {
+      if (failed === null) clearTimeout(timer);
+    });
+  }
+
+  private onFault(error: Error): void {
+    const { handler, listener } = this.context;
+    handler.onConnectionFault(listener, this.remoteAddress, 'http2_protocol', error.message);
+  }
+
+  private onClose(): void {
+    this.closed = true;
+    this.context.wheel.remove(this);
+    this.context.onClosed(this);
+  }
+
+  /** Tells the client that no new streams are taken; those that are on their way still are, for a moment (RFC 9113 section 6.8). */
+  close(): void {
+    if (this.draining || this.closed) return;
+    this.draining = true;
+    this.session.goaway(constants.NGHTTP2_NO_ERROR, 2 ** 31 - 1);
+    this.context.wheel.scheduleIn(this, LAST_REQUESTS);
+  }
+
+  destroy(): void {
+    this.session.destroy();
+  }
+}

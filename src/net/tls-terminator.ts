@@ -1,0 +1,112 @@
+/** Ends TLS on accepted sockets: handshakes with the certificate that the client's SNI asks for, and no longer than they may take. */
+import { X509Certificate } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { createSecureContext, createServer, type SecureContext, type Server, type TLSSocket } from 'node:tls';
+
+export interface TlsOptions {
+  /** PEM texts; the first is for clients that ask for no name, or for one that none has. */
+  readonly certificates: readonly { readonly cert: string; readonly key: string }[];
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+  /** Authorities in PEM, and whether a client without a certificate is refused. */
+  readonly clientCertificates: { readonly ca: string; readonly required: boolean } | null;
+  /** Milliseconds. */
+  readonly handshakeTimeout: number;
+  readonly sessionTimeout: number;
+  /** What ALPN may choose, the preferred first. */
+  readonly protocols: readonly string[];
+  /** 48 bytes with which tickets are sealed, the same in all processes that may be asked to resume a session; null for random ones. */
+  readonly ticketKeys: Buffer | null;
+}
+
+export interface TlsEvents {
+  /** The handshake is over; `socket` is paused. */
+  onSecure(socket: TLSSocket): void;
+  /** It failed, or the client's certificate is not to be believed. The connection is gone. */
+  onFailed(remoteAddress: string, reason: string): void;
+}
+
+export class TlsTerminator {
+  private readonly server: Server;
+  private readonly names: ReadonlyMap<string, SecureContext>;
+
+  /** Throws what OpenSSL says of certificates and keys that it cannot use. */
+  constructor(options: TlsOptions, events: TlsEvents) {
+    const { certificates, clientCertificates, handshakeTimeout, minVersion, protocols, sessionTimeout } = options;
+    const shared = {
+      minVersion,
+      sessionTimeout: Math.ceil(sessionTimeout / 1000),
+      // A context knows whose certificates to ask for only by itself.
+      ...(clientCertificates === null ? {} : { ca: clientCertificates.ca }),
+    };
+    const contexts = certificates.map(({ cert, key }) => createSecureContext({ cert, key, ...shared }));
+    this.names = namesOf(certificates, contexts);
+    this.server = createServer({
+      ...shared,
+      cert: certificates[0].cert,
+      key: certificates[0].key,
+      handshakeTimeout,
+      ALPNProtocols: [...protocols],
+      SNICallback: (name, callback) => callback(null, this.contextFor(name) ?? contexts[0]),
+      requestCert: clientCertificates !== null,
+      rejectUnauthorized: clientCertificates?.required === true,
+      pauseOnConnect: true,
+      allowHalfOpen: true,
+      noDelay: true,
+      ...(options.ticketKeys === null ? {} : { ticketKeys: options.ticketKeys }),
+    } as Parameters<typeof createServer>[0]);
+    this.server.on('secureConnection', (socket) => {
+      const fault = clientCertificates === null || isResumedOrEmpty(socket) ? null : socket.authorizationError;
+      if (!fault) return events.onSecure(socket);
+      const address = socket.remoteAddress ?? '';
+      socket.destroy();
+      events.onFailed(address, `the client's certificate: ${String(fault)}`);
+    });
+    this.server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
+      socket.destroy();
+      events.onFailed(socket.remoteAddress ?? '', reasonOf(error));
+    });
+  }
+
+  /** Takes a socket from which nothing has been read, or whose unread bytes were put back. */
+  accept(socket: Socket): void {
+    this.server.emit('connection', socket);
+  }
+
+  private contextFor(name: string): SecureContext | undefined {
+    const lower = name.toLowerCase();
+    return this.names.get(lower) ?? this.names.get(`*${lower.slice(Math.max(0, lower.indexOf('.')))}`);
+  }
+}
+
+/** True when there is no certificate to judge. */
+function isResumedOrEmpty(socket: TLSSocket): boolean {
+  return !socket.authorizationError || socket.getPeerX509Certificate() === undefined;
+}
+
+function namesOf(
+  certificates: readonly { readonly cert: string }[],
+  contexts: readonly SecureContext[],
+): Map<string, SecureContext> {
+  const names = new Map<string, SecureContext>();
+  for (const [index, { cert }] of certificates.entries()) {
+    for (const name of certificateNames(cert)) if (!names.has(name)) names.set(name, contexts[index]);
+  }
+  return names;
+}
+
+/** DNS names of the first certificate of a PEM text, lower case, wildcards as `*.example.com`. */
+export function certificateNames(pem: string): string[] {
+  const { subjectAltName, subject } = new X509Certificate(pem);
+  const names: string[] = [];
+  for (const part of (subjectAltName ?? '').split(', ')) if (part.startsWith('DNS:')) names.push(part.slice(4));
+  // Only where there are no other names is the subject asked (RFC 9525 has done away with it; old certificates have not).
+  const common = /^CN=(.+)$/m.exec(subject ?? '')?.[1];
+  if (subjectAltName === undefined && common !== undefined) names.push(common);
+  return names.map((name) => name.toLowerCase());
+}
+
+/** OpenSSL's words without its numbers and places. */
+function reasonOf(error: NodeJS.ErrnoException): string {
+  const { code, reason } = error as NodeJS.ErrnoException & { reason?: string };
+  return reason ?? code ?? error.message.split('\n', 1)[0].slice(0, 100);
+}
