@@ -39,7 +39,9 @@ const ERROR_OF: Readonly<Record<RelayEnd, ErrorCode | ''>> = {
 export function refusalOf(stream: ClientStream): HandshakeRefusal | null {
   // Whoever speaks another version must be told which one is spoken, before anything else is found wrong (section 4.4).
   if (!isVersionKnown(stream.head)) {
-    const lines = `Sec-WebSocket-Version: ${VERSION}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n`;
+    // HTTP/2 has no Upgrade to name (RFC 9113 section 8.6).
+    const upgrade = stream.mustSwitch ? '' : 'Upgrade: websocket\r\nConnection: Upgrade\r\n';
+    const lines = `Sec-WebSocket-Version: ${VERSION}\r\n${upgrade}`;
     return { code: 'upgrade_required', detail: `the only version of WebSocket spoken here is ${VERSION}`, lines };
   }
   const fault = requestFault(stream);
