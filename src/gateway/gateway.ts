@@ -16,6 +16,7 @@ import { createStartSecret } from '../base/start-secret.ts';
 import { TimerWheel } from '../base/timer-wheel.ts';
 import { Turns } from '../base/turns.ts';
 import type { GatewayConfig, ServiceConfig } from '../config/model.ts';
+import { Http2UpstreamPool } from '../net/http2-upstream-pool.ts';
 import type { Listener } from '../net/listener.ts';
 import type {
   ClientLink,
@@ -40,7 +41,7 @@ import type { RouteMetrics } from '../observability/metrics/route-metrics.ts';
 import { createRequestIdSource } from '../observability/request-id.ts';
 import type { Policy } from '../pipeline/policy.ts';
 import { createServices } from '../upstream/create-services.ts';
-import { type Endpoint, isSecure } from '../upstream/endpoint.ts';
+import { type Endpoint, isSecure, speaksHttp2 } from '../upstream/endpoint.ts';
 import { probeHttp } from '../upstream/health/http-probe.ts';
 import { createPoolOptions, type Service } from '../upstream/service.ts';
 import { DateHeader } from './date-header.ts';
@@ -362,7 +363,8 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     const { host, port } = endpoint;
     const secure = isSecure(service, endpoint.url);
     const setting = { host, port, secure, wheel: this.wheel, now: this.now, createAllowance: shared };
-    return new UpstreamPool(setting, createPoolOptions(service));
+    const options = createPoolOptions(service);
+    return speaksHttp2(service) ? new Http2UpstreamPool(setting, options) : new UpstreamPool(setting, options);
   }
 
   /** Takes a client's connection that another process accepted for the listener of this name. */
