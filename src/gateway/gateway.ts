@@ -18,7 +18,6 @@ import { Turns } from '../base/turns.ts';
 import type { GatewayConfig, ServiceConfig } from '../config/model.ts';
 import { isGrpcFault } from '../http/grpc.ts';
 import { Http2UpstreamPool } from '../net/http2-upstream-pool.ts';
-import type { Listener } from '../net/listener.ts';
 import type {
   ClientLink,
   ClientStream,
@@ -49,13 +48,14 @@ import { DateHeader } from './date-header.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangeContext } from './exchange-context.ts';
 import { bridgedStream } from './grpc-web-stream.ts';
-import { Listeners } from './listeners.ts';
+import { Listeners, type PreparedListeners } from './listeners.ts';
 import { type LateQuarantine, logQuarantined, routeState } from './quarantine.ts';
 import { RawConnection, type RawContext } from './raw-connection.ts';
 import { isSameConfig } from './same-config.ts';
 import { connectionSamples, endpointSamples } from './service-samples.ts';
 import { Snapshot } from './snapshot.ts';
-import { connectionsKey, REQUESTS_KEY, type Team } from './team.ts';
+import { connectionsKey, REQUESTS_KEY, type Team, webSocketsKey } from './team.ts';
+import { WebSockets } from './web-sockets.ts';
 
 /** What the access log has to write its last lines when the shutdown's time is used up, in milliseconds. */
 const LAST_LINES = 1000;
@@ -109,6 +109,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
   readonly unroutedRelays: RelayMetrics;
   readonly newRequestId: () => string;
   readonly metrics: GatewayMetrics;
+  readonly webSockets: WebSockets;
   active = 0;
   relays = 0;
   /** Keys of this start are made from it; in one of several processes it is the leading one's. */
@@ -142,14 +143,22 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
       handler: this,
       wheel: this.wheel,
       sockets: deps.team?.sockets ?? 'own',
+      secret: () => this.secret,
       inherited: deps.inherited,
     });
+    const { team } = deps;
+    const share =
+      team === undefined
+        ? null
+        : (route: string, inUse: () => number): Allowance => team.allowance(webSocketsKey(route), inUse, () => {});
+    this.webSockets = new WebSockets(this.wheel, this.now, share);
     this.metrics = createGatewayMetrics({
       gauges: {
         activeRequests: () => this.active,
         configGeneration: () => this.generation,
         endpoints: () => endpointSamples(this.services),
         connections: () => connectionSamples(this.services),
+        webSockets: () => this.webSockets.samples(),
         droppedLogLines: () => this.droppedLogLines,
         quarantinedRoutes: () => this.snapshot?.routes.filter(({ quarantined }) => quarantined !== null).length ?? 0,
       },
@@ -231,12 +240,12 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     this.prepareTls(config.services);
     const services = this.createServices(config);
     let built: Snapshot | null = null;
-    let opened: Listener[] = [];
+    let listeners: PreparedListeners | null = null;
     let accessLog = this.accessLog;
     const discard = (): void => {
       built?.closeChains();
       for (const service of services.values()) service.close();
-      for (const listener of opened) listener.destroy();
+      for (const listener of listeners?.opened ?? []) listener.destroy();
       if (accessLog !== this.accessLog) void accessLog?.close();
     };
     try {
@@ -244,10 +253,11 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
         Snapshot.build(generation, config, services, {
           policies: this.deps.policies,
           metrics: this.metrics,
+          webSockets: this.webSockets,
           logger: this.logger,
         }),
       );
-      opened = await this.listeners.prepare(config.listeners);
+      listeners = await this.listeners.prepare(config.listeners);
       this.refuseWhenStopping();
       if (!isDeepStrictEqual(previous?.config.logging.access, config.logging.access))
         accessLog = this.openAccessLog(config);
@@ -256,11 +266,12 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
       throw error;
     }
     const snapshot = built;
+    const prepared = listeners;
     return {
       quarantined: snapshot.late,
       discard,
       commit: () => {
-        this.swap(snapshot, services, opened, accessLog);
+        this.swap(snapshot, services, prepared, accessLog);
         previous?.retire();
       },
     };
@@ -307,7 +318,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
   private swap(
     snapshot: Snapshot,
     services: ReadonlyMap<string, Service<UpstreamPoolLike>>,
-    opened: readonly Listener[],
+    listeners: PreparedListeners,
     accessLog: AccessLog | null,
   ): void {
     const { config } = snapshot;
@@ -320,10 +331,11 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     this.logger.level = config.logging.level;
     if (this.deps.team === undefined) this.requests = new OwnAllowance(config.limits.concurrentRequests);
     this.snapshot = snapshot;
-    this.listeners.swap(config.listeners, opened);
+    this.webSockets.commit(config.routes);
+    this.listeners.swap(config.listeners, listeners);
     const counted = new Set(snapshot.routes.map(({ metrics }) => metrics));
     this.metrics.retainRoutes((metrics) => counted.has(metrics));
-    for (const listener of opened) listener.release();
+    for (const listener of listeners.opened) listener.release();
     if (this.state === 'starting') this.state = 'running';
     // Of several processes one tells.
     if (this.deps.team === undefined) {
@@ -433,8 +445,9 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
 
   /**
    * Stops: readiness is lost at once while requests are served for `drain`; then new connections are refused and idle
-   * ones closed; at `timeout`, counted from the call, the rest is cut, and the access log has a second more. Answers how
-   * many requests and relayed connections were cut.
+   * ones closed; at `timeout`, counted from the call, the rest is cut, and the access log has a second more. WebSockets are
+   * sent away over the configured drain time, also where nothing else has to wait. Answers how many requests, relayed
+   * connections and WebSockets were cut.
    */
   async stop(
     drain = this.snapshot?.config.shutdown.drain ?? 0,
@@ -443,10 +456,12 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     if (this.state === 'draining' || this.state === 'stopped') return 0;
     const begun = this.now();
     this.state = 'draining';
+    this.drainWebSockets(timeout);
     await this.pause(Math.min(drain, timeout));
     await this.listeners.drain();
     while (this.connections > 0 && this.now() - begun < timeout) await this.pause(20);
-    const cut = this.active + this.relays;
+    const cut = this.active + this.relays + this.webSockets.size;
+    this.webSockets.destroy();
     this.listeners.destroy();
     this.state = 'stopped';
     this.snapshot?.retire();
@@ -455,8 +470,14 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     return cut;
   }
 
+  /** Sends the WebSockets away, within `within` milliseconds, ahead of `stop`; so does that by itself. */
+  drainWebSockets(within: number): void {
+    this.webSockets.drain(Math.min(within, this.snapshot?.config.shutdown.drain ?? 0));
+  }
+
   /** Ends everything at once: for a start that failed half-way. */
   abandon(): void {
+    this.webSockets.destroy();
     this.listeners.destroy();
     this.state = 'stopped';
     this.snapshot?.retire();

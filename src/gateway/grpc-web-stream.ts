@@ -14,7 +14,7 @@ import type { HeadParser } from '../http/head-parser.ts';
 import { HeaderEdits } from '../http/header-edits.ts';
 import { RequestParser } from '../http/request-parser.ts';
 import type { Target } from '../http/target.ts';
-import { type ClientStream, LENGTH_UNKNOWN, type ListenerInfo, type RequestSink } from '../net/stream.ts';
+import { type ClientStream, LENGTH_UNKNOWN, type ListenerInfo, type RequestSink, type Tunnel } from '../net/stream.ts';
 import { grpcKindOf } from './grpc-call.ts';
 
 const UNDECIDED = 0;
@@ -107,6 +107,14 @@ export class GrpcWebStream implements ClientStream, RequestSink {
 
   get bodyReceived(): number {
     return this.stream.bodyReceived;
+  }
+
+  get mustSwitch(): boolean {
+    return this.stream.mustSwitch;
+  }
+
+  switchProtocols(protocol: string, fields: string): Tunnel {
+    return this.stream.switchProtocols(protocol, fields);
   }
 
   get memo(): unknown {

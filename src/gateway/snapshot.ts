@@ -17,6 +17,8 @@ import { type Router, routerOf } from '../router/router.ts';
 import { compileRetry, type RetryPlan } from '../upstream/retry.ts';
 import type { Service } from '../upstream/service.ts';
 import { type LateQuarantine, lateReason, quarantineChain } from './quarantine.ts';
+import type { WebSockets } from './web-sockets.ts';
+import type { WebSocketRoute } from './websocket-upgrade.ts';
 
 /** An answer that a route gives by itself, made once. */
 export interface StaticReply {
@@ -44,6 +46,8 @@ export interface CompiledRoute {
   readonly retry: RetryPlan | null;
   /** True where the service speaks gRPC. */
   readonly isGrpc: boolean;
+  /** Null where no WebSockets are served. */
+  readonly webSocket: WebSocketRoute | null;
   readonly chain: Chain;
   readonly metrics: RouteMetrics;
   /** Of a route that relays; null of one that takes requests. */
@@ -57,6 +61,7 @@ const NOBODY = createCidrSet([]);
 export interface SnapshotDeps {
   readonly policies: ReadonlyMap<string, Policy>;
   readonly metrics: GatewayMetrics;
+  readonly webSockets: WebSockets;
   readonly logger: Logger;
 }
 
@@ -206,6 +211,7 @@ function quarantinedRoute(
     responseTimeout: 0,
     retry: null,
     isGrpc: false,
+    webSocket: null,
     chain: quarantineChain(globalChain),
     metrics: deps.metrics.routeMetrics(config.name, config.service ?? ''),
     relays: relaysOf(config, deps),
@@ -237,6 +243,7 @@ function compileRoute(
     responseTimeout: serviceConfig?.timeouts.response ?? 0,
     retry: compileRetry(config.retry),
     isGrpc: serviceConfig?.protocol === 'grpc' || serviceConfig?.protocol === 'grpcs',
+    webSocket: compileWebSocket(config, deps),
     chain: compileChain(scopes, deps.policies, { logger: deps.logger }),
     metrics: deps.metrics.routeMetrics(config.name, config.service ?? ''),
     relays: relaysOf(config, deps),
@@ -246,6 +253,15 @@ function compileRoute(
 
 function relaysOf(config: RouteConfig, { metrics }: SnapshotDeps): RelayMetrics | null {
   return isRawRoute(config) ? metrics.relayMetrics(config.name, config.service ?? '') : null;
+}
+
+function compileWebSocket(
+  { name, service, websocket }: RouteConfig,
+  { webSockets }: SnapshotDeps,
+): WebSocketRoute | null {
+  if (websocket === undefined || service === undefined) return null;
+  const { idleTimeout, maxMessage } = websocket;
+  return { idleTimeout, maxMessage, sockets: webSockets.ofRoute(name) };
 }
 
 function compileStaticReply(config: RouteConfig): StaticReply | null {

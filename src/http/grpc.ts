@@ -141,6 +141,7 @@ const STATUS_OF_ERROR: Readonly<Record<ErrorCode, number>> = {
   uri_too_long: GRPC_STATUS.resourceExhausted,
   unsupported_media_type: GRPC_STATUS.invalidArgument,
   expectation_failed: GRPC_STATUS.invalidArgument,
+  upgrade_required: GRPC_STATUS.invalidArgument,
   misdirected_request: GRPC_STATUS.unavailable,
   config_invalid: GRPC_STATUS.invalidArgument,
   rate_limited: GRPC_STATUS.resourceExhausted,

@@ -137,7 +137,7 @@ describe('text', () => {
     }
     await client.send('0\r\n\r\n');
     const answer = await client.answer('POST');
-    expect(valuesOf(answer.fields, 'content-type')).toEqual(['application/grpc-web-text']);
+    expect(valuesOf(answer.fields, 'content-type')).toEqual(['application/grpc-web-text+proto']);
     expect(readFrames(decodePieces(answer.body.toString('latin1'))).trailers['grpc-status']).toBe('0');
     expect(server.calls[0].method).toContain('EmptyCall');
   });

@@ -47,6 +47,8 @@ export interface RouteDelta {
   readonly series: readonly (readonly [key: number, delta: readonly number[]])[];
   readonly upstream: readonly number[] | null;
   readonly grpc: readonly (readonly [status: number, count: number])[];
+  /** WebSockets that ended, by code. */
+  readonly closes: readonly (readonly [code: string, count: number])[];
 }
 
 export class RouteMetrics {
@@ -54,6 +56,8 @@ export class RouteMetrics {
   readonly service: string;
   /** Durations of upstream exchanges; null until the first. */
   upstream: HistogramCell | null = null;
+  /** WebSockets that ended, by code; null until the first. */
+  closes: Map<string, Cell> | null = null;
   private readonly layout: HistogramLayout;
   private readonly series = new Map<number, Series>();
   /** Calls of gRPC by status; null until the first. */
@@ -106,6 +110,18 @@ export class RouteMetrics {
     return delta;
   }
 
+  /** Counts a WebSocket that ended; `code` as it came, from a peer that may be hostile. */
+  recordClose(code: number): void {
+    this.closeCell(closeLabel(code)).value++;
+  }
+
+  private closeCell(label: string): Cell {
+    this.closes ??= new Map();
+    let cell = this.closes.get(label);
+    if (cell === undefined) this.closes.set(label, (cell = new Cell()));
+    return cell;
+  }
+
   /** The labels of the upstream series. */
   get labels(): string {
     return labelText(ROUTE_LABELS, [this.route, this.service]);
@@ -124,13 +140,19 @@ export class RouteMetrics {
       if (delta !== null) series.push([key, delta]);
     }
     const upstream = this.upstream === null ? null : this.upstream.takeDelta();
+    const closes: [string, number][] = [];
+    for (const [code, cell] of this.closes ?? []) {
+      const count = cell.takeDelta();
+      if (count !== 0) closes.push([code, count]);
+    }
     const grpc = this.takeGrpcDelta();
-    if (series.length === 0 && upstream === null && grpc.length === 0) return null;
-    return { route: this.route, service: this.service, series, upstream, grpc };
+    if (series.length === 0 && upstream === null && closes.length === 0 && grpc.length === 0) return null;
+    return { route: this.route, service: this.service, series, upstream, grpc, closes };
   }
 
   /** Adds what the route's metrics of another process told. */
-  addDelta({ series, upstream, grpc }: RouteDelta): void {
+  addDelta({ series, upstream, grpc, closes }: RouteDelta): void {
+    for (const [code, count] of closes) this.closeCell(code).value += count;
     for (const [key, delta] of series) {
       const own = this.series.get(key) ?? this.create(Math.floor(key / STATUS_SPAN), key % STATUS_SPAN);
       own.durations.addDelta(delta);
@@ -174,6 +196,13 @@ export class RouteMetrics {
     this.series.set(index * STATUS_SPAN + status, series);
     return series;
   }
+}
+
+/** The codes of the registry one by one, those of libraries and applications together: a peer can send any. */
+function closeLabel(code: number): string {
+  if (code >= 1000 && code <= 1015) return String(code);
+  if (code >= 3000 && code <= 4999) return code < 4000 ? '3xxx' : '4xxx';
+  return 'other';
 }
 
 function methodIndex(method: string): number {
