@@ -8,33 +8,50 @@ import { FIELD } from '../http/field-name.ts';
 import { fieldById, fieldByName } from '../http/fields.ts';
 import { HeaderEdits } from '../http/header-edits.ts';
 import type { ResponseParser } from '../http/response-parser.ts';
-import type { ClientStream, RequestSink, ResponseSink, UpstreamFailure } from '../net/stream.ts';
-import type { PoolWaiter, UpstreamPoolLike, UpstreamRequest } from '../net/upstream.ts';
+import { asksForWebSocket } from '../http/websocket-handshake.ts';
+import type { ClientStream, RequestSink, UpgradeSink, UpstreamFailure } from '../net/stream.ts';
+import {
+  canUpgrade,
+  type PoolWaiter,
+  type UpgradableRequest,
+  type UpstreamPoolLike,
+  type UpstreamRequest,
+} from '../net/upstream.ts';
+import type { RelayOwner, WebSocketRelay } from '../net/websocket-relay.ts';
 import type { AccessEntry } from '../observability/access-log.ts';
 import { isRequestId } from '../observability/request-id.ts';
 import { continueTrace, traceIdOf } from '../observability/trace-context.ts';
 import { runEnd, runRequest, runResponse } from '../pipeline/chain.ts';
-import type { PolicyExchange, Reply } from '../pipeline/policy.ts';
+import type { PolicyExchange, PolicyHooks, Reply } from '../pipeline/policy.ts';
+import { preflightMethod } from '../pipeline/preflight.ts';
 import { normalizePath } from '../router/path.ts';
 import type { RouteQuery } from '../router/route-query.ts';
 import type { Endpoint, FailureKind } from '../upstream/endpoint.ts';
 import { isIdempotent, mayRetry, type RetryPlan, type TryFailure } from '../upstream/retry.ts';
+import type { Service } from '../upstream/service.ts';
+import type { StickyClaim } from '../upstream/sticky.ts';
 import type { ExchangeContext } from './exchange-context.ts';
 import { type ConnectionMemo, clientAddressOf, forwardedLines, memoOf } from './forwarded.ts';
 import {
   informationalLines,
+  isEventStream,
   type OutgoingRequest,
   ownLines,
   requestHead,
   responseLines,
   takesTrailers,
 } from './heads.ts';
+import { routingQuery } from './preflight.ts';
 import { problemBody, problemLines } from './problem.ts';
 import { ReplayBody } from './replay-body.ts';
 import type { CompiledRoute, Snapshot } from './snapshot.ts';
+import { errorOf, refusalOf, WebSocketUpgrade } from './websocket-upgrade.ts';
 
 /** How long an upstream may think about `Expect: 100-continue` before the body is asked for in its name, in ms. */
 const CONTINUE_WAIT = 500;
+
+/** For a method that is served nowhere. */
+const SERVED_METHODS = 'Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n';
 
 /** Stale connections replaced for one request, before it is an error: several may have been closed together. */
 const MAX_STALE = 3;
@@ -49,18 +66,23 @@ const RESPONSE_HEAD = 2;
 const CONTINUE = 3;
 /** The end of the pause before the next try. */
 const BACKOFF = 4;
-const DEADLINES = 5;
+/** The service's `timeouts.streamIdle`. */
+const SILENCE = 5;
+const DEADLINES = 6;
 
 /** Nothing of the answer is on its way. */
 const OPEN = 0;
 /** The head of the answer is written. */
 const ANSWERED = 1;
-const OVER = 2;
+/** HTTP is over: a WebSocket is open. */
+const SWITCHED = 2;
+const OVER = 3;
 
 export class Exchange
   implements
     RequestSink,
-    ResponseSink,
+    UpgradeSink,
+    RelayOwner,
     PoolWaiter,
     RouteQuery,
     PolicyExchange,
@@ -91,6 +113,8 @@ export class Exchange
   private tried: Endpoint<UpstreamPoolLike>[] | null = null;
   private waitingFor: UpstreamPoolLike | null = null;
   private lastTried: Endpoint<UpstreamPoolLike> | null = null;
+  /** What the client's cookie says; null where the service is not sticky. */
+  private claim: StickyClaim<UpstreamPoolLike> | null = null;
   retries = 0;
   /** Tries that sent something, and those that found no connection. */
   private sends = 0;
@@ -105,8 +129,16 @@ export class Exchange
   private bodyComplete: boolean;
   private requestTrailers = '';
   private upstreamPaused = false;
+  /** Of a request for a WebSocket. */
+  private webSocket: WebSocketUpgrade | null = null;
   // The answer.
   private state = OPEN;
+  /** Longest silence of the upstream in an answer without an end of its own, in milliseconds; 0 for every other answer. */
+  private streamIdle = 0;
+  /** When the last bytes of such an answer came, on the gateway's clock. */
+  private heardAt = 0;
+  /** The client has not taken what it was sent, and the upstream waits for it. */
+  private held = false;
   status = 0;
   upstreamStatus = 0;
   bytesOut = 0;
@@ -176,18 +208,20 @@ export class Exchange
   /** Answers a request whose head was refused. */
   refuseHead(code: ErrorCode, detail: string): void {
     this.bodyComplete = true;
-    this.refuse(
-      code,
-      detail,
-      code === 'method_not_allowed' ? 'Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n' : '',
-    );
+    this.refuse(code, detail, code === 'method_not_allowed' ? SERVED_METHODS : '');
   }
 
   // 2. Route.
 
   private chooseRoute(): void {
-    const { router, routes } = this.snapshot;
-    const index = router.match(this);
+    const { snapshot } = this;
+    const { router, routes } = snapshot;
+    const mayBePreflight = this.method === 'OPTIONS' && snapshot.answersPreflights;
+    const index = router.match(mayBePreflight ? routingQuery(this, snapshot) : this);
+    if (mayBePreflight && preflightMethod(this) !== null) {
+      const { preflight } = index < 0 ? snapshot.globalChain : routes[index].chain;
+      if (preflight !== null) return this.answerPreflight(preflight, index);
+    }
     if (index < 0) {
       const allowed = router.allowed(this);
       if (allowed.length === 0) return this.refuse('route_not_found', 'no route matches the request');
@@ -210,6 +244,18 @@ export class Exchange
     else this.replyOf(reply);
   }
 
+  /** `index` of the route, or -1: whether there is one is for the request to come to hear. */
+  private answerPreflight(hooks: PolicyHooks, index: number): void {
+    if (index >= 0) this.compiled = this.snapshot.routes[index];
+    let reply: Reply | undefined;
+    try {
+      reply = hooks.onPreflight?.(this);
+    } catch (error) {
+      return this.policyFailed(error);
+    }
+    if (reply !== undefined) this.replyOf(reply);
+  }
+
   private awaitPolicies(pending: Promise<Reply | undefined>): void {
     this.stream.pauseBody();
     pending.then(
@@ -230,6 +276,22 @@ export class Exchange
   }
 
   private answerOrForward(): void {
+    const { webSocket } = this.compiled as CompiledRoute;
+    if (webSocket === null || !asksForWebSocket(this.stream)) {
+      if (!this.stream.mustSwitch) return this.forward();
+      return this.refuse('method_not_allowed', 'there are no WebSockets here', SERVED_METHODS);
+    }
+    const refusal = refusalOf(this.stream);
+    if (refusal !== null) return this.refuse(refusal.code, refusal.detail, refusal.lines);
+    this.webSocket = new WebSocketUpgrade(this.stream, webSocket);
+    this.webSocket.reserve((granted) => {
+      if (this.state !== OPEN) return;
+      if (granted) this.forward();
+      else this.refuse('overloaded', 'the route has as many WebSockets as it may have');
+    });
+  }
+
+  private forward(): void {
     const { staticReply, rewrite, index } = this.compiled as CompiledRoute;
     if (staticReply === null) {
       const { path, query, stream } = this;
@@ -247,13 +309,27 @@ export class Exchange
 
   private choose(): void {
     const service = (this.compiled as CompiledRoute).service;
-    const endpoint = service === null ? null : service.pick(this, this.tried);
+    const endpoint =
+      service === null ? null : service.sticky === null ? service.pick(this, this.tried) : this.pickSticky(service);
     if (service === null || endpoint === null) {
       return this.refuse('no_healthy_endpoint', 'no endpoint of the service is healthy', '', service?.retryAfter());
     }
     service.onSend(endpoint);
     this.endpointChosen = endpoint;
     this.connect(endpoint, false);
+  }
+
+  private pickSticky(service: Service<UpstreamPoolLike>): Endpoint<UpstreamPoolLike> | null {
+    this.claim ??= service.sticky?.read(this.header('cookie')) ?? null;
+    return this.claim === null ? service.pick(this, this.tried) : service.pickClaimed(this.claim, this, this.tried);
+  }
+
+  /** After the policies: what they do to the cookies of the upstream is not meant for this one. */
+  private setStickyCookie(): void {
+    const sticky = this.compiled?.service?.sticky;
+    if (!sticky || this.claim === null || this.endpointChosen === null) return;
+    const cookie = sticky.cookieFor(this.claim, this.endpointChosen, this.stream.listener.scheme === 'https');
+    if (cookie !== null) this.responseEdits.add('Set-Cookie', cookie);
   }
 
   private connect(endpoint: Endpoint<UpstreamPoolLike>, fresh: boolean): void {
@@ -282,6 +358,7 @@ export class Exchange
     this.sends++;
     this.sentAt = this.context.now();
     if (retry !== null && retry.perTryTimeout !== null) this.deadlines.set(ONE_TRY, this.sentAt + retry.perTryTimeout);
+    if (this.webSocket !== null) return this.sendUpgrade(connection);
     connection.send(this, this.method, requestHead(this), stream.bodyLength);
     if (stream.bodyLength === 0) return this.awaitHead(this.sentAt);
     this.body?.sendTo(connection);
@@ -292,6 +369,16 @@ export class Exchange
     }
     if (stream.expectsContinue) this.deadlines.set(CONTINUE, this.sentAt + CONTINUE_WAIT);
     stream.resumeBody();
+  }
+
+  /** A service whose protocol has no upgrade is refused with the configuration; this is what is left. */
+  private sendUpgrade(connection: UpstreamRequest): void {
+    if (!canUpgrade(connection)) {
+      this.refuse('upstream_connect_failed', 'the protocol of the upstream has no WebSockets');
+      return this.endTry();
+    }
+    connection.sendUpgrade(this, this.method, requestHead(this));
+    this.awaitHead(this.sentAt);
   }
 
   private plainTarget(): string {
@@ -347,10 +434,54 @@ export class Exchange
     this.stream.writeInformational(parser.status, informationalLines(parser));
   }
 
+  onSwitchingProtocols(parser: ResponseParser): void {
+    const connection = this.connection as UpgradableRequest;
+    const upgrade = this.webSocket as WebSocketUpgrade;
+    const fault = upgrade.judge(parser);
+    if (fault !== null) {
+      connection.abort();
+      return this.onUpstreamFailed({
+        code: 'upstream_invalid_response',
+        detail: fault,
+        stale: false,
+        unprocessed: false,
+      });
+    }
+    const { service, chain, metrics } = this.compiled as CompiledRoute;
+    service?.onSuccess(this.endpointChosen as Endpoint<UpstreamPoolLike>);
+    this.status = this.upstreamStatus = parser.status;
+    if (chain.onResponse.length > 0 && !this.runResponsePolicies(chain.onResponse)) return;
+    const now = this.context.now();
+    this.state = SWITCHED;
+    this.deadlines.remove();
+    this.memo.deadlines = null;
+    this.connection = null;
+    this.upstreamMs = Math.max(0, this.upstreamMs) + now - this.sentAt;
+    this.sentAt = 0;
+    // Of what counts as a request only the handshake is one.
+    metrics.record(this.method, this.status, now - this.begun, this.upstreamMs);
+    this.context.active--;
+    const lines = responseLines(parser, this.requestId, this.editsOfResponse);
+    const client = this.stream.switchProtocols('websocket', lines);
+    const { webSockets } = this.context;
+    webSockets.add(upgrade.createRelay(client, connection.detach(), webSockets.wheel, this));
+  }
+
+  onRelayEnded(relay: WebSocketRelay): void {
+    this.context.webSockets.remove(relay);
+    this.compiled?.metrics.recordClose(relay.closeCode);
+    this.errorCode = errorOf(relay);
+    this.detail = relay.detail;
+    this.bytesOut = relay.bytesOut;
+    this.endTry();
+    this.finish();
+  }
+
   onResponseHead(parser: ResponseParser, length: number): void {
     const route = this.compiled as CompiledRoute;
     const endpoint = this.endpointChosen as Endpoint<UpstreamPoolLike>;
     const { status } = parser;
+    if (this.stream.mustSwitch && status < 300) return this.onNotSwitched();
     route.service?.onSuccess(endpoint);
     this.upstreamStatus = status;
     if (route.retry?.covers(status) && this.mayTryAgain(status)) {
@@ -360,11 +491,21 @@ export class Exchange
       return;
     }
     this.clearTryDeadlines();
+    // An answer with a length has an end.
+    if (length < 0 && isEventStream(parser)) this.beginStream(route);
     this.status = status;
     const { onResponse } = route.chain;
     if (onResponse.length > 0 && !this.runResponsePolicies(onResponse)) return;
+    if (this.claim !== null) this.setStickyCookie();
     this.state = ANSWERED;
     this.stream.writeHead(status, responseLines(parser, this.requestId, this.editsOfResponse), length);
+  }
+
+  /** An answer of success to an extended CONNECT would say that the tunnel is there (RFC 8441 section 4). */
+  private onNotSwitched(): void {
+    this.connection?.abort();
+    const detail = 'the upstream answered as to a plain request';
+    this.onUpstreamFailed({ code: 'upstream_invalid_response', detail, stale: false, unprocessed: false });
   }
 
   /**
@@ -387,12 +528,32 @@ export class Exchange
     }
   }
 
+  /** The route's time has brought the head of the answer; from here on it is the silences that count. */
+  private beginStream({ service }: CompiledRoute): void {
+    this.deadlines.clear(WHOLE);
+    this.streamIdle = service?.config.timeouts.streamIdle ?? 0;
+    this.heardAt = this.context.now();
+    if (this.streamIdle !== 0) this.deadlines.set(SILENCE, this.heardAt + this.streamIdle);
+  }
+
+  /** Looked at once in a while, so that an event costs no more than a note of the time. */
+  private onSilence(): void {
+    const now = this.context.now();
+    if (this.held) this.heardAt = now;
+    const due = this.heardAt + this.streamIdle;
+    if (due > now) this.deadlines.set(SILENCE, due);
+    else this.timeOut('the stream of the upstream was silent for too long', null, false);
+  }
+
   // 7. The body of the answer.
 
   onResponseBody(bytes: Buffer, start: number, end: number): void {
     if (this.state !== ANSWERED) return;
     this.bytesOut += end - start;
-    if (!this.stream.writeBody(bytes, start, end)) this.connection?.pause();
+    if (this.streamIdle !== 0) this.heardAt = this.context.now();
+    if (this.stream.writeBody(bytes, start, end)) return;
+    this.held = true;
+    this.connection?.pause();
   }
 
   onReadEnd(): void {
@@ -400,7 +561,10 @@ export class Exchange
   }
 
   onClientDrain(): void {
-    if (this.state === ANSWERED) this.connection?.resume();
+    if (this.state !== ANSWERED) return;
+    this.held = false;
+    if (this.streamIdle !== 0) this.heardAt = this.context.now();
+    this.connection?.resume();
   }
 
   onResponseEnd(trailers: string): void {
@@ -505,6 +669,7 @@ export class Exchange
     if (slot === WHOLE) this.timeOut("the route's time is used up", null, false);
     else if (slot === BACKOFF) this.choose();
     else if (slot === ONE_TRY) this.timeOut('the time for one try is used up', 'reset', true);
+    else if (slot === SILENCE) this.onSilence();
     else if (slot === RESPONSE_HEAD) this.timeOut('the upstream did not answer in time', null, true);
     else this.stream.writeInformational(100, '');
   }
@@ -566,7 +731,9 @@ export class Exchange
       return this.policyFailed(error);
     }
     const body = Buffer.from(reply.body);
-    this.answer(reply.status, `${this.context.dateLine()}${edits.lines()}Content-Length: ${body.length}\r\n`, body);
+    // RFC 9110 section 8.6: no Content-Length in a 204.
+    const length = reply.status === 204 ? '' : `Content-Length: ${body.length}\r\n`;
+    this.answer(reply.status, `${this.context.dateLine()}${edits.lines()}${length}`, body);
   }
 
   private refuse(code: ErrorCode, detail: string, lines = '', retryAfter?: number): void {
@@ -597,18 +764,21 @@ export class Exchange
 
   private finish(now = this.context.now()): void {
     if (this.state === OVER) return;
+    const switched = this.state === SWITCHED;
     this.state = OVER;
     const { context, compiled } = this;
-    this.deadlines.release();
     this.body = null;
     this.durationMs = now - this.begun;
-    if (compiled !== null) {
-      compiled.metrics.record(this.method, this.status, this.durationMs, this.upstreamMs);
-      if (compiled.chain.onEnd.length > 0) runEnd(compiled.chain.onEnd, this, context.logger);
-    } else context.unrouted.record(this.method, this.status, this.durationMs, -1);
+    if (!switched) {
+      this.deadlines.release();
+      const metrics = compiled === null ? context.unrouted : compiled.metrics;
+      metrics.record(this.method, this.status, this.durationMs, compiled === null ? -1 : this.upstreamMs);
+      context.active--;
+    }
+    this.webSocket?.release();
+    if (compiled !== null && compiled.chain.onEnd.length > 0) runEnd(compiled.chain.onEnd, this, context.logger);
     if (this.errorCode !== '') context.onError(this, this.errorCode, this.detail);
     context.account(this, now);
-    context.active--;
     this.snapshot.release();
   }
 
@@ -658,7 +828,11 @@ export class Exchange
   }
 
   get bytesIn(): number {
-    return this.stream.bodyReceived;
+    return this.webSocket?.relay?.bytesIn ?? this.stream.bodyReceived;
+  }
+
+  get upgrades(): boolean {
+    return this.webSocket !== null;
   }
 
   get traceId(): string {

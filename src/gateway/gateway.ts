@@ -12,12 +12,20 @@ import type { ErrorCode } from '../base/errors.ts';
 import type { Inheritance, InheritedSocket } from '../base/inherited.ts';
 import { type Logger, silentLogger } from '../base/logger.ts';
 import { inSlices } from '../base/slices.ts';
+import { createStartSecret } from '../base/start-secret.ts';
 import { TimerWheel } from '../base/timer-wheel.ts';
 import { Turns } from '../base/turns.ts';
 import type { GatewayConfig, ServiceConfig } from '../config/model.ts';
 import { Http2UpstreamPool } from '../net/http2-upstream-pool.ts';
-import type { Listener } from '../net/listener.ts';
-import type { ClientStream, ConnectionFault, ListenerInfo, RequestHandler } from '../net/stream.ts';
+import type {
+  ClientLink,
+  ClientStream,
+  ConnectionFault,
+  ListenerInfo,
+  RawHandler,
+  RawListener,
+  RequestHandler,
+} from '../net/stream.ts';
 import type { UpstreamPoolLike } from '../net/upstream.ts';
 import { UpstreamPool } from '../net/upstream-pool.ts';
 import { secureContextOf } from '../net/upstream-tls.ts';
@@ -27,6 +35,7 @@ import type { Emit } from '../observability/events.ts';
 import { HealthWindow } from '../observability/health-window.ts';
 import { LineRate } from '../observability/line-rate.ts';
 import { createGatewayMetrics, type GatewayMetrics } from '../observability/metrics/gateway-metrics.ts';
+import type { RelayMetrics } from '../observability/metrics/relay-metrics.ts';
 import type { RouteMetrics } from '../observability/metrics/route-metrics.ts';
 import { createRequestIdSource } from '../observability/request-id.ts';
 import type { Policy } from '../pipeline/policy.ts';
@@ -37,12 +46,14 @@ import { createPoolOptions, type Service } from '../upstream/service.ts';
 import { DateHeader } from './date-header.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangeContext } from './exchange-context.ts';
-import { Listeners } from './listeners.ts';
+import { Listeners, type PreparedListeners } from './listeners.ts';
 import { type LateQuarantine, logQuarantined, routeState } from './quarantine.ts';
+import { RawConnection, type RawContext } from './raw-connection.ts';
 import { isSameConfig } from './same-config.ts';
 import { connectionSamples, endpointSamples } from './service-samples.ts';
 import { Snapshot } from './snapshot.ts';
-import { connectionsKey, REQUESTS_KEY, type Team } from './team.ts';
+import { connectionsKey, REQUESTS_KEY, type Team, webSocketsKey } from './team.ts';
+import { WebSockets } from './web-sockets.ts';
 
 /** What the access log has to write its last lines when the shutdown's time is used up, in milliseconds. */
 const LAST_LINES = 1000;
@@ -58,6 +69,8 @@ export interface GatewayDeps {
   /** From 0 up to 1. */
   readonly random: () => number;
   readonly version: string;
+  /** That of the process whose place this one takes; without it a new one is made. */
+  readonly secret?: Uint8Array;
   /** What differs in a process that is one of several; without it the gateway is alone. */
   readonly team?: Team;
   /** Addresses from the process whose place this one takes. */
@@ -85,15 +98,20 @@ export interface Prepared {
   discard(): void;
 }
 
-export class Gateway implements RequestHandler, ExchangeContext {
+export class Gateway implements RequestHandler, RawHandler, ExchangeContext, RawContext {
   readonly now: () => number;
   readonly wheel: TimerWheel;
   readonly logger: Logger;
   readonly random: () => number;
   readonly unrouted: RouteMetrics;
+  readonly unroutedRelays: RelayMetrics;
   readonly newRequestId: () => string;
   readonly metrics: GatewayMetrics;
+  readonly webSockets: WebSockets;
   active = 0;
+  relays = 0;
+  /** Keys of this start are made from it; in one of several processes it is the leading one's. */
+  secret: Uint8Array;
   requests: Allowance = new OwnAllowance(0);
   /** `starting`, `running`, `draining` (still serving), `stopped`. */
   state: 'starting' | 'running' | 'draining' | 'stopped' = 'starting';
@@ -110,6 +128,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
 
   constructor(deps: GatewayDeps) {
     this.deps = deps;
+    this.secret = deps.secret ?? createStartSecret();
     this.now = () => deps.clock.now();
     this.wheel = new TimerWheel(deps.clock);
     this.logger = deps.logger;
@@ -122,14 +141,22 @@ export class Gateway implements RequestHandler, ExchangeContext {
       handler: this,
       wheel: this.wheel,
       sockets: deps.team?.sockets ?? 'own',
+      secret: () => this.secret,
       inherited: deps.inherited,
     });
+    const { team } = deps;
+    const share =
+      team === undefined
+        ? null
+        : (route: string, inUse: () => number): Allowance => team.allowance(webSocketsKey(route), inUse, () => {});
+    this.webSockets = new WebSockets(this.wheel, this.now, share);
     this.metrics = createGatewayMetrics({
       gauges: {
         activeRequests: () => this.active,
         configGeneration: () => this.generation,
         endpoints: () => endpointSamples(this.services),
         connections: () => connectionSamples(this.services),
+        webSockets: () => this.webSockets.samples(),
         droppedLogLines: () => this.droppedLogLines,
         quarantinedRoutes: () => this.snapshot?.routes.filter(({ quarantined }) => quarantined !== null).length ?? 0,
       },
@@ -138,6 +165,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
       wall: deps.clock.wall,
     });
     this.unrouted = this.metrics.unrouted;
+    this.unroutedRelays = this.metrics.unroutedRelays;
     if (deps.team !== undefined)
       this.requests = deps.team.allowance(
         REQUESTS_KEY,
@@ -210,12 +238,12 @@ export class Gateway implements RequestHandler, ExchangeContext {
     this.prepareTls(config.services);
     const services = this.createServices(config);
     let built: Snapshot | null = null;
-    let opened: Listener[] = [];
+    let listeners: PreparedListeners | null = null;
     let accessLog = this.accessLog;
     const discard = (): void => {
       built?.closeChains();
       for (const service of services.values()) service.close();
-      for (const listener of opened) listener.destroy();
+      for (const listener of listeners?.opened ?? []) listener.destroy();
       if (accessLog !== this.accessLog) void accessLog?.close();
     };
     try {
@@ -223,10 +251,11 @@ export class Gateway implements RequestHandler, ExchangeContext {
         Snapshot.build(generation, config, services, {
           policies: this.deps.policies,
           metrics: this.metrics,
+          webSockets: this.webSockets,
           logger: this.logger,
         }),
       );
-      opened = await this.listeners.prepare(config.listeners);
+      listeners = await this.listeners.prepare(config.listeners);
       this.refuseWhenStopping();
       if (!isDeepStrictEqual(previous?.config.logging.access, config.logging.access))
         accessLog = this.openAccessLog(config);
@@ -235,11 +264,12 @@ export class Gateway implements RequestHandler, ExchangeContext {
       throw error;
     }
     const snapshot = built;
+    const prepared = listeners;
     return {
       quarantined: snapshot.late,
       discard,
       commit: () => {
-        this.swap(snapshot, services, opened, accessLog);
+        this.swap(snapshot, services, prepared, accessLog);
         previous?.retire();
       },
     };
@@ -268,6 +298,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
       // Of several processes one tells of endpoints that go down and come up.
       logger: this.deps.team === undefined ? this.logger : silentLogger,
       random: this.random,
+      secret: this.secret,
       createPool: (endpoint, service) => this.createPool(endpoint, service),
       check: this.deps.team === undefined ? probeHttp : null,
       onHealthChange: (service, { id, url, healthy }, reason) => {
@@ -285,7 +316,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
   private swap(
     snapshot: Snapshot,
     services: ReadonlyMap<string, Service<UpstreamPoolLike>>,
-    opened: readonly Listener[],
+    listeners: PreparedListeners,
     accessLog: AccessLog | null,
   ): void {
     const { config } = snapshot;
@@ -298,10 +329,11 @@ export class Gateway implements RequestHandler, ExchangeContext {
     this.logger.level = config.logging.level;
     if (this.deps.team === undefined) this.requests = new OwnAllowance(config.limits.concurrentRequests);
     this.snapshot = snapshot;
-    this.listeners.swap(config.listeners, opened);
+    this.webSockets.commit(config.routes);
+    this.listeners.swap(config.listeners, listeners);
     const counted = new Set(snapshot.routes.map(({ metrics }) => metrics));
     this.metrics.retainRoutes((metrics) => counted.has(metrics));
-    for (const listener of opened) listener.release();
+    for (const listener of listeners.opened) listener.release();
     if (this.state === 'starting') this.state = 'running';
     // Of several processes one tells.
     if (this.deps.team === undefined) {
@@ -374,6 +406,21 @@ export class Gateway implements RequestHandler, ExchangeContext {
     }
   }
 
+  // RawHandler.
+
+  onRawConnection(socket: Socket, listener: RawListener, onClosed: (link: ClientLink) => void): ClientLink {
+    // Connections wait until the first generation is live.
+    const connection = new RawConnection(socket, listener, this.snapshot as Snapshot, this, onClosed);
+    connection.begin();
+    return connection;
+  }
+
+  // RawContext.
+
+  accountRaw(entry: AccessEntry): void {
+    if (this.accessLog !== null) this.accessLog.record(entry);
+  }
+
   // ExchangeContext.
 
   dateLine(): string {
@@ -396,8 +443,9 @@ export class Gateway implements RequestHandler, ExchangeContext {
 
   /**
    * Stops: readiness is lost at once while requests are served for `drain`; then new connections are refused and idle
-   * ones closed; at `timeout`, counted from the call, the rest is cut, and the access log has a second more. Answers how
-   * many requests were cut.
+   * ones closed; at `timeout`, counted from the call, the rest is cut, and the access log has a second more. WebSockets are
+   * sent away over the configured drain time, also where nothing else has to wait. Answers how many requests, relayed
+   * connections and WebSockets were cut.
    */
   async stop(
     drain = this.snapshot?.config.shutdown.drain ?? 0,
@@ -406,10 +454,12 @@ export class Gateway implements RequestHandler, ExchangeContext {
     if (this.state === 'draining' || this.state === 'stopped') return 0;
     const begun = this.now();
     this.state = 'draining';
+    this.drainWebSockets(timeout);
     await this.pause(Math.min(drain, timeout));
     await this.listeners.drain();
     while (this.connections > 0 && this.now() - begun < timeout) await this.pause(20);
-    const cut = this.active;
+    const cut = this.active + this.relays + this.webSockets.size;
+    this.webSockets.destroy();
     this.listeners.destroy();
     this.state = 'stopped';
     this.snapshot?.retire();
@@ -418,8 +468,14 @@ export class Gateway implements RequestHandler, ExchangeContext {
     return cut;
   }
 
+  /** Sends the WebSockets away, within `within` milliseconds, ahead of `stop`; so does that by itself. */
+  drainWebSockets(within: number): void {
+    this.webSockets.drain(Math.min(within, this.snapshot?.config.shutdown.drain ?? 0));
+  }
+
   /** Ends everything at once: for a start that failed half-way. */
   abandon(): void {
+    this.webSockets.destroy();
     this.listeners.destroy();
     this.state = 'stopped';
     this.snapshot?.retire();

@@ -1,7 +1,7 @@
 /** The heads that the gateway passes on: of the request to the upstream, of the answer to the client. */
 import { connectionNamed, copyFields, HOP_BY_HOP } from '../http/field-copy.ts';
 import { FIELD, maskOf } from '../http/field-name.ts';
-import { fieldById, hasListMember } from '../http/fields.ts';
+import { fieldById, fieldByName, hasListMember, sameName } from '../http/fields.ts';
 import { CHUNKED } from '../http/framing.ts';
 import type { HeadParser } from '../http/head-parser.ts';
 import type { HeaderEdits } from '../http/header-edits.ts';
@@ -16,6 +16,9 @@ const HOST = maskOf(FIELD.host);
 const CONNECTION = maskOf(FIELD.connection);
 const CONTENT_LENGTH = maskOf(FIELD.contentLength);
 const TRACESTATE = maskOf(FIELD.tracestate);
+
+/** Of the request for a WebSocket (RFC 6455 section 4.1). */
+const UPGRADE_LINES = 'Upgrade: websocket\r\nConnection: Upgrade\r\n';
 
 /** What the upstream is to be told, beside what the client's head says. */
 export interface OutgoingRequest {
@@ -33,6 +36,8 @@ export interface OutgoingRequest {
   /** `traceparent` as it was received. */
   readonly received: string | undefined;
   readonly edits: HeaderEdits | null;
+  /** True when the request asks for a WebSocket. */
+  readonly upgrades: boolean;
 }
 
 /** The whole head of the request to the upstream. */
@@ -53,7 +58,8 @@ export function requestHead(request: OutgoingRequest): string {
   const own = `${request.forwarded}X-Request-ID: ${request.requestId}\r\ntraceparent: ${request.traceparent}\r\n`;
   lines += edits === null ? own : edits.filter(own) + edits.lines();
   if (stream.bodyLength === CHUNKED) lines += 'Transfer-Encoding: chunked\r\n';
-  if (takesTrailers(stream)) lines += 'TE: trailers\r\nConnection: TE\r\n';
+  if (request.upgrades) lines += UPGRADE_LINES;
+  else if (takesTrailers(stream)) lines += 'TE: trailers\r\nConnection: TE\r\n';
   return untouched ? `${lines}\r\n` : `${stream.method} ${upstreamTarget} HTTP/1.1\r\n${lines}\r\n`;
 }
 
@@ -63,7 +69,7 @@ export function responseLines(
   requestId: string,
   edits: HeaderEdits | null,
 ): string {
-  const drop = parser.status === 204 ? RESPONSE_DROP | CONTENT_LENGTH : RESPONSE_DROP;
+  const drop = parser.status === 204 || parser.status === 101 ? RESPONSE_DROP | CONTENT_LENGTH : RESPONSE_DROP;
   return copyFields(parser, drop, namedBy(parser), edits) + ownLines('', requestId, edits);
 }
 
@@ -76,6 +82,16 @@ export function informationalLines(parser: HeadParser): string {
 export function ownLines(lines: string, requestId: string, edits: HeaderEdits | null): string {
   const own = `${lines}X-Request-ID: ${requestId}\r\n`;
   return edits === null ? own : edits.filter(own) + edits.lines();
+}
+
+const EVENT_STREAM = 'text/event-stream';
+
+/** True for an answer of server-sent events (HTML standard, section 9.2), which ends when either side has enough of it. */
+export function isEventStream(parser: HeadParser): boolean {
+  const type = fieldByName(parser, 'content-type');
+  if (type === undefined || !sameName(type, 0, EVENT_STREAM)) return false;
+  const next = type.charCodeAt(EVENT_STREAM.length);
+  return Number.isNaN(next) || next === 59 || next === 32 || next === 9;
 }
 
 /** True when the client said that it can be sent trailers (RFC 9110 section 6.5.1). */

@@ -3,8 +3,9 @@ import { constants, performServerHandshake, type ServerHttp2Session, type Server
 import type { Socket } from 'node:net';
 import { Timed } from '../base/timer-wheel.ts';
 import { RequestParser } from '../http/request-parser.ts';
-import { addressOf, type ConnectionContext } from './client-connection.ts';
+import type { ConnectionContext } from './client-connection.ts';
 import { Http2Stream, type StreamKit, type StreamOwner } from './http2-stream.ts';
+import { addressOf } from './peer.ts';
 import type { ClientLink } from './stream.ts';
 
 /** Octets of a body that a client may send before it is told that there is room for more, by stream and in all. */
@@ -12,8 +13,27 @@ const STREAM_WINDOW = 256 * 1024;
 const CONNECTION_WINDOW = 1024 * 1024;
 /** Memory that the library may hold for one connection, in megabytes. */
 const SESSION_MEMORY = 16;
+const INVALID_FRAMES = 100;
+/** Streams that a client may give up at once, and after that by second: each is work that nobody wanted (CVE-2023-44487). */
+const RESETS = 500;
+const RESET_RATE = 30;
+/** What the library calls an attack in its messages; it has no codes for them. */
+const FLOOD = /flood|too many/i;
 /** How long a client has to learn that no new streams are taken before they are refused, in milliseconds. */
 const LAST_REQUESTS = 250;
+
+type Destroy = (error?: Error, code?: number) => void;
+
+// Numbers of nghttp2's errors, which the library's errors carry as `errno`.
+const PROTOCOL = -505;
+const FLOW_CONTROL = -524;
+const CODES: ReadonlyMap<number, number> = new Map([
+  [-510, constants.NGHTTP2_STREAM_CLOSED],
+  [-903, constants.NGHTTP2_PROTOCOL_ERROR],
+]);
+/** How often a connection is given time to show that it is sound, and how long each time, in milliseconds. */
+const MOST_DOUBTS = 10;
+const ANSWER_TIME = 100;
 
 export class Http2Connection extends Timed implements ClientLink, StreamOwner {
   readonly context: ConnectionContext;
@@ -21,6 +41,11 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner {
   private readonly session: ServerHttp2Session;
   private readonly kits: StreamKit[] = [];
   private streams = 0;
+  private doubts = 0;
+  /** Frames that showed that the codec reads. */
+  private signs = 0;
+  private resets = 0;
+  private resetsSince: number;
   private draining = false;
   private closed = false;
 
@@ -28,6 +53,7 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner {
     super();
     this.context = context;
     this.remoteAddress = addressOf(socket);
+    this.resetsSince = context.wheel.now();
     const { limits } = context;
     // Who ends its side has nothing more to ask, and takes no answers: streams cannot outlive it.
     socket.allowHalfOpen = false;
@@ -36,19 +62,24 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner {
       maxHeaderListPairs: 256,
       maxSendHeaderBlockLength: 1024 * 1024,
       maxOutstandingPings: 10,
+      maxSessionInvalidFrames: INVALID_FRAMES,
       settings: {
         maxConcurrentStreams: limits.streams,
         initialWindowSize: STREAM_WINDOW,
         maxHeaderListSize: limits.requestHead,
         enablePush: false,
+        enableConnectProtocol: true,
       },
     });
     const { session } = this;
+    const destroy = session.destroy.bind(session);
+    session.destroy = (error?: Error, code?: number) => this.onLibraryFault(destroy, error, code);
     session.setLocalWindowSize(CONNECTION_WINDOW);
     // What came stands in the fourth argument as names and values in turns, which the types do not know yet.
     session.on('stream', (stream: ServerHttp2Stream, ...[, flags, fields]: [object, number, string[]]) =>
       this.onStream(stream, flags, fields),
     );
+    session.on('ping', () => this.signs++);
     session.on('error', (error: Error) => this.onFault(error));
     session.on('close', () => this.onClose());
     this.rest();
@@ -56,17 +87,28 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner {
 
   private onStream(stream: ServerHttp2Stream, flags: number, fields: readonly string[]): void {
     this.streams++;
+    this.signs++;
     this.context.wheel.cancel(this);
     const kit = this.kits.pop() ?? { parser: new RequestParser(this.context.limits.requestHead), memo: null };
     new Http2Stream(stream, this, kit).begin(fields, (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0);
   }
 
-  /** A stream is over; what it used may serve the next. */
-  onStreamEnd(kit: StreamKit): void {
+  onStreamEnd(kit: StreamKit | null, givenUp: boolean): void {
     this.streams--;
-    kit.parser.reset();
-    this.kits.push(kit);
+    if (givenUp) this.countReset();
+    if (kit !== null) {
+      kit.parser.reset();
+      this.kits.push(kit);
+    }
     if (this.streams === 0) this.rest();
+  }
+
+  private countReset(): void {
+    const now = this.context.wheel.now();
+    this.resets = Math.max(0, this.resets - ((now - this.resetsSince) / 1000) * RESET_RATE) + 1;
+    this.resetsSince = now;
+    if (this.resets <= RESETS || this.session.destroyed) return;
+    this.session.destroy(new Error('too many streams given up'), constants.NGHTTP2_ENHANCE_YOUR_CALM);
   }
 
   private rest(): void {
@@ -78,9 +120,36 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner {
     this.session.close();
   }
 
+  /**
+   * The library cuts a connection for whatever its codec reports, before the codec has sent the frame that says why. Given a
+   * moment, it does; and an acknowledgement of a ping that was never sent, which it reports too, is no reason at all
+   * (RFC 9113 section 6.7).
+   */
+  private onLibraryFault(destroy: Destroy, error: (Error & { errno?: number }) | undefined, code?: number): void {
+    if (error?.errno === FLOW_CONTROL) {
+      setImmediate(() => destroy(error, constants.NGHTTP2_FLOW_CONTROL_ERROR));
+    } else if (error?.errno === PROTOCOL && ++this.doubts <= MOST_DOUBTS) {
+      const giveUp = (): void => destroy(error, constants.NGHTTP2_PROTOCOL_ERROR);
+      const signs = this.signs;
+      setTimeout(() => {
+        if (this.signs === signs) this.askForSign(giveUp);
+      }, ANSWER_TIME);
+    } else destroy(error, code ?? CODES.get(error?.errno ?? 0));
+  }
+
+  /** After a real fault the codec reads no more, and so never hears the answer. */
+  private askForSign(giveUp: () => void): void {
+    if (this.closed) return;
+    const timer = setTimeout(giveUp, ANSWER_TIME);
+    this.session.ping((failed) => {
+      if (failed === null) clearTimeout(timer);
+    });
+  }
+
   private onFault(error: Error): void {
     const { handler, listener } = this.context;
-    handler.onConnectionFault(listener, this.remoteAddress, 'http2_protocol', error.message);
+    const fault = FLOOD.test(error.message) ? 'http2_flood' : 'http2_protocol';
+    handler.onConnectionFault(listener, this.remoteAddress, fault, error.message);
   }
 
   private onClose(): void {

@@ -19,6 +19,8 @@ export interface WorkerStart {
 
 /** Requests have an `id` that their answer repeats. */
 export type ToWorker =
+  /** That of the gateway's start, before the first generation. Not an argument of the program, which everybody may read. */
+  | { readonly type: 'secret'; readonly secret: Uint8Array }
   /** Portions of the configuration that `prepare` is about to name: each is read in a turn of its own. */
   | { readonly type: 'portion'; readonly list: 'routes' | 'services'; readonly portion: Uint8Array }
   | { readonly type: 'prepare'; readonly id: number; readonly generation: number; readonly rest: ConfigParcel['rest'] }
@@ -31,6 +33,8 @@ export type ToWorker =
   | { readonly type: 'verdict'; readonly verdict: Verdict }
   | { readonly type: 'grant'; readonly key: string; readonly count: number }
   | { readonly type: 'recall'; readonly key: string; readonly count: number }
+  /** The gateway will stop: WebSockets are sent away over the drain time. */
+  | { readonly type: 'drain' }
   | { readonly type: 'reopen-logs' };
 
 /** How a request fared. */
@@ -59,6 +63,8 @@ export interface WorkerReport {
   readonly droppedLines: number;
   readonly active: number;
   readonly endpoints: readonly EndpointReport[];
+  /** Open WebSockets by route. */
+  readonly webSockets: readonly { readonly route: string; readonly count: number }[];
   /** Milliseconds that the event loop ran late, at worst, in the last ten seconds. */
   readonly lag: number;
   /** Bytes. */

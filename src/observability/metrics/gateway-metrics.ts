@@ -5,6 +5,7 @@ import { type Counted, CountedFamilies } from './counted-families.ts';
 import { HistogramLayout } from './histogram.ts';
 import { createProcessFamilies, type OtherProcesses } from './process-metrics.ts';
 import { type Cell, CellFamily, createNumberFamily, MetricRegistry, type Sample, SampledFamily } from './registry.ts';
+import { createRelayFamilies, RelayMetrics, retainRelays } from './relay-metrics.ts';
 import { REQUEST_LABELS, ROUTE_LABELS, type RouteDelta, RouteMetrics } from './route-metrics.ts';
 import { type MetricDefinition, sampleLine } from './text-format.ts';
 import { Traffic, type TrafficStats } from './traffic.ts';
@@ -26,6 +27,8 @@ export interface GatewayGauges {
   endpoints(): Iterable<{ readonly service: string; readonly endpoint: string; readonly healthy: boolean }>;
   /** Upstream connections by state (`active`, `idle`, ...), summed up per service. */
   connections(): Iterable<{ readonly service: string; readonly state: string; readonly count: number }>;
+  /** Open WebSockets by route, those of workers added up. */
+  webSockets(): Iterable<{ readonly route: string; readonly count: number }>;
   /** Lines that the logs had to drop. */
   droppedLogLines(): number;
   /** Routes of the running generation that do not serve. */
@@ -60,6 +63,10 @@ export interface GatewayMetrics {
   routeMetrics(route: string, service: string): RouteMetrics;
   /** Where requests count that no route took. */
   readonly unrouted: RouteMetrics;
+  /** Where the connections of a route count that only relays. */
+  relayMetrics(route: string, service: string): RelayMetrics;
+  /** Where connections count that no route took. */
+  readonly unroutedRelays: RelayMetrics;
   /** Forgets the series of every route that `keeps` refuses; for after a reload, so that renamed routes do not pile up. */
   retainRoutes(keeps: (metrics: RouteMetrics) => boolean): void;
   readonly errors: { count(code: ErrorCode): void };
@@ -87,6 +94,7 @@ export function createGatewayMetrics(deps: GatewayMetricsDeps): GatewayMetrics {
   const unrouted = routes.get(NO_ROUTE, '');
   addRequestFamilies(registry, routes);
   addGaugeFamilies(registry, deps.gauges);
+  addWebSocketFamilies(registry, routes, deps.gauges);
   const errors = addErrorFamily(registry);
   const reloads = addReloadFamily(registry);
   const counted = new CountedFamilies(registry);
@@ -96,11 +104,17 @@ export function createGatewayMetrics(deps: GatewayMetricsDeps): GatewayMetrics {
     help: 'Connections of clients that were ended for a fault of theirs before or beside any request.',
     labels: ['listener', 'fault'],
   });
+  const relays = createRelayFamilies(counted);
   for (const family of createProcessFamilies(deps.version, deps.lag, deps.wall, deps.others)) registry.add(family);
   return {
     routeMetrics: (route, service) => routes.get(route, service),
     unrouted,
-    retainRoutes: (keeps) => routes.retain((metrics) => metrics === unrouted || keeps(metrics)),
+    relayMetrics: (route, service) => new RelayMetrics(relays, route, service),
+    unroutedRelays: new RelayMetrics(relays, NO_ROUTE, ''),
+    retainRoutes(keeps) {
+      retainRelays(relays, (route, service) => route === NO_ROUTE || keeps(routes.get(route, service)));
+      routes.retain((metrics) => metrics === unrouted || keeps(metrics));
+    },
     errors: { count: (code) => void (errors[code] ?? errors.internal_error).value++ },
     connectionFaults,
     showGauges: (all) => counted.showGauges(all),
@@ -289,6 +303,37 @@ function addGaugeFamilies(registry: MetricRegistry, gauges: GatewayGauges): void
       },
       function* (): Generator<Sample> {
         for (const { service, state, count } of gauges.connections()) yield { labels: [service, state], value: count };
+      },
+    ),
+  );
+}
+
+function addWebSocketFamilies(registry: MetricRegistry, routes: RouteTable, gauges: GatewayGauges): void {
+  registry.add(
+    new SampledFamily(
+      {
+        name: 'portico_websocket_connections',
+        type: 'gauge',
+        help: 'Open WebSockets, and handshakes of such under way.',
+        labels: ['route'],
+      },
+      function* (): Generator<Sample> {
+        for (const { route, count } of gauges.webSockets()) yield { labels: [route], value: count };
+      },
+    ),
+  );
+  registry.add(
+    new SampledFamily(
+      {
+        name: 'portico_websocket_closes_total',
+        type: 'counter',
+        help: 'WebSockets that ended, by the code of the first Close; 1006 without one, `3xxx` and `4xxx` of applications.',
+        labels: ['route', 'code'],
+      },
+      function* (): Generator<Sample> {
+        for (const { route, closes } of routes.sorted()) {
+          for (const [code, cell] of closes ?? []) yield { labels: [route, code], value: cell.value };
+        }
       },
     ),
   );
