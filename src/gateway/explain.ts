@@ -69,14 +69,14 @@ export function explainRequest(
   });
   const snapshot = Snapshot.create(1, config, services, {
     policies,
-    metrics: { routeMetrics: () => metrics } as never,
+    metrics: { routeMetrics: () => metrics, relayMetrics: () => null } as never,
     logger: silentLogger,
   });
   for (const service of services.values()) service.commit();
   const context = explainContext(clock.now, metrics);
   let exchange: Exchange | null = null;
   const socket = new NowhereSocket(request.clientAddress ?? '127.0.0.1');
-  const listener = config.listeners[0];
+  const listener = config.listeners.find(({ mode }) => mode === 'http') ?? config.listeners[0];
   new ClientConnection(socket as unknown as Socket, {
     listener: { name: listener.name, scheme: 'http', port: listener.address.port },
     handler: {
@@ -232,6 +232,8 @@ function recordingPool(onHead: (head: string) => void): UpstreamPoolLike {
     acquire: () => connection,
     acquireFresh: () => connection,
     forget() {},
+    takePlace() {},
+    leavePlace() {},
     close() {},
     configure() {},
     yieldIdle() {},
