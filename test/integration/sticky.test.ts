@@ -7,7 +7,9 @@ import { builtInPolicies } from '../../src/gateway/built-in-policies.ts';
 import { explainRequest } from '../../src/gateway/explain.ts';
 import { bestSharing } from '../../src/gateway/workers/sockets.ts';
 import { Supervisor } from '../../src/gateway/workers/supervisor.ts';
+import { createAuthority } from '../support/certificates.ts';
 import { configFor, configOf, startTestGateway, type TestGateway } from '../support/gateway.ts';
+import { http2Client } from '../support/http2-client.ts';
 import { rawClient } from '../support/raw-client.ts';
 import { type Origin, startOrigin } from '../support/raw-origin.ts';
 import { valuesOf } from '../support/wire-fields.ts';
@@ -157,7 +159,28 @@ describe('a sticky service', () => {
   });
 });
 
-test('several workers, and one that takes the place of another, know each other’s cookies', async () => {
+test('over TLS the cookie is for TLS alone, also over HTTP/2', async () => {
+  const list = await origins(2);
+  const authority = createAuthority();
+  const { cert, key } = authority.issue({ names: ['127.0.0.1'] });
+  const sticky = stickyConfig(list.map(({ url }) => url)) as { listeners: object[] };
+  const tls = { certificates: [{ certFile: 'a.crt', keyFile: 'a.key' }] };
+  const config = { ...sticky, listeners: [{ ...sticky.listeners[0], tls }] };
+  const gateway = await startTestGateway(config, [], { ...silentLogger }, { 'a.crt': cert, 'a.key': key });
+  opened.push(gateway);
+  const client = await http2Client(`https://127.0.0.1:${gateway.port}`, { ca: authority.ca });
+  opened.push(client);
+  const get = { ':path': '/', ':authority': '127.0.0.1' };
+  const first = await client.request(get);
+  const set = first.headers['set-cookie']?.[1] ?? '';
+  expect(set).toMatch(/^sid=[\w-]{60}; Path=\/; Max-Age=3600; HttpOnly; SameSite=Lax; Secure$/);
+  for (let i = 0; i < 4; i++) {
+    const answer = await client.request({ ...get, cookie: ['a=1', set.split(';')[0]] });
+    expect([answer.body.toString(), answer.headers['set-cookie']]).toEqual(['o0', ['own=0']]);
+  }
+});
+
+test('several workers, and those that take their place, know each other’s cookies', async () => {
   const list = await origins(2);
   const supervisor = new Supervisor(2, {
     clock: systemClock,
