@@ -18,8 +18,6 @@ import type { ClientStream, ListenerInfo, RequestSink, Tunnel } from './stream.t
 
 /** Bodies up to this size wait for the end of the answer, to share a frame with it, in bytes. */
 const COALESCE = 16 * 1024;
-/** A client that takes nothing for so long is gone, in milliseconds. */
-const STALL = 120_000;
 
 /** Bytes of a head are only needed while it is parsed. */
 let scratch = Buffer.allocUnsafeSlow(64 * 1024);
@@ -36,8 +34,11 @@ export interface StreamKit {
 export interface StreamOwner {
   readonly context: ConnectionContext;
   readonly remoteAddress: string;
-  /** A stream is over; what it used may serve the next, unless it is null. */
-  onStreamEnd(kit: StreamKit | null): void;
+  /**
+   * A stream is over; what it used may serve the next, unless it is null. `givenUp`: by the client, before its answer was
+   * complete.
+   */
+  onStreamEnd(kit: StreamKit | null, givenUp: boolean): void;
 }
 
 export class Http2Stream extends Timed implements ClientStream {
@@ -213,8 +214,9 @@ export class Http2Stream extends Timed implements ClientStream {
     this.sink = null;
     sink?.onClientGone();
     this.tunnel?.onClosed();
+    const givenUp = sink !== null && this.stream.rstCode !== constants.NGHTTP2_NO_ERROR;
     // The head of a tunnel is asked for when both of its ends are over.
-    this.connection.onStreamEnd(this.tunnel === null ? this.kit : null);
+    this.connection.onStreamEnd(this.tunnel === null ? this.kit : null, givenUp);
   }
 
   pauseBody(): void {
@@ -267,7 +269,9 @@ export class Http2Stream extends Timed implements ClientStream {
     const { pending, stream } = this;
     this.pending = NO_BYTES;
     if (stream.write(pending)) return true;
-    this.connection.context.wheel.scheduleIn(this, STALL);
+    // Its window is exact: a client that opens it by nothing takes nothing.
+    const { limits, wheel } = this.connection.context;
+    wheel.scheduleIn(this, limits.bodyIdle);
     return false;
   }
 
