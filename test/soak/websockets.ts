@@ -7,7 +7,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { WebSocket, WebSocketServer } from 'ws';
-import { processTree } from '../../bench/measure/process-tree.ts';
+import { cpuTimeOf, memoryOf } from '../../bench/measure/process-tree.ts';
 
 const PORTICO = fileURLToPath(new URL('../../bin/portico.js', import.meta.url));
 /** What an idle WebSocket may cost, in bytes. */
@@ -77,16 +77,6 @@ async function startGateway(
   throw new Error('the gateway did not start');
 }
 
-/** Memory that is a process's own, of the gateway and its workers, in bytes. */
-function memoryOf(pid: number): number {
-  let bytes = 0;
-  for (const one of processTree(pid)) {
-    const rollup = readFileSync(`/proc/${one}/smaps_rollup`, 'latin1');
-    bytes += Number(/^Pss:\s+(\d+) kB/m.exec(rollup)?.[1]) * 1024;
-  }
-  return bytes;
-}
-
 async function open(port: number): Promise<WebSocket> {
   const socket = new WebSocket(`ws://127.0.0.1:${port}/`, { perMessageDeflate: false });
   await once(socket, 'open');
@@ -130,9 +120,16 @@ async function drain(
     quarters[Math.min(3, Math.floor(((performance.now() - begun) / DRAIN) * 4))]++;
   });
   const exit = once(gateway, 'exit');
+  const pid = gateway.pid as number;
+  const used = (): number => cpuTimeOf(pid).user + cpuTimeOf(pid).system;
+  const before = used();
+  let after = before;
+  const watch = setInterval(() => (after = Math.max(after, used())), 200);
   gateway.kill('SIGTERM');
   await Promise.all(all);
   const [status] = (await exit) as [number];
+  clearInterval(watch);
+  console.log(`the gateway spent ${(after - before).toFixed(2)} s of processor time on the drain`);
   if (status !== 0) throw new Error(`the gateway ended with ${status}`);
   return { codes, quarters };
 }
