@@ -16,7 +16,7 @@ import { createStartSecret } from '../base/start-secret.ts';
 import { TimerWheel } from '../base/timer-wheel.ts';
 import { Turns } from '../base/turns.ts';
 import type { GatewayConfig, ServiceConfig } from '../config/model.ts';
-import type { Listener } from '../net/listener.ts';
+import { Http2UpstreamPool } from '../net/http2-upstream-pool.ts';
 import type {
   ClientLink,
   ClientStream,
@@ -40,13 +40,13 @@ import type { RouteMetrics } from '../observability/metrics/route-metrics.ts';
 import { createRequestIdSource } from '../observability/request-id.ts';
 import type { Policy } from '../pipeline/policy.ts';
 import { createServices } from '../upstream/create-services.ts';
-import { type Endpoint, isSecure } from '../upstream/endpoint.ts';
+import { type Endpoint, isSecure, speaksHttp2 } from '../upstream/endpoint.ts';
 import { probeHttp } from '../upstream/health/http-probe.ts';
 import { createPoolOptions, type Service } from '../upstream/service.ts';
 import { DateHeader } from './date-header.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangeContext } from './exchange-context.ts';
-import { Listeners } from './listeners.ts';
+import { Listeners, type PreparedListeners } from './listeners.ts';
 import { type LateQuarantine, logQuarantined, routeState } from './quarantine.ts';
 import { RawConnection, type RawContext } from './raw-connection.ts';
 import { isSameConfig } from './same-config.ts';
@@ -141,6 +141,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
       handler: this,
       wheel: this.wheel,
       sockets: deps.team?.sockets ?? 'own',
+      secret: () => this.secret,
       inherited: deps.inherited,
     });
     const { team } = deps;
@@ -237,12 +238,12 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     this.prepareTls(config.services);
     const services = this.createServices(config);
     let built: Snapshot | null = null;
-    let opened: Listener[] = [];
+    let listeners: PreparedListeners | null = null;
     let accessLog = this.accessLog;
     const discard = (): void => {
       built?.closeChains();
       for (const service of services.values()) service.close();
-      for (const listener of opened) listener.destroy();
+      for (const listener of listeners?.opened ?? []) listener.destroy();
       if (accessLog !== this.accessLog) void accessLog?.close();
     };
     try {
@@ -254,7 +255,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
           logger: this.logger,
         }),
       );
-      opened = await this.listeners.prepare(config.listeners);
+      listeners = await this.listeners.prepare(config.listeners);
       this.refuseWhenStopping();
       if (!isDeepStrictEqual(previous?.config.logging.access, config.logging.access))
         accessLog = this.openAccessLog(config);
@@ -263,11 +264,12 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
       throw error;
     }
     const snapshot = built;
+    const prepared = listeners;
     return {
       quarantined: snapshot.late,
       discard,
       commit: () => {
-        this.swap(snapshot, services, opened, accessLog);
+        this.swap(snapshot, services, prepared, accessLog);
         previous?.retire();
       },
     };
@@ -314,7 +316,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
   private swap(
     snapshot: Snapshot,
     services: ReadonlyMap<string, Service<UpstreamPoolLike>>,
-    opened: readonly Listener[],
+    listeners: PreparedListeners,
     accessLog: AccessLog | null,
   ): void {
     const { config } = snapshot;
@@ -328,10 +330,10 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     if (this.deps.team === undefined) this.requests = new OwnAllowance(config.limits.concurrentRequests);
     this.snapshot = snapshot;
     this.webSockets.commit(config.routes);
-    this.listeners.swap(config.listeners, opened);
+    this.listeners.swap(config.listeners, listeners);
     const counted = new Set(snapshot.routes.map(({ metrics }) => metrics));
     this.metrics.retainRoutes((metrics) => counted.has(metrics));
-    for (const listener of opened) listener.release();
+    for (const listener of listeners.opened) listener.release();
     if (this.state === 'starting') this.state = 'running';
     // Of several processes one tells.
     if (this.deps.team === undefined) {
@@ -362,7 +364,8 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     const { host, port } = endpoint;
     const secure = isSecure(service, endpoint.url);
     const setting = { host, port, secure, wheel: this.wheel, now: this.now, createAllowance: shared };
-    return new UpstreamPool(setting, createPoolOptions(service));
+    const options = createPoolOptions(service);
+    return speaksHttp2(service) ? new Http2UpstreamPool(setting, options) : new UpstreamPool(setting, options);
   }
 
   /** Takes a client's connection that another process accepted for the listener of this name. */
@@ -441,8 +444,8 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
   /**
    * Stops: readiness is lost at once while requests are served for `drain`; then new connections are refused and idle
    * ones closed; at `timeout`, counted from the call, the rest is cut, and the access log has a second more. WebSockets are
-   * sent away over the configured drain time, also where nothing else has to wait. Answers how many requests, WebSockets and
-   * relayed connections were cut.
+   * sent away over the configured drain time, also where nothing else has to wait. Answers how many requests, relayed
+   * connections and WebSockets were cut.
    */
   async stop(
     drain = this.snapshot?.config.shutdown.drain ?? 0,

@@ -247,6 +247,10 @@ function compileRoute(
   };
 }
 
+function relaysOf(config: RouteConfig, { metrics }: SnapshotDeps): RelayMetrics | null {
+  return isRawRoute(config) ? metrics.relayMetrics(config.name, config.service ?? '') : null;
+}
+
 function compileWebSocket(
   { name, service, websocket }: RouteConfig,
   { webSockets }: SnapshotDeps,
@@ -254,10 +258,6 @@ function compileWebSocket(
   if (websocket === undefined || service === undefined) return null;
   const { idleTimeout, maxMessage } = websocket;
   return { idleTimeout, maxMessage, sockets: webSockets.ofRoute(name) };
-}
-
-function relaysOf(config: RouteConfig, { metrics }: SnapshotDeps): RelayMetrics | null {
-  return isRawRoute(config) ? metrics.relayMetrics(config.name, config.service ?? '') : null;
 }
 
 function compileStaticReply(config: RouteConfig): StaticReply | null {
