@@ -451,6 +451,7 @@ export class Exchange
     service?.onSuccess(this.endpointChosen as Endpoint<UpstreamPoolLike>);
     this.status = this.upstreamStatus = parser.status;
     if (chain.onResponse.length > 0 && !this.runResponsePolicies(chain.onResponse)) return;
+    if (this.claim !== null) this.setStickyCookie();
     const now = this.context.now();
     this.state = SWITCHED;
     this.deadlines.remove();
