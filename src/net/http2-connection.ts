@@ -3,6 +3,7 @@ import { constants, performServerHandshake, type ServerHttp2Session, type Server
 import type { Socket } from 'node:net';
 import { Timed } from '../base/timer-wheel.ts';
 import { RequestParser } from '../http/request-parser.ts';
+import { type ClientCertificate, clientCertificateOf } from './client-certificate.ts';
 import type { ConnectionContext } from './client-connection.ts';
 import { Http2Stream, type StreamKit, type StreamOwner } from './http2-stream.ts';
 import { addressOf } from './peer.ts';
@@ -38,6 +39,7 @@ const ANSWER_TIME = 100;
 export class Http2Connection extends Timed implements ClientLink, StreamOwner {
   readonly context: ConnectionContext;
   readonly remoteAddress: string;
+  readonly clientCertificate: ClientCertificate | null;
   private readonly session: ServerHttp2Session;
   private readonly kits: StreamKit[] = [];
   private streams = 0;
@@ -53,6 +55,7 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner {
     super();
     this.context = context;
     this.remoteAddress = addressOf(socket);
+    this.clientCertificate = clientCertificateOf(socket);
     this.resetsSince = context.wheel.now();
     const { limits } = context;
     // Who ends its side has nothing more to ask, and takes no answers: streams cannot outlive it.
