@@ -466,6 +466,8 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     const cut = this.active + this.relays + this.webSockets.size;
     this.webSockets.destroy();
     this.listeners.destroy();
+    // Those that were cut end in the turns to come, and are still to be accounted for.
+    for (let turns = 0; turns < 3; turns++) await new Promise(setImmediate);
     this.state = 'stopped';
     this.snapshot?.retire();
     this.certificates.close();
