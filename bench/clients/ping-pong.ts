@@ -38,7 +38,16 @@ function onReady(socket: WebSocketClient): void {
   } else if (waiting.push(socket) === sockets) begin(waiting);
 }
 
-for (let i = 0; i < sockets; i++) new WebSocketClient(port, bytes, onReady).socket.on('close', () => failed++);
+function giveUp(reason: string): void {
+  process.stdout.write(`${reason}\n`, () => process.exit(1));
+}
+
+function onClose(): void {
+  failed++;
+  if (waiting !== null) giveUp('a WebSocket was refused, or ended before all were open');
+}
+
+for (let i = 0; i < sockets; i++) new WebSocketClient(port, bytes, onReady).socket.on('close', onClose);
 setTimeout(() => {
-  if (waiting !== null) process.exit(1);
+  if (waiting !== null) giveUp('not all WebSockets opened in time');
 }, PATIENCE).unref();
