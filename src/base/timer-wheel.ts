@@ -35,6 +35,11 @@ export class TimerWheel {
     this.lastTick = Math.floor(this.visited / TICK);
   }
 
+  /** The wheel's clock, in milliseconds. */
+  now(): number {
+    return this.clock.now();
+  }
+
   /** How many are on the wheel: those with a deadline, and those whose cleared deadline was not visited yet. */
   get length(): number {
     return this.size;

@@ -38,7 +38,7 @@ export const explainCommand: Command = {
 };
 
 function textOf(explanation: Explanation): string {
-  const { route, candidates, policies, service, endpoints, request, answer, quarantined } = explanation;
+  const { route, candidates, policies, service, sticky, endpoints, request, answer, quarantined } = explanation;
   const lines = [`route: ${route ?? 'none'}`];
   if (quarantined !== undefined) lines.push(`quarantined: ${quarantined}`);
   for (const candidate of candidates) {
@@ -48,6 +48,7 @@ function textOf(explanation: Explanation): string {
   if (policies.length > 0) lines.push('policies:');
   for (const { name, phase, effect } of policies) lines.push(`  ${phase}: ${name} ${effect}`);
   if (service !== null) lines.push(`service: ${service}`);
+  if (sticky !== undefined) lines.push(`  sticky ${sticky}`);
   for (const { url, weight, chosen } of endpoints) lines.push(`  ${chosen ? '->' : '  '} ${url} (weight ${weight})`);
   if (request !== null) {
     lines.push('request as it would be sent:', `  ${request.method} ${request.url}`);

@@ -76,7 +76,10 @@ export class Lifecycle {
     try {
       return await this.hold(async () => {
         if (this.stopping) throw new Error('the gateway is stopping');
-        const pid = await startSuccessor({ sockets: server.inheritance, leases: this.leases() }, abort.signal);
+        const pid = await startSuccessor(
+          { sockets: server.inheritance, leases: this.leases(), secret: server.secret },
+          abort.signal,
+        );
         this.stopping = true;
         logger.info('succeeded: draining', { successor: pid });
         // New connections are the successor's, from now on; changes that waited are refused.

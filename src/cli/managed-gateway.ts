@@ -1,14 +1,14 @@
 /** A gateway whose configuration is managed: read from a file, changed by it and by the admin API, and kept. */
 import { systemClock, systemTimers } from '../base/clock.ts';
 import { OperatorError } from '../base/errors.ts';
-import type { Inheritance } from '../base/inherited.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Finding } from '../config/finding.ts';
 import { ConfigControl } from '../control/config-control.ts';
-import { EndpointRegistry, type Lease } from '../control/endpoint-registry.ts';
+import { EndpointRegistry } from '../control/endpoint-registry.ts';
 import { loadApart } from '../gateway/loader/config-loader.ts';
 import { policySchemas } from './config-file.ts';
 import { type ServeOptions, type Server, serve } from './serve.ts';
+import type { Inherited } from './successor.ts';
 
 export interface ManagedOptions extends Pick<ServeOptions, 'sharing' | 'drain' | 'upgrade'> {
   readonly file: string;
@@ -22,7 +22,7 @@ export interface ManagedOptions extends Pick<ServeOptions, 'sharing' | 'drain' |
   /** Hears which files the newest load read. */
   readonly onFiles?: (files: readonly string[]) => void;
   /** Waited for only when the configuration is sound. */
-  readonly inherit?: () => Promise<{ inheritance: Inheritance; leases: readonly Lease[] }>;
+  readonly inherit?: () => Promise<Inherited>;
 }
 
 export interface ManagedGateway {
@@ -72,6 +72,7 @@ export async function startManaged(
       control,
       registry,
       ...(legacy === undefined ? {} : { inherited: legacy.inheritance }),
+      ...(legacy?.secret === undefined ? {} : { secret: legacy.secret }),
       ...(sharing === undefined ? {} : { sharing }),
       ...(drain === undefined ? {} : { drain }),
       ...(upgrade === undefined ? {} : { upgrade }),

@@ -36,6 +36,8 @@ export interface Runner {
   readonly current: GatewayConfig | null;
   metrics(): Promise<Iterable<string>>;
   readonly inheritance: readonly InheritedSocket[];
+  /** That of the start, for a successor. */
+  readonly secret: Uint8Array;
   /** Serves on for `drain` milliseconds; by default as the configuration says. */
   stop(drain?: number): Promise<number>;
   abandon(): void;
@@ -44,6 +46,8 @@ export interface Runner {
 export interface RunnerOptions {
   /** Addresses from the process whose place this one takes. */
   readonly inherited?: Inheritance;
+  /** That of the process whose place this one takes. */
+  readonly secret?: Uint8Array;
   /** How workers share an address; by default as this runtime does it best. */
   readonly sharing?: SocketSharing;
 }
@@ -53,7 +57,7 @@ export function createRunner(count: number, logger: Logger, emit: Emit, options:
   return count === 1 ? createSingle(logger, emit, options) : createSupervisor(count, logger, emit, options);
 }
 
-function createSingle(logger: Logger, emit: Emit, { inherited }: RunnerOptions): Runner {
+function createSingle(logger: Logger, emit: Emit, { inherited, secret }: RunnerOptions): Runner {
   const gateway = new Gateway({
     clock: systemClock,
     timers: systemTimers,
@@ -63,8 +67,10 @@ function createSingle(logger: Logger, emit: Emit, { inherited }: RunnerOptions):
     version: packageVersion(),
     emit,
     ...(inherited === undefined ? {} : { inherited }),
+    ...(secret === undefined ? {} : { secret }),
   });
   return {
+    secret: gateway.secret,
     get state() {
       return gateway.state;
     },
@@ -99,7 +105,7 @@ function createSupervisor(
   count: number,
   logger: Logger,
   emit: Emit,
-  { inherited = new Inheritance(), sharing }: RunnerOptions,
+  { inherited = new Inheritance(), sharing, secret }: RunnerOptions,
 ): Runner {
   // A socket that was not opened to be shared by port cannot be. The admin listener's never is.
   const own = inherited.hasHandles((name) => name !== ADMIN) ? 'handed-over' : bestSharing();
@@ -112,6 +118,7 @@ function createSupervisor(
     sharing: sharing ?? own,
     inherited,
     emit,
+    ...(secret === undefined ? {} : { secret }),
     onLines: writeStandardLine,
   });
 }

@@ -86,6 +86,7 @@ export async function serve(config: GatewayConfig, logger: Logger, options: Serv
       countReload: (result) => runner.countReload(result),
       emit: events.emit,
       reopenLogs: () => runner.reopenLogs(),
+      secret: runner.secret,
       get inheritance() {
         return [...runner.inheritance, ...admin.inheritance];
       },

@@ -20,7 +20,8 @@ const PATIENCE = 60_000;
 
 type SocketNote = Omit<InheritedSocket, 'handle'>;
 
-type ToSuccessor = { type: 'socket'; note: SocketNote } | { type: 'end'; leases: readonly Lease[] };
+/** `secret` in base64; a gateway of an earlier version has none to tell. */
+type ToSuccessor = { type: 'socket'; note: SocketNote } | { type: 'end'; leases: readonly Lease[]; secret?: string };
 type FromSuccessor = { type: 'ready' } | { type: 'declined'; reason: string };
 
 /** What a gateway leaves to the one that takes its place. */
@@ -28,10 +29,19 @@ export interface Legacy {
   readonly sockets: readonly InheritedSocket[];
   /** Endpoints that have registered themselves with it. */
   readonly leases: readonly Lease[];
+  /** That of its start: what it signed is good with its successor. */
+  readonly secret: Uint8Array;
+}
+
+/** What a gateway has from the one whose place it takes. */
+export interface Inherited {
+  readonly inheritance: Inheritance;
+  readonly leases: readonly Lease[];
+  readonly secret?: Uint8Array;
 }
 
 /** What the process leaves that started this one to take its place; nothing when there is no such process. */
-export function inherit(): Promise<{ inheritance: Inheritance; leases: readonly Lease[] }> {
+export function inherit(): Promise<Inherited> {
   // Children of this process succeed nobody.
   delete process.env[VARIABLE];
   if (!SUCCEEDS) return Promise.resolve({ inheritance: new Inheritance(), leases: [] });
@@ -39,7 +49,14 @@ export function inherit(): Promise<{ inheritance: Inheritance; leases: readonly 
   return new Promise((resolve, reject) => {
     process.on('message', (message: ToSuccessor, handle: object | undefined) => {
       if (message.type === 'socket') sockets.push({ ...message.note, handle: handle ?? null });
-      else resolve({ inheritance: new Inheritance(sockets), leases: message.leases });
+      else {
+        const { leases, secret } = message;
+        resolve({
+          inheritance: new Inheritance(sockets),
+          leases,
+          ...(secret === undefined ? {} : { secret: Buffer.from(secret, 'base64') }),
+        });
+      }
     });
     process.once('disconnect', () => reject(new OperatorError('the gateway that was to be succeeded is gone')));
   });
@@ -71,7 +88,7 @@ export function decline(reason: string): Promise<void> {
  * Starts the program on disk as it was started, and leaves it what there is. Rejects with the reason when it does not come
  * to serve, or when `abort` says that it shall not.
  */
-export function startSuccessor({ sockets, leases }: Legacy, abort: AbortSignal): Promise<number> {
+export function startSuccessor({ sockets, leases, secret }: Legacy, abort: AbortSignal): Promise<number> {
   const [program, ...args] = process.argv.slice(1);
   const child = spawn(process.execPath, [...process.execArgv, program, ...args], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
@@ -106,6 +123,6 @@ export function startSuccessor({ sockets, leases }: Legacy, abort: AbortSignal):
       child.send(message, (handle ?? undefined) as SendHandle, {}, (error) => error !== null && fail(error.message));
     };
     for (const { handle, ...note } of sockets) send({ type: 'socket', note }, handle);
-    send({ type: 'end', leases });
+    send({ type: 'end', leases, secret: Buffer.from(secret).toString('base64') });
   });
 }

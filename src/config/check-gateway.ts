@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import { formatAddress, isLoopback } from '../base/address.ts';
 import { type CheckContext, durationAt } from './check-context.ts';
+import { checkRaw } from './check-raw.ts';
 import { checkRoutes } from './check-routes.ts';
 import { checkServices } from './check-services.ts';
 import type { ListenerConfig } from './model.ts';
@@ -22,6 +23,7 @@ export function checkGateway(config: Parsed, context: CheckContext): void {
   for (const [index, listener] of config.listeners.entries()) checkListener(listener, index, context);
   checkServices(config, context);
   checkRoutes(config, context);
+  checkRaw(config, context);
 }
 
 /** Looks at names as written, so that an item which is wrong in other ways counts too. */

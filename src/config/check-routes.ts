@@ -1,6 +1,7 @@
 /** Checks of routes: what answers them, what they may not combine, and what has no effect. */
 import type { z } from 'zod';
 import { type CheckContext, durationAt, routeAt } from './check-context.ts';
+import { checkRawMatch } from './check-raw.ts';
 import { checkRewrite } from './check-rewrite.ts';
 import type { FindingCode } from './finding.ts';
 import type { MatchConfig, RouteConfig, ServiceConfig } from './model.ts';
@@ -56,7 +57,13 @@ function checkAnswer(route: RouteConfig, path: ValuePath, names: readonly string
 }
 
 /** Checks one map of predicates and those nested in it; of the context only `report` is used. */
-export function checkMatch(match: MatchConfig, path: ValuePath, context: Pick<CheckContext, 'report'>): void {
+export function checkMatch(
+  match: MatchConfig,
+  path: ValuePath,
+  context: Pick<CheckContext, 'report'>,
+  nested = false,
+): void {
+  checkRawMatch(match, path, nested, context);
   const kinds = (['path', 'pathPrefix', 'pathRegex'] as const).filter((key) => match[key] !== undefined);
   for (const key of kinds.slice(1)) {
     context.report({
@@ -78,9 +85,10 @@ export function checkMatch(match: MatchConfig, path: ValuePath, context: Pick<Ch
     });
   });
   for (const nest of ['any', 'all'] as const) {
-    for (const [index, inner] of (match[nest] ?? []).entries()) checkMatch(inner, [...path, nest, index], context);
+    for (const [index, inner] of (match[nest] ?? []).entries())
+      checkMatch(inner, [...path, nest, index], context, true);
   }
-  if (match.not !== undefined) checkMatch(match.not, [...path, 'not'], context);
+  if (match.not !== undefined) checkMatch(match.not, [...path, 'not'], context, true);
 }
 
 function checkRespond(route: RouteConfig, path: ValuePath, context: CheckContext): void {

@@ -111,7 +111,9 @@ export function createRouteSchema(policies: PolicySchemas) {
       .describe('Changes to the request line; at most one of `stripPrefix`, `path` and `regex`, and `host`'),
     timeout: duration(1)
       .optional()
-      .describe('Time for the whole request, tries and body included; then 504 `upstream_timeout`'),
+      .describe(
+        'Time for the whole request, tries and body included; then 504 `upstream_timeout`. Of server-sent events the time to the head of the answer',
+      ),
     retry: retrySchema
       .optional()
       .describe('Further tries, on other endpoints where there are; without this key there are none'),

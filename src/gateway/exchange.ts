@@ -14,21 +14,26 @@ import type { AccessEntry } from '../observability/access-log.ts';
 import { isRequestId } from '../observability/request-id.ts';
 import { continueTrace, traceIdOf } from '../observability/trace-context.ts';
 import { runEnd, runRequest, runResponse } from '../pipeline/chain.ts';
-import type { PolicyExchange, Reply } from '../pipeline/policy.ts';
+import type { PolicyExchange, PolicyHooks, Reply } from '../pipeline/policy.ts';
+import { preflightMethod } from '../pipeline/preflight.ts';
 import { normalizePath } from '../router/path.ts';
 import type { RouteQuery } from '../router/route-query.ts';
 import type { Endpoint, FailureKind } from '../upstream/endpoint.ts';
 import { isIdempotent, mayRetry, type RetryPlan, type TryFailure } from '../upstream/retry.ts';
+import type { Service } from '../upstream/service.ts';
+import type { StickyClaim } from '../upstream/sticky.ts';
 import type { ExchangeContext } from './exchange-context.ts';
 import { type ConnectionMemo, clientAddressOf, forwardedLines, memoOf } from './forwarded.ts';
 import {
   informationalLines,
+  isEventStream,
   type OutgoingRequest,
   ownLines,
   requestHead,
   responseLines,
   takesTrailers,
 } from './heads.ts';
+import { routingQuery } from './preflight.ts';
 import { problemBody, problemLines } from './problem.ts';
 import { ReplayBody } from './replay-body.ts';
 import type { CompiledRoute, Snapshot } from './snapshot.ts';
@@ -49,7 +54,9 @@ const RESPONSE_HEAD = 2;
 const CONTINUE = 3;
 /** The end of the pause before the next try. */
 const BACKOFF = 4;
-const DEADLINES = 5;
+/** The service's `timeouts.streamIdle`. */
+const SILENCE = 5;
+const DEADLINES = 6;
 
 /** Nothing of the answer is on its way. */
 const OPEN = 0;
@@ -91,6 +98,8 @@ export class Exchange
   private tried: Endpoint<UpstreamPoolLike>[] | null = null;
   private waitingFor: UpstreamPoolLike | null = null;
   private lastTried: Endpoint<UpstreamPoolLike> | null = null;
+  /** What the client's cookie says; null where the service is not sticky. */
+  private claim: StickyClaim<UpstreamPoolLike> | null = null;
   retries = 0;
   /** Tries that sent something, and those that found no connection. */
   private sends = 0;
@@ -107,6 +116,12 @@ export class Exchange
   private upstreamPaused = false;
   // The answer.
   private state = OPEN;
+  /** Longest silence of the upstream in an answer without an end of its own, in milliseconds; 0 for every other answer. */
+  private streamIdle = 0;
+  /** When the last bytes of such an answer came, on the gateway's clock. */
+  private heardAt = 0;
+  /** The client has not taken what it was sent, and the upstream waits for it. */
+  private held = false;
   status = 0;
   upstreamStatus = 0;
   bytesOut = 0;
@@ -186,8 +201,14 @@ export class Exchange
   // 2. Route.
 
   private chooseRoute(): void {
-    const { router, routes } = this.snapshot;
-    const index = router.match(this);
+    const { snapshot } = this;
+    const { router, routes } = snapshot;
+    const mayBePreflight = this.method === 'OPTIONS' && snapshot.answersPreflights;
+    const index = router.match(mayBePreflight ? routingQuery(this, snapshot) : this);
+    if (mayBePreflight && preflightMethod(this) !== null) {
+      const { preflight } = index < 0 ? snapshot.globalChain : routes[index].chain;
+      if (preflight !== null) return this.answerPreflight(preflight, index);
+    }
     if (index < 0) {
       const allowed = router.allowed(this);
       if (allowed.length === 0) return this.refuse('route_not_found', 'no route matches the request');
@@ -208,6 +229,18 @@ export class Exchange
     if (reply === undefined) this.answerOrForward();
     else if (reply instanceof Promise) this.awaitPolicies(reply);
     else this.replyOf(reply);
+  }
+
+  /** `index` of the route, or -1: whether there is one is for the request to come to hear. */
+  private answerPreflight(hooks: PolicyHooks, index: number): void {
+    if (index >= 0) this.compiled = this.snapshot.routes[index];
+    let reply: Reply | undefined;
+    try {
+      reply = hooks.onPreflight?.(this);
+    } catch (error) {
+      return this.policyFailed(error);
+    }
+    if (reply !== undefined) this.replyOf(reply);
   }
 
   private awaitPolicies(pending: Promise<Reply | undefined>): void {
@@ -247,13 +280,27 @@ export class Exchange
 
   private choose(): void {
     const service = (this.compiled as CompiledRoute).service;
-    const endpoint = service === null ? null : service.pick(this, this.tried);
+    const endpoint =
+      service === null ? null : service.sticky === null ? service.pick(this, this.tried) : this.pickSticky(service);
     if (service === null || endpoint === null) {
       return this.refuse('no_healthy_endpoint', 'no endpoint of the service is healthy', '', service?.retryAfter());
     }
     service.onSend(endpoint);
     this.endpointChosen = endpoint;
     this.connect(endpoint, false);
+  }
+
+  private pickSticky(service: Service<UpstreamPoolLike>): Endpoint<UpstreamPoolLike> | null {
+    this.claim ??= service.sticky?.read(this.header('cookie')) ?? null;
+    return this.claim === null ? service.pick(this, this.tried) : service.pickClaimed(this.claim, this, this.tried);
+  }
+
+  /** After the policies: what they do to the cookies of the upstream is not meant for this one. */
+  private setStickyCookie(): void {
+    const sticky = this.compiled?.service?.sticky;
+    if (!sticky || this.claim === null || this.endpointChosen === null) return;
+    const cookie = sticky.cookieFor(this.claim, this.endpointChosen, this.stream.listener.scheme === 'https');
+    if (cookie !== null) this.responseEdits.add('Set-Cookie', cookie);
   }
 
   private connect(endpoint: Endpoint<UpstreamPoolLike>, fresh: boolean): void {
@@ -360,9 +407,12 @@ export class Exchange
       return;
     }
     this.clearTryDeadlines();
+    // An answer with a length has an end.
+    if (length < 0 && isEventStream(parser)) this.beginStream(route);
     this.status = status;
     const { onResponse } = route.chain;
     if (onResponse.length > 0 && !this.runResponsePolicies(onResponse)) return;
+    if (this.claim !== null) this.setStickyCookie();
     this.state = ANSWERED;
     this.stream.writeHead(status, responseLines(parser, this.requestId, this.editsOfResponse), length);
   }
@@ -387,12 +437,32 @@ export class Exchange
     }
   }
 
+  /** The route's time has brought the head of the answer; from here on it is the silences that count. */
+  private beginStream({ service }: CompiledRoute): void {
+    this.deadlines.clear(WHOLE);
+    this.streamIdle = service?.config.timeouts.streamIdle ?? 0;
+    this.heardAt = this.context.now();
+    if (this.streamIdle !== 0) this.deadlines.set(SILENCE, this.heardAt + this.streamIdle);
+  }
+
+  /** Looked at once in a while, so that an event costs no more than a note of the time. */
+  private onSilence(): void {
+    const now = this.context.now();
+    if (this.held) this.heardAt = now;
+    const due = this.heardAt + this.streamIdle;
+    if (due > now) this.deadlines.set(SILENCE, due);
+    else this.timeOut('the stream of the upstream was silent for too long', null, false);
+  }
+
   // 7. The body of the answer.
 
   onResponseBody(bytes: Buffer, start: number, end: number): void {
     if (this.state !== ANSWERED) return;
     this.bytesOut += end - start;
-    if (!this.stream.writeBody(bytes, start, end)) this.connection?.pause();
+    if (this.streamIdle !== 0) this.heardAt = this.context.now();
+    if (this.stream.writeBody(bytes, start, end)) return;
+    this.held = true;
+    this.connection?.pause();
   }
 
   onReadEnd(): void {
@@ -400,7 +470,10 @@ export class Exchange
   }
 
   onClientDrain(): void {
-    if (this.state === ANSWERED) this.connection?.resume();
+    if (this.state !== ANSWERED) return;
+    this.held = false;
+    if (this.streamIdle !== 0) this.heardAt = this.context.now();
+    this.connection?.resume();
   }
 
   onResponseEnd(trailers: string): void {
@@ -505,6 +578,7 @@ export class Exchange
     if (slot === WHOLE) this.timeOut("the route's time is used up", null, false);
     else if (slot === BACKOFF) this.choose();
     else if (slot === ONE_TRY) this.timeOut('the time for one try is used up', 'reset', true);
+    else if (slot === SILENCE) this.onSilence();
     else if (slot === RESPONSE_HEAD) this.timeOut('the upstream did not answer in time', null, true);
     else this.stream.writeInformational(100, '');
   }
@@ -566,7 +640,9 @@ export class Exchange
       return this.policyFailed(error);
     }
     const body = Buffer.from(reply.body);
-    this.answer(reply.status, `${this.context.dateLine()}${edits.lines()}Content-Length: ${body.length}\r\n`, body);
+    // RFC 9110 section 8.6: no Content-Length in a 204.
+    const length = reply.status === 204 ? '' : `Content-Length: ${body.length}\r\n`;
+    this.answer(reply.status, `${this.context.dateLine()}${edits.lines()}${length}`, body);
   }
 
   private refuse(code: ErrorCode, detail: string, lines = '', retryAfter?: number): void {

@@ -5,6 +5,7 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { OwnAllowance } from '../base/allowance.ts';
+import { formatDuration } from '../base/duration.ts';
 import { silentLogger } from '../base/logger.ts';
 import { TimerWheel } from '../base/timer-wheel.ts';
 import type { GatewayConfig } from '../config/model.ts';
@@ -13,10 +14,13 @@ import type { UpstreamPoolLike } from '../net/upstream.ts';
 import { HistogramLayout } from '../observability/metrics/histogram.ts';
 import { RouteMetrics } from '../observability/metrics/route-metrics.ts';
 import type { Policy } from '../pipeline/policy.ts';
+import type { RouteQuery } from '../router/route-query.ts';
 import type { Candidate } from '../router/router.ts';
 import { createServices } from '../upstream/create-services.ts';
+import type { Sticky } from '../upstream/sticky.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangeContext } from './exchange-context.ts';
+import { routingQuery } from './preflight.ts';
 import { Snapshot } from './snapshot.ts';
 
 /** The shape of `explain --json` (the contract's "Shapes"), with what the gateway would answer by itself. */
@@ -25,6 +29,8 @@ export interface Explanation {
   candidates: Candidate[];
   policies: { name: string; phase: string; effect: string }[];
   service: string | null;
+  /** What the cookie of a sticky service does to the request; absent where there is none. */
+  sticky?: string;
   endpoints: { id: string; url: string; weight: number; chosen: boolean }[];
   /** The request as the upstream would get it; null when the gateway answers. */
   request: { method: string; url: string; headers: Record<string, string | string[]> } | null;
@@ -63,14 +69,14 @@ export function explainRequest(
   });
   const snapshot = Snapshot.create(1, config, services, {
     policies,
-    metrics: { routeMetrics: () => metrics } as never,
+    metrics: { routeMetrics: () => metrics, relayMetrics: () => null } as never,
     logger: silentLogger,
   });
   for (const service of services.values()) service.commit();
   const context = explainContext(clock.now, metrics);
   let exchange: Exchange | null = null;
   const socket = new NowhereSocket(request.clientAddress ?? '127.0.0.1');
-  const listener = config.listeners[0];
+  const listener = config.listeners.find(({ mode }) => mode === 'http') ?? config.listeners[0];
   new ClientConnection(socket as unknown as Socket, {
     listener: { name: listener.name, scheme: 'http', port: listener.address.port },
     handler: {
@@ -97,7 +103,7 @@ export function explainRequest(
     sharedReads: false,
   });
   socket.emit('data', Buffer.from(headOf(request), 'latin1'));
-  const explanation = describe(exchange, snapshot, sent, socket.written);
+  const explanation = describe(exchange, queryOf(exchange, request), snapshot, sent, socket.written);
   socket.emit('close');
   snapshot.retire();
   return explanation;
@@ -129,8 +135,25 @@ function headOf({ method, url, headers }: ExplainRequest): string {
   return `${method} ${target.replace(/#.*$/, '')} HTTP/1.1\r\n${lines.map((line) => `${line}\r\n`).join('')}\r\n`;
 }
 
+/** What the router was asked: of a request that is answered the connection has forgotten the head. */
+function queryOf(exchange: Exchange | null, request: ExplainRequest): RouteQuery | null {
+  // A head that was refused was never routed.
+  if (exchange === null || (exchange as Exchange).method === '') return null;
+  const { method, host, path, query } = exchange as Exchange;
+  const fields = new Map<string, string>();
+  for (const line of headOf(request).trimEnd().split('\r\n').slice(1)) {
+    const colon = line.indexOf(':');
+    const name = line.slice(0, colon).toLowerCase();
+    const value = line.slice(colon + 1).trim();
+    const known = fields.get(name);
+    fields.set(name, known === undefined ? value : `${known}${name === 'cookie' ? '; ' : ', '}${value}`);
+  }
+  return { method, host, path, query, header: (lowerName) => fields.get(lowerName) };
+}
+
 function describe(
   exchange: Exchange | null,
+  query: RouteQuery | null,
   snapshot: Snapshot,
   sent: readonly { head: string; endpoint: string }[],
   written: string,
@@ -142,17 +165,27 @@ function describe(
   return {
     route: route === null ? null : route.name,
     candidates:
-      exchangeSeen === null || exchangeSeen.method === ''
-        ? []
-        : [...snapshot.router.explain(exchangeSeen), ...unmatched(snapshot)],
+      query === null ? [] : [...snapshot.router.explain(routingQuery(query, snapshot)), ...unmatched(snapshot)],
     policies: (route?.chain.links ?? []).map(({ name, phase, hooks }) => ({ name, phase, effect: hooks.effect })),
     service: route === null || route.serviceName === '' ? null : route.serviceName,
+    ...(route?.service?.sticky ? { sticky: stickyEffect(route.service.sticky, query?.header('cookie')) } : {}),
     endpoints: endpoints.map(({ id, url, weight }) => ({ id, url, weight, chosen: id === first?.endpoint })),
     request:
       first === undefined ? null : requestOf(first.head, endpoints.find(({ id }) => id === first.endpoint)?.url ?? ''),
     answer: written === '' ? null : answerOf(written, exchangeSeen),
     ...(typeof route?.quarantined === 'string' ? { quarantined: route.quarantined } : {}),
   };
+}
+
+/** Nothing is signed here with the key of a running gateway, unless the configuration has it. */
+function stickyEffect(sticky: Sticky<UpstreamPoolLike>, given: string | undefined): string {
+  const { cookie, ttl, secret } = sticky.config;
+  const kept = `by the cookie ${cookie} for ${formatDuration(ttl)}`;
+  const { endpoint } = sticky.read(given);
+  if (endpoint !== null) return `${kept}: it names ${endpoint.url}`;
+  if (given === undefined || !given.includes(`${cookie}=`)) return `${kept}: the request has none and is given one`;
+  if (secret === undefined) return `${kept}: only the running gateway, which has the key, can tell what it names`;
+  return `${kept}: it is not valid, or names no endpoint that is left, and is replaced`;
 }
 
 /** Routes of which the router knows nothing. */
@@ -199,6 +232,8 @@ function recordingPool(onHead: (head: string) => void): UpstreamPoolLike {
     acquire: () => connection,
     acquireFresh: () => connection,
     forget() {},
+    takePlace() {},
+    leavePlace() {},
     close() {},
     configure() {},
     yieldIdle() {},

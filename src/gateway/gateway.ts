@@ -12,11 +12,21 @@ import type { ErrorCode } from '../base/errors.ts';
 import type { Inheritance, InheritedSocket } from '../base/inherited.ts';
 import { type Logger, silentLogger } from '../base/logger.ts';
 import { inSlices } from '../base/slices.ts';
+import { createStartSecret } from '../base/start-secret.ts';
 import { TimerWheel } from '../base/timer-wheel.ts';
 import { Turns } from '../base/turns.ts';
 import type { GatewayConfig, ServiceConfig } from '../config/model.ts';
 import type { Listener } from '../net/listener.ts';
-import type { ClientStream, ConnectionFault, ListenerInfo, RequestHandler } from '../net/stream.ts';
+import type {
+  ClientLink,
+  ClientStream,
+  ConnectionFault,
+  ListenerInfo,
+  RawHandler,
+  RawListener,
+  RequestHandler,
+} from '../net/stream.ts';
+import type { UpstreamPoolLike } from '../net/upstream.ts';
 import { UpstreamPool } from '../net/upstream-pool.ts';
 import { secureContextOf } from '../net/upstream-tls.ts';
 import { type AccessEntry, type AccessLog, createAccessLog } from '../observability/access-log.ts';
@@ -25,6 +35,7 @@ import type { Emit } from '../observability/events.ts';
 import { HealthWindow } from '../observability/health-window.ts';
 import { LineRate } from '../observability/line-rate.ts';
 import { createGatewayMetrics, type GatewayMetrics } from '../observability/metrics/gateway-metrics.ts';
+import type { RelayMetrics } from '../observability/metrics/relay-metrics.ts';
 import type { RouteMetrics } from '../observability/metrics/route-metrics.ts';
 import { createRequestIdSource } from '../observability/request-id.ts';
 import type { Policy } from '../pipeline/policy.ts';
@@ -37,6 +48,7 @@ import { Exchange } from './exchange.ts';
 import type { ExchangeContext } from './exchange-context.ts';
 import { Listeners } from './listeners.ts';
 import { type LateQuarantine, logQuarantined, routeState } from './quarantine.ts';
+import { RawConnection, type RawContext } from './raw-connection.ts';
 import { isSameConfig } from './same-config.ts';
 import { connectionSamples, endpointSamples } from './service-samples.ts';
 import { Snapshot } from './snapshot.ts';
@@ -56,6 +68,8 @@ export interface GatewayDeps {
   /** From 0 up to 1. */
   readonly random: () => number;
   readonly version: string;
+  /** That of the process whose place this one takes; without it a new one is made. */
+  readonly secret?: Uint8Array;
   /** What differs in a process that is one of several; without it the gateway is alone. */
   readonly team?: Team;
   /** Addresses from the process whose place this one takes. */
@@ -83,15 +97,19 @@ export interface Prepared {
   discard(): void;
 }
 
-export class Gateway implements RequestHandler, ExchangeContext {
+export class Gateway implements RequestHandler, RawHandler, ExchangeContext, RawContext {
   readonly now: () => number;
   readonly wheel: TimerWheel;
   readonly logger: Logger;
   readonly random: () => number;
   readonly unrouted: RouteMetrics;
+  readonly unroutedRelays: RelayMetrics;
   readonly newRequestId: () => string;
   readonly metrics: GatewayMetrics;
   active = 0;
+  relays = 0;
+  /** Keys of this start are made from it; in one of several processes it is the leading one's. */
+  secret: Uint8Array;
   requests: Allowance = new OwnAllowance(0);
   /** `starting`, `running`, `draining` (still serving), `stopped`. */
   state: 'starting' | 'running' | 'draining' | 'stopped' = 'starting';
@@ -108,6 +126,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
 
   constructor(deps: GatewayDeps) {
     this.deps = deps;
+    this.secret = deps.secret ?? createStartSecret();
     this.now = () => deps.clock.now();
     this.wheel = new TimerWheel(deps.clock);
     this.logger = deps.logger;
@@ -136,6 +155,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
       wall: deps.clock.wall,
     });
     this.unrouted = this.metrics.unrouted;
+    this.unroutedRelays = this.metrics.unroutedRelays;
     if (deps.team !== undefined)
       this.requests = deps.team.allowance(
         REQUESTS_KEY,
@@ -266,6 +286,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
       // Of several processes one tells of endpoints that go down and come up.
       logger: this.deps.team === undefined ? this.logger : silentLogger,
       random: this.random,
+      secret: this.secret,
       createPool: (endpoint, service) => this.createPool(endpoint, service),
       check: this.deps.team === undefined ? probeHttp : null,
       onHealthChange: (service, { id, url, healthy }, reason) => {
@@ -371,6 +392,21 @@ export class Gateway implements RequestHandler, ExchangeContext {
     }
   }
 
+  // RawHandler.
+
+  onRawConnection(socket: Socket, listener: RawListener, onClosed: (link: ClientLink) => void): ClientLink {
+    // Connections wait until the first generation is live.
+    const connection = new RawConnection(socket, listener, this.snapshot as Snapshot, this, onClosed);
+    connection.begin();
+    return connection;
+  }
+
+  // RawContext.
+
+  accountRaw(entry: AccessEntry): void {
+    if (this.accessLog !== null) this.accessLog.record(entry);
+  }
+
   // ExchangeContext.
 
   dateLine(): string {
@@ -394,7 +430,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
   /**
    * Stops: readiness is lost at once while requests are served for `drain`; then new connections are refused and idle
    * ones closed; at `timeout`, counted from the call, the rest is cut, and the access log has a second more. Answers how
-   * many requests were cut.
+   * many requests and relayed connections were cut.
    */
   async stop(
     drain = this.snapshot?.config.shutdown.drain ?? 0,
@@ -406,7 +442,7 @@ export class Gateway implements RequestHandler, ExchangeContext {
     await this.pause(Math.min(drain, timeout));
     await this.listeners.drain();
     while (this.connections > 0 && this.now() - begun < timeout) await this.pause(20);
-    const cut = this.active;
+    const cut = this.active + this.relays;
     this.listeners.destroy();
     this.state = 'stopped';
     this.snapshot?.retire();

@@ -1,7 +1,7 @@
 /** The heads that the gateway passes on: of the request to the upstream, of the answer to the client. */
 import { connectionNamed, copyFields, HOP_BY_HOP } from '../http/field-copy.ts';
 import { FIELD, maskOf } from '../http/field-name.ts';
-import { fieldById, hasListMember } from '../http/fields.ts';
+import { fieldById, fieldByName, hasListMember, sameName } from '../http/fields.ts';
 import { CHUNKED } from '../http/framing.ts';
 import type { HeadParser } from '../http/head-parser.ts';
 import type { HeaderEdits } from '../http/header-edits.ts';
@@ -76,6 +76,16 @@ export function informationalLines(parser: HeadParser): string {
 export function ownLines(lines: string, requestId: string, edits: HeaderEdits | null): string {
   const own = `${lines}X-Request-ID: ${requestId}\r\n`;
   return edits === null ? own : edits.filter(own) + edits.lines();
+}
+
+const EVENT_STREAM = 'text/event-stream';
+
+/** True for an answer of server-sent events (HTML standard, section 9.2), which ends when either side has enough of it. */
+export function isEventStream(parser: HeadParser): boolean {
+  const type = fieldByName(parser, 'content-type');
+  if (type === undefined || !sameName(type, 0, EVENT_STREAM)) return false;
+  const next = type.charCodeAt(EVENT_STREAM.length);
+  return Number.isNaN(next) || next === 59 || next === 32 || next === 9;
 }
 
 /** True when the client said that it can be sent trailers (RFC 9110 section 6.5.1). */

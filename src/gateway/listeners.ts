@@ -1,14 +1,15 @@
 /** The listeners of a gateway: opened beside those that run, kept where their address stays, and drained where it goes. */
 import type { Socket } from 'node:net';
 import { handleOf, type Inheritance, type InheritedSocket } from '../base/inherited.ts';
+import { createCidrSet } from '../base/ip.ts';
 import type { TimerWheel } from '../base/timer-wheel.ts';
 import type { ListenerConfig, ListenerTlsConfig } from '../config/model.ts';
 import { Listener, type ListenerSettings, type ListenOptions } from '../net/listener.ts';
-import type { RequestHandler } from '../net/stream.ts';
+import type { RawHandler, RequestHandler } from '../net/stream.ts';
 import type { TlsOptions } from '../net/tls-terminator.ts';
 
 export interface ListenersDeps {
-  readonly handler: RequestHandler;
+  readonly handler: RequestHandler & RawHandler;
   readonly wheel: TimerWheel;
   /** Where connections come from: an address of this process's own, or one of several processes. */
   readonly sockets: 'own' | 'reuse-port' | 'handed-over';
@@ -52,7 +53,7 @@ export class Listeners {
         if (this.open.some((listener) => isSame(config, listener))) continue;
         const scheme = config.tls === undefined ? ('http' as const) : ('https' as const);
         const info = { name: config.name, scheme, port: config.address.port };
-        const listener = new Listener(info, config.address.host, settingsOf(config), { handler, wheel });
+        const listener = new Listener(info, config.address.host, settingsOf(config), { handler, raw: handler, wheel });
         if (sockets === 'handed-over') info.port = config.address.port;
         else await listener.listen(config.address.port, this.listenOptions(config));
         opened.push(listener);
@@ -113,9 +114,12 @@ function isSame(config: ListenerConfig, listener: Listener): boolean {
   return config.name === name && host === listener.host && (wanted === port || (wanted === 0 && listener.anyPort));
 }
 
-function settingsOf({ limits, timeouts, tls, protocols }: ListenerConfig): ListenerSettings {
+function settingsOf(config: ListenerConfig): ListenerSettings {
+  const { limits, mode, proxyProtocol, timeouts, tls, protocols } = config;
   const spoken = protocols ?? (tls === undefined ? ['http/1.1'] : ['h2', 'http/1.1']);
   return {
+    mode,
+    proxies: proxyProtocol === undefined ? null : createCidrSet(proxyProtocol.from),
     limits: {
       streams: limits.streams,
       requestHead: limits.requestHead,

@@ -23,10 +23,10 @@ const refuse: PolicyHooks = { effect: 'answers 503 route_quarantined', onRequest
 
 /**
  * The chain of a quarantined route. As for requests that no route takes, policies of all routes see the answer and the end,
- * and are not asked before: there is nothing to guard.
+ * and are not asked before: there is nothing to guard. Preflights they answer: a page is to see the refusal.
  */
-export function quarantineChain({ onResponse, onEnd }: Chain): Chain {
-  return { links: [], onRequest: [refuse], onResponse, onEnd };
+export function quarantineChain({ preflight, onResponse, onEnd }: Chain): Chain {
+  return { links: [], preflight, onRequest: [refuse], onResponse, onEnd };
 }
 
 /**

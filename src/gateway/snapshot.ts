@@ -3,12 +3,15 @@ import { type CidrSet, createCidrSet } from '../base/ip.ts';
 import type { Logger } from '../base/logger.ts';
 import { atOnce, type Steps } from '../base/slices.ts';
 import type { GatewayConfig, RouteConfig, ServiceConfig } from '../config/model.ts';
+import { isRawRoute } from '../config/raw-route.ts';
 import { fieldLine } from '../http/header-edits.ts';
 import type { UpstreamPoolLike } from '../net/upstream.ts';
 import type { GatewayMetrics } from '../observability/metrics/gateway-metrics.ts';
+import type { RelayMetrics } from '../observability/metrics/relay-metrics.ts';
 import type { RouteMetrics } from '../observability/metrics/route-metrics.ts';
 import { type Chain, closeChain, compileChain } from '../pipeline/chain.ts';
 import type { Policy } from '../pipeline/policy.ts';
+import { RawRouter } from '../router/raw-router.ts';
 import { compileRewrite, type Rewrite } from '../router/rewrite.ts';
 import { type Router, routerOf } from '../router/router.ts';
 import { compileRetry, type RetryPlan } from '../upstream/retry.ts';
@@ -41,6 +44,8 @@ export interface CompiledRoute {
   readonly retry: RetryPlan | null;
   readonly chain: Chain;
   readonly metrics: RouteMetrics;
+  /** Of a route that relays; null of one that takes requests. */
+  readonly relays: RelayMetrics | null;
   /** Why it could not be built, in which case its chain refuses; null where it serves. */
   readonly quarantined: string | null;
 }
@@ -68,11 +73,14 @@ export class Snapshot {
   readonly generation: number;
   readonly config: GatewayConfig;
   readonly router: Router;
+  readonly rawRouter: RawRouter;
   readonly routes: readonly CompiledRoute[];
   readonly services: ReadonlyMap<string, Service<UpstreamPoolLike>>;
   private readonly trusted: ReadonlyMap<string, CidrSet>;
   /** The policies that apply where no route was found: the global ones. */
   readonly globalChain: Chain;
+  /** True where a route answers CORS preflights. */
+  readonly answersPreflights: boolean;
   /** Routes that config found sound and that could not be built all the same. */
   readonly late: readonly LateQuarantine[];
   /** Requests that began on this generation and are not over. */
@@ -84,9 +92,11 @@ export class Snapshot {
     this.config = config;
     this.services = services;
     this.router = router;
+    this.rawRouter = new RawRouter(config.routes);
     this.routes = routes;
     this.trusted = new Map(config.listeners.map((l) => [l.name, createCidrSet(l.trustedProxies)]));
     this.globalChain = globalChain;
+    this.answersPreflights = globalChain.preflight !== null || routes.some(({ chain }) => chain.preflight !== null);
     this.late = late;
   }
 
@@ -195,6 +205,7 @@ function quarantinedRoute(
     retry: null,
     chain: quarantineChain(globalChain),
     metrics: deps.metrics.routeMetrics(config.name, config.service ?? ''),
+    relays: relaysOf(config, deps),
     quarantined: reason,
   };
 }
@@ -224,8 +235,13 @@ function compileRoute(
     retry: compileRetry(config.retry),
     chain: compileChain(scopes, deps.policies, { logger: deps.logger }),
     metrics: deps.metrics.routeMetrics(config.name, config.service ?? ''),
+    relays: relaysOf(config, deps),
     quarantined: null,
   };
+}
+
+function relaysOf(config: RouteConfig, { metrics }: SnapshotDeps): RelayMetrics | null {
+  return isRawRoute(config) ? metrics.relayMetrics(config.name, config.service ?? '') : null;
 }
 
 function compileStaticReply(config: RouteConfig): StaticReply | null {

@@ -21,6 +21,7 @@ import { HEAD_COMPLETE, type HeadParser, NEED_MORE } from '../http/head-parser.t
 import { statusLine } from '../http/reason.ts';
 import { RequestParser } from '../http/request-parser.ts';
 import { hostOf, isAuthority, parseTarget, type Target } from '../http/target.ts';
+import { addressOf } from './peer.ts';
 import { readShared } from './shared-read.ts';
 import { SocketWriter } from './socket-writer.ts';
 import type { ClientLink, ClientStream, ListenerInfo, RequestHandler, RequestSink } from './stream.ts';
@@ -110,7 +111,7 @@ export class ClientConnection extends Timed implements ClientLink, ClientStream,
   private bodiless = false;
   private hostSeen: string | null = null;
 
-  /** `plain`: the socket is the very one that was accepted, and nothing was read from it. */
+  /** `plain`: the socket is the very one that was accepted; what was read from it was put back. */
   constructor(socket: Socket, context: ConnectionContext, plain = true) {
     super();
     this.context = context;
@@ -549,12 +550,6 @@ export class ClientConnection extends Timed implements ClientLink, ClientStream,
   private clearDeadline(): void {
     this.context.wheel.cancel(this);
   }
-}
-
-/** The peer's address, IPv4-mapped addresses as IPv4; `''` when the peer is gone. */
-export function addressOf(socket: Socket): string {
-  const address = socket.remoteAddress ?? '';
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }
 
 /** Ends a connection so that the peer cannot take what it has for complete: a reset, or the lack of TLS's own end. */

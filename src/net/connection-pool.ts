@@ -95,6 +95,21 @@ export abstract class ConnectionPool implements UpstreamPoolLike, DeadlineOwner 
     this.waiters.delete(waiter);
   }
 
+  takePlace(then: (taken: boolean) => void): void {
+    const take = (): void => {
+      const taken = this.total < this.most;
+      if (taken) this.total++;
+      then(taken);
+    };
+    if (this.allowance === null || this.total < this.most || this.total >= this.options.max) take();
+    else this.allowance.ask(take);
+  }
+
+  leavePlace(): void {
+    this.total--;
+    this.connectForWaiters();
+  }
+
   close(): void {
     this.closed = true;
   }

@@ -3,8 +3,9 @@ import { constants, performServerHandshake, type ServerHttp2Session, type Server
 import type { Socket } from 'node:net';
 import { Timed } from '../base/timer-wheel.ts';
 import { RequestParser } from '../http/request-parser.ts';
-import { addressOf, type ConnectionContext } from './client-connection.ts';
+import type { ConnectionContext } from './client-connection.ts';
 import { Http2Stream, type StreamKit, type StreamOwner } from './http2-stream.ts';
+import { addressOf } from './peer.ts';
 import type { ClientLink } from './stream.ts';
 
 /** Octets of a body that a client may send before it is told that there is room for more, by stream and in all. */
@@ -12,6 +13,12 @@ const STREAM_WINDOW = 256 * 1024;
 const CONNECTION_WINDOW = 1024 * 1024;
 /** Memory that the library may hold for one connection, in megabytes. */
 const SESSION_MEMORY = 16;
+const INVALID_FRAMES = 100;
+/** Streams that a client may give up at once, and after that by second: each is work that nobody wanted (CVE-2023-44487). */
+const RESETS = 500;
+const RESET_RATE = 30;
+/** What the library calls an attack in its messages; it has no codes for them. */
+const FLOOD = /flood|too many/i;
 /** How long a client has to learn that no new streams are taken before they are refused, in milliseconds. */
 const LAST_REQUESTS = 250;
 
@@ -37,6 +44,8 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner {
   private doubts = 0;
   /** Frames that showed that the codec reads. */
   private signs = 0;
+  private resets = 0;
+  private resetsSince: number;
   private draining = false;
   private closed = false;
 
@@ -44,6 +53,7 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner {
     super();
     this.context = context;
     this.remoteAddress = addressOf(socket);
+    this.resetsSince = context.wheel.now();
     const { limits } = context;
     // Who ends its side has nothing more to ask, and takes no answers: streams cannot outlive it.
     socket.allowHalfOpen = false;
@@ -52,6 +62,7 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner {
       maxHeaderListPairs: 256,
       maxSendHeaderBlockLength: 1024 * 1024,
       maxOutstandingPings: 10,
+      maxSessionInvalidFrames: INVALID_FRAMES,
       settings: {
         maxConcurrentStreams: limits.streams,
         initialWindowSize: STREAM_WINDOW,
@@ -81,12 +92,20 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner {
     new Http2Stream(stream, this, kit).begin(fields, (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0);
   }
 
-  /** A stream is over; what it used may serve the next. */
-  onStreamEnd(kit: StreamKit): void {
+  onStreamEnd(kit: StreamKit, givenUp: boolean): void {
     this.streams--;
+    if (givenUp) this.countReset();
     kit.parser.reset();
     this.kits.push(kit);
     if (this.streams === 0) this.rest();
+  }
+
+  private countReset(): void {
+    const now = this.context.wheel.now();
+    this.resets = Math.max(0, this.resets - ((now - this.resetsSince) / 1000) * RESET_RATE) + 1;
+    this.resetsSince = now;
+    if (this.resets <= RESETS || this.session.destroyed) return;
+    this.session.destroy(new Error('too many streams given up'), constants.NGHTTP2_ENHANCE_YOUR_CALM);
   }
 
   private rest(): void {
@@ -126,7 +145,8 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner {
 
   private onFault(error: Error): void {
     const { handler, listener } = this.context;
-    handler.onConnectionFault(listener, this.remoteAddress, 'http2_protocol', error.message);
+    const fault = FLOOD.test(error.message) ? 'http2_flood' : 'http2_protocol';
+    handler.onConnectionFault(listener, this.remoteAddress, fault, error.message);
   }
 
   private onClose(): void {

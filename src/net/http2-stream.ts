@@ -17,8 +17,6 @@ import type { ClientStream, ListenerInfo, RequestSink } from './stream.ts';
 
 /** Bodies up to this size wait for the end of the answer, to share a frame with it, in bytes. */
 const COALESCE = 16 * 1024;
-/** A client that takes nothing for so long is gone, in milliseconds. */
-const STALL = 120_000;
 
 /** Bytes of a head are only needed while it is parsed. */
 let scratch = Buffer.allocUnsafeSlow(64 * 1024);
@@ -35,8 +33,8 @@ export interface StreamKit {
 export interface StreamOwner {
   readonly context: ConnectionContext;
   readonly remoteAddress: string;
-  /** A stream is over; what it used may serve the next. */
-  onStreamEnd(kit: StreamKit): void;
+  /** A stream is over; what it used may serve the next. `givenUp`: by the client, before its answer was complete. */
+  onStreamEnd(kit: StreamKit, givenUp: boolean): void;
 }
 
 export class Http2Stream extends Timed implements ClientStream {
@@ -199,7 +197,7 @@ export class Http2Stream extends Timed implements ClientStream {
     const { sink } = this;
     this.sink = null;
     sink?.onClientGone();
-    this.connection.onStreamEnd(this.kit);
+    this.connection.onStreamEnd(this.kit, sink !== null && this.stream.rstCode !== constants.NGHTTP2_NO_ERROR);
   }
 
   pauseBody(): void {
@@ -252,7 +250,9 @@ export class Http2Stream extends Timed implements ClientStream {
     const { pending, stream } = this;
     this.pending = NO_BYTES;
     if (stream.write(pending)) return true;
-    this.connection.context.wheel.scheduleIn(this, STALL);
+    // Its window is exact: a client that opens it by nothing takes nothing.
+    const { limits, wheel } = this.connection.context;
+    wheel.scheduleIn(this, limits.bodyIdle);
     return false;
   }
 

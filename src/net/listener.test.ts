@@ -23,7 +23,14 @@ async function start(options: ListenOptions, onRequest: (stream: ClientStream) =
     keepAlive: 10_000,
   };
   const handler = { onRequest, onRefused: (stream: ClientStream) => stream.abort(), onConnectionFault: () => {} };
-  const settings = { limits, maxConnections: 100, tls: null, protocols: ['http/1.1' as const] };
+  const settings = {
+    mode: 'http' as const,
+    proxies: null,
+    limits,
+    maxConnections: 100,
+    tls: null,
+    protocols: ['http/1.1' as const],
+  };
   const listener = new Listener(info, '127.0.0.1', settings, { handler, wheel: new TimerWheel(systemClock) });
   opened.push(listener);
   await listener.listen(0, options);

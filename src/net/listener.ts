@@ -1,14 +1,19 @@
 /** A listening socket and the client connections that came through it. */
 import { createServer, type Server, type Socket } from 'node:net';
+import type { CidrSet } from '../base/ip.ts';
 import type { TimerWheel } from '../base/timer-wheel.ts';
 import { ClientConnection, type ConnectionContext, type ConnectionLimits } from './client-connection.ts';
 import { Http2Connection } from './http2-connection.ts';
 import { sniffHttp2 } from './http2-preface.ts';
-import type { ClientLink, ListenerInfo, RequestHandler } from './stream.ts';
+import { addressOf } from './peer.ts';
+import { acceptProxyHeader, type ProxyHeaderEvents } from './proxied-socket.ts';
+import type { ClientLink, ListenerInfo, RawHandler, RequestHandler } from './stream.ts';
 import { type TlsOptions, TlsTerminator } from './tls-terminator.ts';
 
 export interface ListenerDeps {
   readonly handler: RequestHandler;
+  /** Takes the connections of modes other than `http`. */
+  readonly raw?: RawHandler;
   readonly wheel: TimerWheel;
   /** For tests: false reads each socket by itself. */
   readonly sharedReads?: boolean;
@@ -16,6 +21,9 @@ export interface ListenerDeps {
 
 /** What connections are held to; those that stand keep what they began with, but for the limits. */
 export interface ListenerSettings {
+  readonly mode: 'http' | 'tcp' | 'tls-passthrough';
+  /** Whose connections must begin with a PROXY header; null for nobody's. */
+  readonly proxies: CidrSet | null;
   readonly limits: ConnectionLimits;
   readonly maxConnections: number;
   /** Null where TLS does not end here. */
@@ -47,6 +55,7 @@ export class Listener {
   private settings: ListenerSettings;
   private readonly connections = new Set<ClientLink>();
   private readonly context: ConnectionContext;
+  private readonly proxyEvents: ProxyHeaderEvents;
   private tls: TlsTerminator | null = null;
   /** Accepted sockets whose protocol is not known yet, and those under TLS. */
   private readonly beginning = new Set<Socket>();
@@ -73,6 +82,11 @@ export class Listener {
       onClosed: (connection) => this.connections.delete(connection),
       sharedReads: deps.sharedReads ?? true,
     };
+    this.proxyEvents = {
+      onAccepted: (socket) => this.serve(socket),
+      onRefused: (address, reason) => deps.handler.onConnectionFault(info, address, 'proxy_header', reason),
+      onSettled: (link) => this.connections.delete(link),
+    };
     this.tls = this.createTerminator(settings.tls);
     this.server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket: Socket) => {
       this.accepted++;
@@ -96,8 +110,15 @@ export class Listener {
   }
 
   private connect(socket: Socket): void {
-    const { protocols } = this.settings;
-    if (this.tls !== null) {
+    const { proxies } = this.settings;
+    if (proxies === null || !proxies.contains(addressOf(socket))) this.serve(socket);
+    else this.add(acceptProxyHeader(socket, this.deps.wheel, this.limits.headTimeout, this.proxyEvents));
+  }
+
+  private serve(socket: Socket): void {
+    const { mode, protocols } = this.settings;
+    if (mode !== 'http') this.relay(socket, mode);
+    else if (this.tls !== null) {
       this.watch(socket);
       this.tls.accept(socket);
     } else if (!protocols.includes('h2')) this.add(new ClientConnection(socket, this.context));
@@ -110,6 +131,15 @@ export class Listener {
         else this.add(new ClientConnection(socket, this.context, false));
       });
     }
+  }
+
+  private relay(socket: Socket, mode: 'tcp' | 'tls-passthrough'): void {
+    const { deps, info, limits } = this;
+    if (deps.raw === undefined) socket.destroy();
+    else
+      this.add(
+        deps.raw.onRawConnection(socket, { info, mode, helloTimeout: limits.headTimeout }, this.context.onClosed),
+      );
   }
 
   private connectHttp2(socket: Socket): void {

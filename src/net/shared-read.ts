@@ -21,7 +21,7 @@ const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
 
 /**
  * The socket to go on with. `socket` comes from a server with `pauseOnConnect` and `allowHalfOpen`; `onRead` is not called
- * before the next turn.
+ * before the next turn. Bytes that were put back into `socket` come first.
  */
 export function readShared(socket: Socket, onRead: OnRead, shared = true): Socket {
   const old = socket as unknown as Internals;
@@ -50,7 +50,10 @@ export function readShared(socket: Socket, onRead: OnRead, shared = true): Socke
   // The server counts its connections by this field; the old object must not give the handle or the count back.
   old._handle = null;
   old._server = null;
+  const before = socket.readableLength > 0 ? (socket.read() as Buffer | null) : null;
   const taken = new Socket(options);
   (taken as unknown as Internals)._server = server;
+  // Reads are of later phases of the loop.
+  if (before !== null) process.nextTick(() => onRead(before, 0, before.length));
   return taken;
 }

@@ -1,4 +1,5 @@
 /** The contracts between a connection and whoever handles its requests and answers; HTTP/1 is one implementation. */
+import type { Socket } from 'node:net';
 import type { ErrorCode } from '../base/errors.ts';
 import type { HeadParser } from '../http/head-parser.ts';
 import type { ResponseParser } from '../http/response-parser.ts';
@@ -13,7 +14,7 @@ export interface ListenerInfo {
 }
 
 /** Why a connection ended before it could carry a request, or because of how it carried them. */
-export type ConnectionFault = 'tls_handshake' | 'http2_protocol';
+export type ConnectionFault = 'tls_handshake' | 'http2_protocol' | 'http2_flood' | 'proxy_header' | 'client_hello';
 
 /** Takes requests as they begin. */
 export interface RequestHandler {
@@ -23,6 +24,23 @@ export interface RequestHandler {
   onRefused(stream: ClientStream, code: ErrorCode, detail: string): void;
   /** A connection was ended for a fault of its peer. `reason` is short, and for operators. */
   onConnectionFault(listener: ListenerInfo, remoteAddress: string, fault: ConnectionFault, reason: string): void;
+}
+
+/** A listener whose connections are relayed as they are. */
+export interface RawListener {
+  readonly info: ListenerInfo;
+  readonly mode: 'tcp' | 'tls-passthrough';
+  /** For a complete ClientHello, in milliseconds. */
+  readonly helloTimeout: number;
+}
+
+/** Takes connections whose bytes are only relayed. */
+export interface RawHandler {
+  /**
+   * `socket` is paused; what was read from it was put back. `onClosed` is told when the connection is over, not before this
+   * returns.
+   */
+  onRawConnection(socket: Socket, listener: RawListener, onClosed: (link: ClientLink) => void): ClientLink;
 }
 
 /** A connection of a client, as its listener knows it. */

@@ -1,4 +1,5 @@
 /** TLS to the endpoints of a service: what the gateway shows and believes, and the sessions that are gone on with. */
+import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import {
   type ConnectionOptions,
@@ -32,6 +33,8 @@ export function secureContextOf(options: UpstreamTlsOptions): SecureContext {
   let context = contexts.get(options);
   if (context === undefined) {
     const { ca, cert, key, minVersion } = options;
+    // Of authorities the library takes what it can read, and would go on without one.
+    if (ca !== undefined) new X509Certificate(ca);
     context = createSecureContext({ ca, cert, key, minVersion });
     contexts.set(options, context);
   }

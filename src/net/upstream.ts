@@ -59,6 +59,12 @@ export interface UpstreamPoolLike {
   acquireFresh(waiter: PoolWaiter): UpstreamRequest | null;
   /** The waiter no longer wants a connection. */
   forget(waiter: PoolWaiter): void;
+  /**
+   * Takes the place of a connection that the caller opens and closes itself. `then` is told, at once or later, whether
+   * there was one; `leavePlace` gives it back.
+   */
+  takePlace(then: (taken: boolean) => void): void;
+  leavePlace(): void;
   configure(options: PoolOptions): void;
   /** Closes up to `count` idle connections, those that rest longest first, for other processes to have. */
   yieldIdle(count: number): void;

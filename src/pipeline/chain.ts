@@ -18,6 +18,8 @@ export interface ChainLink {
 export interface Chain {
   /** All links in the order of phases. */
   readonly links: readonly ChainLink[];
+  /** What answers preflights; null where they are requests like others. */
+  readonly preflight: PolicyHooks | null;
   readonly onRequest: readonly PolicyHooks[];
   readonly onResponse: readonly PolicyHooks[];
   readonly onEnd: readonly PolicyHooks[];
@@ -61,6 +63,7 @@ export function compileChain(
   const hooks = links.map((link) => link.hooks);
   return {
     links,
+    preflight: hooks.find((hook) => hook.onPreflight !== undefined) ?? null,
     onRequest: hooks.filter((hook) => hook.onRequest !== undefined),
     onResponse: hooks.filter((hook) => hook.onResponse !== undefined),
     onEnd: hooks.filter((hook) => hook.onEnd !== undefined),

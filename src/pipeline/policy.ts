@@ -41,6 +41,11 @@ export interface Reply {
 export interface PolicyHooks {
   /** Runs before the upstream is chosen. A `Reply` ends the request there; nothing lets it go on. */
   onRequest?(exchange: PolicyExchange): Reply | undefined | Promise<Reply | undefined>;
+  /**
+   * Answers a CORS preflight for the route, before anything else looks at it: neither `onRequest` of this policy nor of any
+   * other runs. Preflights come by the method that they ask for, whatever methods the route has.
+   */
+  onPreflight?(exchange: PolicyExchange): Reply;
   /** Runs when the head of the answer is known. */
   onResponse?(exchange: PolicyExchange): void;
   /** Runs once, when the request is over however it ended. */

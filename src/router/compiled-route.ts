@@ -1,6 +1,7 @@
 /** One route as the router holds it, and the total order between routes. */
 import { atOnce, type Steps } from '../base/slices.ts';
 import type { MatchConfig, RouteConfig } from '../config/model.ts';
+import { isRawRoute } from '../config/raw-route.ts';
 import { compileHosts, type HostMatcher } from './host-matcher.ts';
 import { compilePath, PATH_KIND, type PathMatcher } from './path-matcher.ts';
 import { compilePredicates, type Predicate } from './predicate.ts';
@@ -27,7 +28,7 @@ export interface Entry {
 
 /**
  * The entries of all routes, in the order of precedence, `rank` being the place. A quarantined route whose match is broken
- * has none.
+ * has none, and neither has one that takes connections rather than requests.
  */
 export function compileEntries(routes: readonly RouteConfig[]): Entry[] {
   return atOnce(entriesOf(routes));
@@ -39,7 +40,7 @@ export function* entriesOf(routes: readonly RouteConfig[]): Steps<Entry[]> {
   for (const [index, route] of routes.entries()) {
     yield;
     const { match } = route;
-    if (route.quarantined?.matched === false) continue;
+    if (route.quarantined?.matched === false || isRawRoute(route)) continue;
     const path = effectivePath(match);
     const predicates = compilePredicates(match, true);
     const methods = match.methods ?? null;

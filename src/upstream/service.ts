@@ -6,6 +6,7 @@ import type { ServiceConfig } from '../config/model.ts';
 import type { Balancer, PickContext } from './balancer/balancer.ts';
 import type { Endpoint, EndpointOwner, EndpointPool, FailureKind, PoolOptions } from './endpoint.ts';
 import { ActiveCheck, type HealthProbe } from './health/active-check.ts';
+import { Sticky, type StickyClaim } from './sticky.ts';
 
 export interface ServiceDeps<Pool extends EndpointPool = EndpointPool> {
   readonly clock: Clock;
@@ -15,6 +16,8 @@ export interface ServiceDeps<Pool extends EndpointPool = EndpointPool> {
   readonly random: () => number;
   /** Must open nothing before the first request: a build that never goes live is dropped. */
   readonly createPool: (endpoint: Endpoint<Pool>, config: ServiceConfig) => Pool;
+  /** That of the gateway's start, for signatures; without it each service makes one of its own. */
+  readonly secret?: Uint8Array;
   /** Null where another process makes the checks, and tells the verdicts by `applyVerdict`. */
   readonly check: HealthProbe | null;
   /** Told once per change of an endpoint, with the service of the newest generation. */
@@ -40,6 +43,8 @@ export class Service<Pool extends EndpointPool = EndpointPool> implements Endpoi
   readonly config: ServiceConfig;
   readonly endpoints: readonly Endpoint<Pool>[];
   readonly balancer: Balancer;
+  /** Null where clients are not kept at an endpoint. */
+  readonly sticky: Sticky<Pool> | null;
   /** The healthy endpoints with weight, in the file's order; a new array whenever that changes. */
   available: readonly Endpoint<Pool>[];
   readonly #deps: ServiceDeps<Pool>;
@@ -66,6 +71,10 @@ export class Service<Pool extends EndpointPool = EndpointPool> implements Endpoi
     this.config = config;
     this.endpoints = endpoints;
     this.balancer = balancer;
+    this.sticky =
+      config.loadBalancing.sticky === undefined
+        ? null
+        : new Sticky(config, endpoints, deps.secret, predecessor?.sticky ?? null, deps.clock);
     this.available = [];
     this.#deps = deps;
     this.#weights = weights;
@@ -86,6 +95,19 @@ export class Service<Pool extends EndpointPool = EndpointPool> implements Endpoi
     const candidates = this.#candidates;
     if (candidates.length === 1) return candidates[0];
     return this.balancer.pick(candidates, context, tried);
+  }
+
+  /** As `pick`, but the endpoint that the client's cookie names goes first, as long as it takes requests. */
+  pickClaimed(
+    { endpoint }: StickyClaim<Pool>,
+    context: PickContext,
+    tried: readonly Endpoint[] | null,
+  ): Endpoint<Pool> | null {
+    if (endpoint !== null && !tried?.includes(endpoint)) {
+      if (this.#nextReturn !== NEVER && this.#deps.clock.now() >= this.#nextReturn) this.#endRests();
+      if (this.#candidates.includes(endpoint)) return endpoint;
+    }
+    return this.pick(context, tried);
   }
 
   onSend(endpoint: Endpoint<Pool>): void {

@@ -293,6 +293,25 @@ describe('ends', () => {
   });
 });
 
+test('a client that gives up stream after stream is cut, counted and told', async () => {
+  const { client, gateway } = await setUp({ onRequest: () => {} });
+  const goaway = once(client.session, 'goaway');
+  let asked = 0;
+  while (!client.session.destroyed && !client.session.closed && asked < 5000) {
+    asked += 50;
+    for (let i = 0; i < 50; i++) {
+      const stream = client.session.request({ ':path': '/', ':authority': 'a' });
+      stream.on('error', () => {});
+      stream.close(constants.NGHTTP2_CANCEL);
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect((await goaway)[0]).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  await expect.poll(() => gateway.gateway.connections).toBe(0);
+  await atRest(gateway);
+  expect(gateway.gateway.metrics.render()).toContain('fault="http2_flood"} 1');
+});
+
 test('what is not HTTP/2 after its preface is refused, counted and told', async () => {
   const lines: unknown[] = [];
   const logger = {

@@ -1,7 +1,7 @@
 /** TLS to services over HTTP/1.1: who is believed, what is shown, what is said when it fails, and what a reload changes. */
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { RequestListener } from 'node:http';
 import { createServer, type Server, type ServerOptions } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createPlainServer } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createAuthority, type IssuedCertificate } from '../support/certificates.ts';
@@ -147,5 +147,250 @@ describe('the endpoint’s certificate', () => {
         detail: `TLS handshake: ${reason}`,
       });
     }
+  });
+});
+
+describe('what the endpoint is asked for', () => {
+  test.each<[string, (origin: SecureOrigin) => string, object, string | false]>([
+    ['nothing by SNI, for an address', ({ url }) => url, {}, false],
+    ['its host by SNI', ({ port }) => `https://localhost:${port}`, {}, 'localhost'],
+    ['the name that the service says', ({ url }) => url, { serverName: 'origin.test' }, 'origin.test'],
+  ])('%s', async (_, urlOf, tls, expected) => {
+    const origin = await secureOrigin(sound);
+    const { port } = await gatewayTo([urlOf(origin)], { ca: authority.ca }, tls);
+    expect((await exchange(port, GET)).status).toBe(200);
+    expect(origin.serverNames).toEqual([expected]);
+  });
+
+  test('HTTP/1.1 by ALPN, and no less than the oldest version allowed', async () => {
+    let protocol: string | false | null = null;
+    const origin = await secureOrigin({ ...sound, ALPNProtocols: ['h2', 'http/1.1'] }, (request, response) => {
+      protocol = (request.socket as TLSSocket).alpnProtocol;
+      response.end();
+    });
+    const old = await secureOrigin({ ...sound, maxVersion: 'TLSv1.2' });
+    const gateway = await gatewayTo([origin.url], { ca: authority.ca }, { minVersion: 'TLSv1.3' });
+    expect((await exchange(gateway.port, GET)).status).toBe(200);
+    expect(protocol).toBe('http/1.1');
+    const refusing = await gatewayTo([old.url], { ca: authority.ca }, { minVersion: 'TLSv1.3' });
+    const answer = await exchange(refusing.port, GET);
+    expect(problemIn(answer.body).detail).toMatch(/^TLS handshake: ERR_SSL_\w*PROTOCOL_VERSION$/);
+  });
+
+  test('TLS by the protocol https, whatever the scheme of the URL', async () => {
+    const origin = await secureOrigin(sound);
+    const plain = origin.url.replace('https:', 'http:');
+    const { port } = await gatewayTo([plain], { ca: authority.ca }, {}, { service: { protocol: 'https' } });
+    expect((await exchange(port, GET)).status).toBe(200);
+  });
+
+  test.each(['TLSv1.2', 'TLSv1.3'] as const)('a certificate of the gateway, by %s', async (version) => {
+    const asking = { requestCert: true, ca: authority.ca, maxVersion: version, minVersion: version };
+    let seen = '';
+    const origin = await secureOrigin({ ...sound, ...asking }, (request, response) => {
+      seen = (request.socket as TLSSocket).getPeerCertificate().subject.CN as string;
+      response.end();
+    });
+    const known = await gatewayTo([origin.url], { ca: authority.ca, cert: client.cert, key: client.key });
+    expect((await exchange(known.port, GET)).status).toBe(200);
+    expect(seen).toBe('gateway');
+    // Also of a request that must not be sent twice it is known that nobody read it.
+    const post = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi';
+    const none = await gatewayTo([origin.url], { ca: authority.ca });
+    expect(problemIn((await exchange(none.port, post)).body)).toMatchObject({
+      code: 'upstream_connect_failed',
+      detail: expect.stringMatching(/^TLS handshake: ERR_SSL_\S*ALERT\w*$/),
+    });
+    expect(none.gateway.current!.services.get('origin')!.endpoints[0].pool.open).toBe(0);
+    // Node.js as a server closes a connection whose certificate it does not believe without a word.
+    const { cert, key } = stranger.issue({ names: ['gateway'], client: true });
+    const wrong = await gatewayTo([origin.url], { ca: authority.ca, cert, key });
+    expect((await exchange(wrong.port, post)).status).toBe(502);
+  });
+});
+
+describe('a handshake that fails', () => {
+  test('counts against the endpoint, and the request goes to another one', async () => {
+    const bad = await secureOrigin(stranger.issue({ names: ['127.0.0.1'] }));
+    const good = await secureOrigin(sound);
+    const { port, gateway } = await gatewayTo(
+      [bad.url, good.url],
+      { ca: authority.ca },
+      {},
+      {
+        service: { passive: { failures: 2, coolDown: '1h' } },
+        route: { retry: { attempts: 2, on: ['connect-failure'], backoff: { base: '1ms', max: '1ms' } } },
+      },
+    );
+    for (let i = 0; i < 6; i++) expect((await exchange(port, GET)).status).toBe(200);
+    const [down, up] = gateway.current!.services.get('origin')!.endpoints;
+    expect([down.healthy, down.failures, up.healthy, up.failures]).toEqual([false, 2, true, 0]);
+    expect(down.pool.open).toBe(0);
+  });
+
+  test.each([
+    ['that never comes', () => {}, 'timeout'],
+    [
+      'with a server that does not speak TLS',
+      (socket: { end(text: string): void }) => socket.end('220 smtp\r\n'),
+      'ERR_SSL_',
+    ],
+    ['that is cut', (socket: { destroy(): void }) => socket.destroy(), 'ECONNRESET'],
+  ])('%s is over within the time to connect', async (_, onConnection, reason) => {
+    const server = createPlainServer((socket) => {
+      socket.on('error', () => {});
+      socket.once('data', () => onConnection(socket));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    opened.push(server);
+    const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const { port, gateway } = await gatewayTo(
+      [url],
+      { ca: authority.ca },
+      {},
+      { service: { timeouts: { connect: '60ms' } } },
+    );
+    const answer = await exchange(port, GET);
+    expect(answer.status).toBe(502);
+    expect(problemIn(answer.body).detail).toContain(`TLS handshake: ${reason}`);
+    expect(gateway.current!.services.get('origin')!.endpoints[0].pool.open).toBe(0);
+  });
+});
+
+describe('connections under TLS', () => {
+  test('are kept, and their sessions are gone on with by new ones', async () => {
+    const origin = await secureOrigin(sound, (request, response) => {
+      if (request.url === '/close') response.setHeader('connection', 'close');
+      response.end('fine');
+    });
+    const { port, gateway } = await gatewayTo([origin.url], { ca: authority.ca });
+    for (let i = 0; i < 3; i++) await exchange(port, GET);
+    expect(origin.handshakes).toBe(1);
+    await exchange(port, GET.replace('/', '/close'));
+    await origin.signal.until(() => origin.sockets.size === 0, 'the connection to be closed');
+    expect((await exchange(port, GET)).status).toBe(200);
+    expect([origin.handshakes, origin.resumed]).toEqual([2, 1]);
+    const { pool } = gateway.current!.services.get('origin')!.endpoints[0];
+    expect([pool.open, pool.idle]).toEqual([1, 1]);
+  });
+
+  test('carry large bodies both ways, byte for byte', async () => {
+    const body = Buffer.alloc(1024 * 1024, 'abcdefghijklmnopqrstuvwxyz0123456789');
+    const origin = await secureOrigin(sound, (request, response) => {
+      response.writeHead(200, { 'content-length': request.headers['content-length'] });
+      request.pipe(response);
+    });
+    const { port } = await gatewayTo([origin.url], { ca: authority.ca });
+    const head = `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n`;
+    const answer = await exchange(port, Buffer.concat([Buffer.from(head), body]));
+    expect(answer.body.equals(body)).toBe(true);
+  });
+
+  test('of an endpoint that closes them while they rest are replaced without the client’s knowing', async () => {
+    const origin = await secureOrigin(sound);
+    const { port } = await gatewayTo([origin.url], { ca: authority.ca });
+    for (let i = 0; i < 3; i++) {
+      expect((await exchange(port, GET)).status).toBe(200);
+      for (const socket of origin.sockets) socket.destroy();
+      await origin.signal.until(() => origin.sockets.size === 0, 'the connection to be closed');
+    }
+    expect(origin.handshakes).toBe(3);
+  });
+});
+
+describe('a reload that changes TLS', () => {
+  const renewed = authority.issue({ names: ['renewed'], client: true });
+
+  /** An origin that answers with the name in the gateway’s certificate, `/slow` ones when they are released. */
+  async function namingOrigin(): Promise<{ origin: SecureOrigin; release: () => void }> {
+    const slow: (() => void)[] = [];
+    const asking = { requestCert: true, ca: authority.ca };
+    const origin = await secureOrigin({ ...sound, ...asking }, (request, response) => {
+      const name = (request.socket as TLSSocket).getPeerCertificate().subject.CN;
+      if (request.url === '/slow') slow.push(() => response.end(name));
+      else response.end(name);
+      origin.signal.notify();
+    });
+    return {
+      origin,
+      release: () => {
+        for (const answer of slow.splice(0)) answer();
+      },
+    };
+  }
+
+  test('shows the new certificate at once, and lets busy connections end', async () => {
+    const { origin, release } = await namingOrigin();
+    const old = { ca: authority.ca, cert: client.cert, key: client.key };
+    const gateway = await gatewayTo([origin.url], old);
+    const slow = await rawClient(gateway.port);
+    opened.push(slow);
+    const seen = origin.signal.until(() => origin.handshakes === 1, 'the first connection');
+    await slow.send(GET.replace('/', '/slow'));
+    await seen;
+    expect((await exchange(gateway.port, GET)).body.toString()).toBe('gateway');
+    const { pool } = gateway.gateway.current!.services.get('origin')!.endpoints[0];
+    expect([pool.open, pool.idle]).toEqual([2, 1]);
+    await applyTls(gateway, [origin.url], { ...old, cert: renewed.cert, key: renewed.key });
+    await origin.signal.until(() => origin.sockets.size === 1, 'the idle connection to be closed');
+    expect((await exchange(gateway.port, GET)).body.toString()).toBe('renewed');
+    release();
+    expect((await slow.answer()).body.toString()).toBe('gateway');
+    await origin.signal.until(() => origin.sockets.size === 1, 'the busy connection to be closed');
+    expect((await exchange(gateway.port, GET)).body.toString()).toBe('renewed');
+    expect([pool.open, pool.idle]).toEqual([1, 1]);
+  });
+
+  test('no longer believes an authority by an old session', async () => {
+    const origin = await secureOrigin(sound);
+    const gateway = await gatewayTo([origin.url], { ca: authority.ca });
+    expect((await exchange(gateway.port, GET)).status).toBe(200);
+    await applyTls(gateway, [origin.url], { ca: stranger.ca });
+    const answer = await exchange(gateway.port, GET);
+    expect(problemIn(answer.body).code).toBe('upstream_connect_failed');
+  });
+
+  test('keeps the connections when the same certificates are loaded again', async () => {
+    const { origin } = await namingOrigin();
+    const files = { ca: authority.ca, cert: client.cert, key: client.key };
+    const gateway = await gatewayTo([origin.url], files);
+    await exchange(gateway.port, GET);
+    await applyTls(gateway, [origin.url], files, { minVersion: 'TLSv1.2' });
+    await gateway.gateway.apply(gateway.gateway.current!.config, { force: true });
+    await exchange(gateway.port, GET);
+    expect(origin.handshakes).toBe(1);
+  });
+
+  test.each<[string, Files]>([
+    ['a key of another certificate', { cert: client.cert, key: renewed.key }],
+    ['no certificate at all', { cert: 'none', key: client.key }],
+    ['no authority', { ca: '-----BEGIN CERTIFICATE-----\nnone\n-----END CERTIFICATE-----\n' }],
+  ])('changes nothing when it brings %s', async (_, files) => {
+    const origin = await secureOrigin(sound);
+    const gateway = await gatewayTo([origin.url], { ca: authority.ca });
+    await expect(applyTls(gateway, [origin.url], files)).rejects.toThrow(/TLS of service origin cannot be used/);
+    expect(gateway.gateway.generation).toBe(1);
+    expect((await exchange(gateway.port, GET)).status).toBe(200);
+  });
+});
+
+describe('health checks', () => {
+  test.each([
+    ['believe what the service’s requests believe', authority.ca, true],
+    ['believe nobody else', stranger.ca, false],
+  ])('%s', async (_, ca, healthy) => {
+    const origin = await secureOrigin({ ...sound, requestCert: true, ca: authority.ca });
+    const { gateway } = await gatewayTo(
+      [origin.url],
+      { ca, cert: client.cert, key: client.key },
+      { serverName: 'origin.test' },
+      { service: { healthCheck: { interval: '20ms', timeout: '5s', unhealthyAfter: 1, healthyAfter: 1 } } },
+    );
+    const [endpoint] = gateway.current!.services.get('origin')!.endpoints;
+    endpoint.setHealthy(!healthy, 'for the test');
+    await new Promise<void>((resolve) => {
+      endpoint.owners.push({ onEndpointHealth: () => resolve(), onEndpointFailure: () => {} });
+    });
+    expect(endpoint.healthy).toBe(healthy);
   });
 });

@@ -19,6 +19,8 @@ export interface WorkerStart {
 
 /** Requests have an `id` that their answer repeats. */
 export type ToWorker =
+  /** That of the gateway's start, before the first generation. Not an argument of the program, which everybody may read. */
+  | { readonly type: 'secret'; readonly secret: Uint8Array }
   /** Portions of the configuration that `prepare` is about to name: each is read in a turn of its own. */
   | { readonly type: 'portion'; readonly list: 'routes' | 'services'; readonly portion: Uint8Array }
   | { readonly type: 'prepare'; readonly id: number; readonly generation: number; readonly rest: ConfigParcel['rest'] }

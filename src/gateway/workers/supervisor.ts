@@ -4,6 +4,7 @@ import type { Clock, Timers } from '../../base/clock.ts';
 import type { Inheritance, InheritedSocket } from '../../base/inherited.ts';
 import type { Logger } from '../../base/logger.ts';
 import { inSlices } from '../../base/slices.ts';
+import { createStartSecret } from '../../base/start-secret.ts';
 import { Turns } from '../../base/turns.ts';
 import type { GatewayConfig } from '../../config/model.ts';
 import type { Emit } from '../../observability/events.ts';
@@ -30,6 +31,8 @@ export interface SupervisorDeps {
   readonly sharing: SocketSharing;
   /** Addresses from the process whose place this one takes. */
   readonly inherited: Inheritance;
+  /** That of the process whose place this one takes; without it a new one is made. */
+  readonly secret?: Uint8Array;
   /** Told of generations that go live, of endpoints, and of workers that come and go. */
   readonly emit?: Emit;
   /** Takes whole lines that workers wrote to their standard output. */
@@ -40,6 +43,8 @@ export class Supervisor {
   /** `starting`, `running`, `draining` (still serving), `stopped`. */
   state: 'starting' | 'running' | 'draining' | 'stopped' = 'starting';
   generation = 0;
+  /** Keys of this start are made from it, the same in all workers. */
+  readonly secret: Uint8Array;
   private readonly deps: SupervisorDeps;
   private readonly workers: WorkerSet;
   private readonly sockets: Sockets;
@@ -54,18 +59,24 @@ export class Supervisor {
 
   constructor(count: number, deps: SupervisorDeps) {
     this.deps = deps;
+    this.secret = deps.secret ?? createStartSecret();
     this.ledger = new Ledger(count);
-    this.workers = new WorkerSet(count, deps, {
-      state: () => this.state,
-      config: () => this.config as GatewayConfig,
-      join: (spare) => this.join(spare),
-      onMessage: (worker, message) => this.onMessage(worker, message),
-      onReturned: (listener, socket) => this.handOver.take(listener, socket),
-      onGone: (worker) => {
-        this.ledger.leave(worker);
-        this.account.leave(worker);
+    const { secret } = this;
+    this.workers = new WorkerSet(
+      count,
+      { ...deps, secret },
+      {
+        state: () => this.state,
+        config: () => this.config as GatewayConfig,
+        join: (spare) => this.join(spare),
+        onMessage: (worker, message) => this.onMessage(worker, message),
+        onReturned: (listener, socket) => this.handOver.take(listener, socket),
+        onGone: (worker) => {
+          this.ledger.leave(worker);
+          this.account.leave(worker);
+        },
       },
-    });
+    );
     this.handOver = new HandOver({ workers: () => this.workers, open: () => this.state !== 'stopped' });
     this.sockets = new Sockets(deps.sharing, deps.inherited, (name, socket) => this.handOver.take(name, socket));
     this.account = new Account({

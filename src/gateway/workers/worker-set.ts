@@ -32,6 +32,8 @@ export interface WorkerSetDeps {
   readonly logger: Logger;
   readonly version: string;
   readonly sharing: SocketSharing;
+  /** That of the gateway's start, which all workers are to have. */
+  readonly secret: Uint8Array;
   readonly emit?: Emit;
   /** Takes whole lines that workers wrote to their standard output. */
   readonly onLines: (lines: string) => void;
@@ -94,8 +96,9 @@ export class WorkerSet implements Iterable<WorkerProcess> {
   }
 
   /** Settles when the worker has begun; rejects when it ends before, or takes too long. */
-  started(worker: WorkerProcess): Promise<void> {
-    return within(START_TIME, worker.started);
+  async started(worker: WorkerProcess): Promise<void> {
+    await within(START_TIME, worker.started);
+    worker.send({ type: 'secret', secret: this.deps.secret });
   }
 
   /** Has every worker that serves, or is about to, do something; one that ends meanwhile is passed over. */

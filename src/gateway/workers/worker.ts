@@ -65,6 +65,9 @@ export class Worker {
         if (handle !== undefined)
           this.gateway.adopt(message.listener, new Socket({ handle, allowHalfOpen: true } as SocketConstructorOpts));
         return;
+      case 'secret':
+        this.gateway.secret = message.secret;
+        return;
       case 'portion':
         this.portions[message.list].push(message.portion);
         return;

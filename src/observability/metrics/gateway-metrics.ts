@@ -5,6 +5,7 @@ import { type Counted, CountedFamilies } from './counted-families.ts';
 import { HistogramLayout } from './histogram.ts';
 import { createProcessFamilies, type OtherProcesses } from './process-metrics.ts';
 import { type Cell, CellFamily, createNumberFamily, MetricRegistry, type Sample, SampledFamily } from './registry.ts';
+import { createRelayFamilies, RelayMetrics, retainRelays } from './relay-metrics.ts';
 import { REQUEST_LABELS, ROUTE_LABELS, type RouteDelta, RouteMetrics } from './route-metrics.ts';
 import { type MetricDefinition, sampleLine } from './text-format.ts';
 import { Traffic, type TrafficStats } from './traffic.ts';
@@ -60,6 +61,10 @@ export interface GatewayMetrics {
   routeMetrics(route: string, service: string): RouteMetrics;
   /** Where requests count that no route took. */
   readonly unrouted: RouteMetrics;
+  /** Where the connections of a route count that only relays. */
+  relayMetrics(route: string, service: string): RelayMetrics;
+  /** Where connections count that no route took. */
+  readonly unroutedRelays: RelayMetrics;
   /** Forgets the series of every route that `keeps` refuses; for after a reload, so that renamed routes do not pile up. */
   retainRoutes(keeps: (metrics: RouteMetrics) => boolean): void;
   readonly errors: { count(code: ErrorCode): void };
@@ -96,11 +101,17 @@ export function createGatewayMetrics(deps: GatewayMetricsDeps): GatewayMetrics {
     help: 'Connections of clients that were ended for a fault of theirs before or beside any request.',
     labels: ['listener', 'fault'],
   });
+  const relays = createRelayFamilies(counted);
   for (const family of createProcessFamilies(deps.version, deps.lag, deps.wall, deps.others)) registry.add(family);
   return {
     routeMetrics: (route, service) => routes.get(route, service),
     unrouted,
-    retainRoutes: (keeps) => routes.retain((metrics) => metrics === unrouted || keeps(metrics)),
+    relayMetrics: (route, service) => new RelayMetrics(relays, route, service),
+    unroutedRelays: new RelayMetrics(relays, NO_ROUTE, ''),
+    retainRoutes(keeps) {
+      retainRelays(relays, (route, service) => route === NO_ROUTE || keeps(routes.get(route, service)));
+      routes.retain((metrics) => metrics === unrouted || keeps(metrics));
+    },
     errors: { count: (code) => void (errors[code] ?? errors.internal_error).value++ },
     connectionFaults,
     showGauges: (all) => counted.showGauges(all),

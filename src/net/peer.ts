@@ -1,0 +1,50 @@
+/** Who is at either end of a connection: by its socket, or by what a trusted load balancer said before everything else. */
+import type { Socket } from 'node:net';
+import { normalizeIp } from '../base/ip.ts';
+
+/** IPv4-mapped addresses are written as IPv4. Text is empty and ports are 0 where the system no longer knows. */
+export interface Peer {
+  /** Of the client. */
+  readonly address: string;
+  readonly port: number;
+  /** What the client connected to. */
+  readonly localAddress: string;
+  readonly localPort: number;
+}
+
+/** By the socket that was accepted: layers above it, such as TLS, have sockets of their own. */
+const announced = new WeakMap<Socket, Peer>();
+
+/** From now on the connection is one of `peer`, whatever its socket says. */
+export function announcePeer(socket: Socket, peer: Peer): void {
+  announced.set(socket, peer);
+}
+
+/** The ends of a connection. `socket` may be one of TLS over the one that was accepted. */
+export function peerOf(socket: Socket): Peer {
+  const known = announcedTo(socket);
+  if (known !== undefined) return known;
+  return {
+    address: plainAddress(socket.remoteAddress),
+    port: socket.remotePort ?? 0,
+    localAddress: plainAddress(socket.localAddress),
+    localPort: socket.localPort ?? 0,
+  };
+}
+
+/** The client's address alone. */
+export function addressOf(socket: Socket): string {
+  return announcedTo(socket)?.address ?? plainAddress(socket.remoteAddress);
+}
+
+function announcedTo(socket: Socket): Peer | undefined {
+  const { _parent: below } = socket as { _parent?: Socket };
+  return announced.get(socket) ?? (below instanceof Object ? announced.get(below) : undefined);
+}
+
+function plainAddress(address: string | undefined): string {
+  if (address === undefined) return '';
+  // Link-local addresses come with their zone, which is no part of an address.
+  const zone = address.indexOf('%');
+  return normalizeIp(zone < 0 ? address : address.slice(0, zone)) ?? address;
+}

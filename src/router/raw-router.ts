@@ -1,0 +1,100 @@
+/** Chooses the route of a relayed connection: by the name that SNI asks for, and by its listener. */
+import type { RouteConfig } from '../config/model.ts';
+import { isRawRoute } from '../config/raw-route.ts';
+import { compileHosts, type HostMatcher } from './host-matcher.ts';
+
+/** A route under one of its names. */
+interface RawEntry {
+  readonly index: number;
+  readonly priority: number;
+  readonly name: HostMatcher;
+  readonly listeners: readonly string[] | null;
+  /** Place in the order: lower wins. */
+  rank: number;
+}
+
+/** Entries of one name, in the order of precedence. */
+type Entries = RawEntry[];
+
+export class RawRouter {
+  private readonly exact = new Map<string, Entries>();
+  /** By what stands after `*.`. */
+  private readonly wildcards = new Map<string, Entries>();
+  private readonly everyName: Entries = [];
+  private readonly order: number[];
+
+  /** `routes` may hold others, which are left out. */
+  constructor(routes: readonly RouteConfig[]) {
+    const entries = entriesOf(routes);
+    for (const entry of entries) {
+      const { name, wildcard } = entry.name;
+      if (name === '') this.everyName.push(entry);
+      else addTo(wildcard ? this.wildcards : this.exact, name, entry);
+    }
+    this.order = [...new Set(entries.map(({ index }) => index))];
+  }
+
+  /**
+   * The place in the config of the route that takes the connection; -1 when none does. `serverName` is in lower case, `''`
+   * where the client named none.
+   */
+  match(listener: string, serverName: string): number {
+    let best = firstFor(this.everyName, listener);
+    if (serverName !== '') {
+      best = better(best, firstFor(this.exact.get(serverName), listener));
+      for (let dot = serverName.indexOf('.'); dot > 0; dot = serverName.indexOf('.', dot + 1)) {
+        best = better(best, firstFor(this.wildcards.get(serverName.slice(dot + 1)), listener));
+      }
+    }
+    return best === null ? -1 : best.index;
+  }
+
+  /** Places in the config, in the order of precedence. */
+  table(): readonly number[] {
+    return this.order;
+  }
+}
+
+function entriesOf(routes: readonly RouteConfig[]): RawEntry[] {
+  const entries: RawEntry[] = [];
+  for (const [index, route] of routes.entries()) {
+    if (!isRawRoute(route) || route.quarantined?.matched === false) continue;
+    const listeners = route.match.listeners ?? null;
+    for (const name of compileHosts(route.match.sni)) {
+      entries.push({ index, priority: route.priority, name, listeners, rank: 0 });
+    }
+  }
+  entries.sort(compare);
+  for (let rank = 0; rank < entries.length; rank++) entries[rank].rank = rank;
+  return entries;
+}
+
+function compare(a: RawEntry, b: RawEntry): number {
+  if (a.priority !== b.priority) return b.priority - a.priority;
+  const nameA = nameClass(a.name);
+  const nameB = nameClass(b.name);
+  if (nameA !== nameB) return nameB > nameA ? 1 : -1;
+  if ((a.listeners === null) !== (b.listeners === null)) return a.listeners === null ? 1 : -1;
+  return a.index - b.index;
+}
+
+function nameClass({ name, wildcard }: HostMatcher): number {
+  return wildcard ? name.length : Number.POSITIVE_INFINITY;
+}
+
+function addTo(map: Map<string, Entries>, name: string, entry: RawEntry): void {
+  const known = map.get(name);
+  if (known === undefined) map.set(name, [entry]);
+  else known.push(entry);
+}
+
+function firstFor(entries: Entries | undefined, listener: string): RawEntry | null {
+  if (entries === undefined) return null;
+  for (const entry of entries) if (entry.listeners === null || entry.listeners.includes(listener)) return entry;
+  return null;
+}
+
+function better(a: RawEntry | null, b: RawEntry | null): RawEntry | null {
+  if (a === null || b === null) return a ?? b;
+  return a.rank < b.rank ? a : b;
+}
