@@ -35,6 +35,7 @@ const table = {
   expectation_failed: { status: 417, source: 'client', retryable: false, title: 'Expectation failed' },
   misdirected_request: { status: 421, source: 'client', retryable: false, title: 'Misdirected request' },
   config_invalid: { status: 422, source: 'client', retryable: false, title: 'Configuration invalid' },
+  upgrade_required: { status: 426, source: 'client', retryable: false, title: 'Upgrade required' },
   rate_limited: { status: 429, source: 'client', retryable: true, retryAfter: true, title: 'Too many requests' },
   request_head_too_large: { status: 431, source: 'client', retryable: false, title: 'Request head too large' },
   client_closed: { status: 499, source: 'client', retryable: false, title: 'Client closed the connection' },

@@ -5,6 +5,7 @@ import type { Logger } from '../base/logger.ts';
 import type { TimerWheel } from '../base/timer-wheel.ts';
 import type { AccessEntry } from '../observability/access-log.ts';
 import type { RouteMetrics } from '../observability/metrics/route-metrics.ts';
+import type { WebSockets } from './web-sockets.ts';
 
 export interface ExchangeContext {
   /** Monotonic milliseconds. */
@@ -19,6 +20,8 @@ export interface ExchangeContext {
   readonly requests: Allowance;
   /** Metrics of requests that no route took. */
   readonly unrouted: RouteMetrics;
+  /** Where WebSockets go when their handshake is over. */
+  readonly webSockets: WebSockets;
   newRequestId(): string;
   dateLine(): string;
   /** A request ended in an error of the gateway's table. */

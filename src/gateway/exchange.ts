@@ -8,8 +8,16 @@ import { FIELD } from '../http/field-name.ts';
 import { fieldById, fieldByName } from '../http/fields.ts';
 import { HeaderEdits } from '../http/header-edits.ts';
 import type { ResponseParser } from '../http/response-parser.ts';
-import type { ClientStream, RequestSink, ResponseSink, UpstreamFailure } from '../net/stream.ts';
-import type { PoolWaiter, UpstreamPoolLike, UpstreamRequest } from '../net/upstream.ts';
+import { asksForWebSocket } from '../http/websocket-handshake.ts';
+import type { ClientStream, RequestSink, UpgradeSink, UpstreamFailure } from '../net/stream.ts';
+import {
+  canUpgrade,
+  type PoolWaiter,
+  type UpgradableRequest,
+  type UpstreamPoolLike,
+  type UpstreamRequest,
+} from '../net/upstream.ts';
+import type { RelayOwner, WebSocketRelay } from '../net/websocket-relay.ts';
 import type { AccessEntry } from '../observability/access-log.ts';
 import { isRequestId } from '../observability/request-id.ts';
 import { continueTrace, traceIdOf } from '../observability/trace-context.ts';
@@ -37,9 +45,13 @@ import { routingQuery } from './preflight.ts';
 import { problemBody, problemLines } from './problem.ts';
 import { ReplayBody } from './replay-body.ts';
 import type { CompiledRoute, Snapshot } from './snapshot.ts';
+import { errorOf, refusalOf, WebSocketUpgrade } from './websocket-upgrade.ts';
 
 /** How long an upstream may think about `Expect: 100-continue` before the body is asked for in its name, in ms. */
 const CONTINUE_WAIT = 500;
+
+/** For a method that is served nowhere. */
+const SERVED_METHODS = 'Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n';
 
 /** Stale connections replaced for one request, before it is an error: several may have been closed together. */
 const MAX_STALE = 3;
@@ -62,12 +74,15 @@ const DEADLINES = 6;
 const OPEN = 0;
 /** The head of the answer is written. */
 const ANSWERED = 1;
-const OVER = 2;
+/** HTTP is over: a WebSocket is open. */
+const SWITCHED = 2;
+const OVER = 3;
 
 export class Exchange
   implements
     RequestSink,
-    ResponseSink,
+    UpgradeSink,
+    RelayOwner,
     PoolWaiter,
     RouteQuery,
     PolicyExchange,
@@ -114,6 +129,8 @@ export class Exchange
   private bodyComplete: boolean;
   private requestTrailers = '';
   private upstreamPaused = false;
+  /** Of a request for a WebSocket. */
+  private webSocket: WebSocketUpgrade | null = null;
   // The answer.
   private state = OPEN;
   /** Longest silence of the upstream in an answer without an end of its own, in milliseconds; 0 for every other answer. */
@@ -191,11 +208,7 @@ export class Exchange
   /** Answers a request whose head was refused. */
   refuseHead(code: ErrorCode, detail: string): void {
     this.bodyComplete = true;
-    this.refuse(
-      code,
-      detail,
-      code === 'method_not_allowed' ? 'Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n' : '',
-    );
+    this.refuse(code, detail, code === 'method_not_allowed' ? SERVED_METHODS : '');
   }
 
   // 2. Route.
@@ -263,6 +276,22 @@ export class Exchange
   }
 
   private answerOrForward(): void {
+    const { webSocket } = this.compiled as CompiledRoute;
+    if (webSocket === null || !asksForWebSocket(this.stream)) {
+      if (!this.stream.mustSwitch) return this.forward();
+      return this.refuse('method_not_allowed', 'there are no WebSockets here', SERVED_METHODS);
+    }
+    const refusal = refusalOf(this.stream);
+    if (refusal !== null) return this.refuse(refusal.code, refusal.detail, refusal.lines);
+    this.webSocket = new WebSocketUpgrade(this.stream, webSocket);
+    this.webSocket.reserve((granted) => {
+      if (this.state !== OPEN) return;
+      if (granted) this.forward();
+      else this.refuse('overloaded', 'the route has as many WebSockets as it may have');
+    });
+  }
+
+  private forward(): void {
     const { staticReply, rewrite, index } = this.compiled as CompiledRoute;
     if (staticReply === null) {
       const { path, query, stream } = this;
@@ -329,6 +358,7 @@ export class Exchange
     this.sends++;
     this.sentAt = this.context.now();
     if (retry !== null && retry.perTryTimeout !== null) this.deadlines.set(ONE_TRY, this.sentAt + retry.perTryTimeout);
+    if (this.webSocket !== null) return this.sendUpgrade(connection);
     connection.send(this, this.method, requestHead(this), stream.bodyLength);
     if (stream.bodyLength === 0) return this.awaitHead(this.sentAt);
     this.body?.sendTo(connection);
@@ -339,6 +369,16 @@ export class Exchange
     }
     if (stream.expectsContinue) this.deadlines.set(CONTINUE, this.sentAt + CONTINUE_WAIT);
     stream.resumeBody();
+  }
+
+  /** A service whose protocol has no upgrade is refused with the configuration; this is what is left. */
+  private sendUpgrade(connection: UpstreamRequest): void {
+    if (!canUpgrade(connection)) {
+      this.refuse('upstream_connect_failed', 'the protocol of the upstream has no WebSockets');
+      return this.endTry();
+    }
+    connection.sendUpgrade(this, this.method, requestHead(this));
+    this.awaitHead(this.sentAt);
   }
 
   private plainTarget(): string {
@@ -394,10 +434,54 @@ export class Exchange
     this.stream.writeInformational(parser.status, informationalLines(parser));
   }
 
+  onSwitchingProtocols(parser: ResponseParser): void {
+    const connection = this.connection as UpgradableRequest;
+    const upgrade = this.webSocket as WebSocketUpgrade;
+    const fault = upgrade.judge(parser);
+    if (fault !== null) {
+      connection.abort();
+      return this.onUpstreamFailed({
+        code: 'upstream_invalid_response',
+        detail: fault,
+        stale: false,
+        unprocessed: false,
+      });
+    }
+    const { service, chain, metrics } = this.compiled as CompiledRoute;
+    service?.onSuccess(this.endpointChosen as Endpoint<UpstreamPoolLike>);
+    this.status = this.upstreamStatus = parser.status;
+    if (chain.onResponse.length > 0 && !this.runResponsePolicies(chain.onResponse)) return;
+    const now = this.context.now();
+    this.state = SWITCHED;
+    this.deadlines.remove();
+    this.memo.deadlines = null;
+    this.connection = null;
+    this.upstreamMs = Math.max(0, this.upstreamMs) + now - this.sentAt;
+    this.sentAt = 0;
+    // Of what counts as a request only the handshake is one.
+    metrics.record(this.method, this.status, now - this.begun, this.upstreamMs);
+    this.context.active--;
+    const lines = responseLines(parser, this.requestId, this.editsOfResponse);
+    const client = this.stream.switchProtocols('websocket', lines);
+    const { webSockets } = this.context;
+    webSockets.add(upgrade.createRelay(client, connection.detach(), webSockets.wheel, this));
+  }
+
+  onRelayEnded(relay: WebSocketRelay): void {
+    this.context.webSockets.remove(relay);
+    this.compiled?.metrics.recordClose(relay.closeCode);
+    this.errorCode = errorOf(relay);
+    this.detail = relay.detail;
+    this.bytesOut = relay.bytesOut;
+    this.endTry();
+    this.finish();
+  }
+
   onResponseHead(parser: ResponseParser, length: number): void {
     const route = this.compiled as CompiledRoute;
     const endpoint = this.endpointChosen as Endpoint<UpstreamPoolLike>;
     const { status } = parser;
+    if (this.stream.mustSwitch && status < 300) return this.onNotSwitched();
     route.service?.onSuccess(endpoint);
     this.upstreamStatus = status;
     if (route.retry?.covers(status) && this.mayTryAgain(status)) {
@@ -415,6 +499,13 @@ export class Exchange
     if (this.claim !== null) this.setStickyCookie();
     this.state = ANSWERED;
     this.stream.writeHead(status, responseLines(parser, this.requestId, this.editsOfResponse), length);
+  }
+
+  /** An answer of success to an extended CONNECT would say that the tunnel is there (RFC 8441 section 4). */
+  private onNotSwitched(): void {
+    this.connection?.abort();
+    const detail = 'the upstream answered as to a plain request';
+    this.onUpstreamFailed({ code: 'upstream_invalid_response', detail, stale: false, unprocessed: false });
   }
 
   /**
@@ -673,18 +764,21 @@ export class Exchange
 
   private finish(now = this.context.now()): void {
     if (this.state === OVER) return;
+    const switched = this.state === SWITCHED;
     this.state = OVER;
     const { context, compiled } = this;
-    this.deadlines.release();
     this.body = null;
     this.durationMs = now - this.begun;
-    if (compiled !== null) {
-      compiled.metrics.record(this.method, this.status, this.durationMs, this.upstreamMs);
-      if (compiled.chain.onEnd.length > 0) runEnd(compiled.chain.onEnd, this, context.logger);
-    } else context.unrouted.record(this.method, this.status, this.durationMs, -1);
+    if (!switched) {
+      this.deadlines.release();
+      const metrics = compiled === null ? context.unrouted : compiled.metrics;
+      metrics.record(this.method, this.status, this.durationMs, compiled === null ? -1 : this.upstreamMs);
+      context.active--;
+    }
+    this.webSocket?.release();
+    if (compiled !== null && compiled.chain.onEnd.length > 0) runEnd(compiled.chain.onEnd, this, context.logger);
     if (this.errorCode !== '') context.onError(this, this.errorCode, this.detail);
     context.account(this, now);
-    context.active--;
     this.snapshot.release();
   }
 
@@ -734,7 +828,11 @@ export class Exchange
   }
 
   get bytesIn(): number {
-    return this.stream.bodyReceived;
+    return this.webSocket?.relay?.bytesIn ?? this.stream.bodyReceived;
+  }
+
+  get upgrades(): boolean {
+    return this.webSocket !== null;
   }
 
   get traceId(): string {

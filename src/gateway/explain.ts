@@ -22,6 +22,7 @@ import { Exchange } from './exchange.ts';
 import type { ExchangeContext } from './exchange-context.ts';
 import { routingQuery } from './preflight.ts';
 import { Snapshot } from './snapshot.ts';
+import { WebSockets } from './web-sockets.ts';
 
 /** The shape of `explain --json` (the contract's "Shapes"), with what the gateway would answer by itself. */
 export interface Explanation {
@@ -67,13 +68,14 @@ export function explainRequest(
     check: () => new Promise(() => {}),
     onHealthChange: () => {},
   });
+  const context = explainContext(clock.now, metrics);
   const snapshot = Snapshot.create(1, config, services, {
     policies,
     metrics: { routeMetrics: () => metrics, relayMetrics: () => null } as never,
+    webSockets: context.webSockets,
     logger: silentLogger,
   });
   for (const service of services.values()) service.commit();
-  const context = explainContext(clock.now, metrics);
   let exchange: Exchange | null = null;
   const socket = new NowhereSocket(request.clientAddress ?? '127.0.0.1');
   const listener = config.listeners.find(({ mode }) => mode === 'http') ?? config.listeners[0];
@@ -110,9 +112,11 @@ export function explainRequest(
 }
 
 function explainContext(now: () => number, metrics: RouteMetrics): ExchangeContext {
+  const wheel = new TimerWheel({ now, wall: now });
   return {
     now,
-    wheel: new TimerWheel({ now, wall: now }),
+    wheel,
+    webSockets: new WebSockets(wheel, now, () => new OwnAllowance(Number.POSITIVE_INFINITY)),
     logger: silentLogger,
     random: () => 0,
     active: 0,
@@ -222,6 +226,7 @@ function answerOf(written: string, exchange: Exchange | null): NonNullable<Expla
 function recordingPool(onHead: (head: string) => void): UpstreamPoolLike {
   const connection = {
     send: (_sink: unknown, _method: string, head: string) => onHead(head),
+    sendUpgrade: (_sink: unknown, _method: string, head: string) => onHead(head),
     sendBody: () => true,
     endBody: () => {},
     abort: () => {},

@@ -16,6 +16,7 @@ import { createStartSecret } from '../base/start-secret.ts';
 import { TimerWheel } from '../base/timer-wheel.ts';
 import { Turns } from '../base/turns.ts';
 import type { GatewayConfig, ServiceConfig } from '../config/model.ts';
+import { Http2UpstreamPool } from '../net/http2-upstream-pool.ts';
 import type { Listener } from '../net/listener.ts';
 import type {
   ClientLink,
@@ -40,7 +41,7 @@ import type { RouteMetrics } from '../observability/metrics/route-metrics.ts';
 import { createRequestIdSource } from '../observability/request-id.ts';
 import type { Policy } from '../pipeline/policy.ts';
 import { createServices } from '../upstream/create-services.ts';
-import { type Endpoint, isSecure } from '../upstream/endpoint.ts';
+import { type Endpoint, isSecure, speaksHttp2 } from '../upstream/endpoint.ts';
 import { probeHttp } from '../upstream/health/http-probe.ts';
 import { createPoolOptions, type Service } from '../upstream/service.ts';
 import { DateHeader } from './date-header.ts';
@@ -52,7 +53,8 @@ import { RawConnection, type RawContext } from './raw-connection.ts';
 import { isSameConfig } from './same-config.ts';
 import { connectionSamples, endpointSamples } from './service-samples.ts';
 import { Snapshot } from './snapshot.ts';
-import { connectionsKey, REQUESTS_KEY, type Team } from './team.ts';
+import { connectionsKey, REQUESTS_KEY, type Team, webSocketsKey } from './team.ts';
+import { WebSockets } from './web-sockets.ts';
 
 /** What the access log has to write its last lines when the shutdown's time is used up, in milliseconds. */
 const LAST_LINES = 1000;
@@ -106,6 +108,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
   readonly unroutedRelays: RelayMetrics;
   readonly newRequestId: () => string;
   readonly metrics: GatewayMetrics;
+  readonly webSockets: WebSockets;
   active = 0;
   relays = 0;
   /** Keys of this start are made from it; in one of several processes it is the leading one's. */
@@ -141,12 +144,19 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
       sockets: deps.team?.sockets ?? 'own',
       inherited: deps.inherited,
     });
+    const { team } = deps;
+    const share =
+      team === undefined
+        ? null
+        : (route: string, inUse: () => number): Allowance => team.allowance(webSocketsKey(route), inUse, () => {});
+    this.webSockets = new WebSockets(this.wheel, this.now, share);
     this.metrics = createGatewayMetrics({
       gauges: {
         activeRequests: () => this.active,
         configGeneration: () => this.generation,
         endpoints: () => endpointSamples(this.services),
         connections: () => connectionSamples(this.services),
+        webSockets: () => this.webSockets.samples(),
         droppedLogLines: () => this.droppedLogLines,
         quarantinedRoutes: () => this.snapshot?.routes.filter(({ quarantined }) => quarantined !== null).length ?? 0,
       },
@@ -241,6 +251,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
         Snapshot.build(generation, config, services, {
           policies: this.deps.policies,
           metrics: this.metrics,
+          webSockets: this.webSockets,
           logger: this.logger,
         }),
       );
@@ -317,6 +328,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     this.logger.level = config.logging.level;
     if (this.deps.team === undefined) this.requests = new OwnAllowance(config.limits.concurrentRequests);
     this.snapshot = snapshot;
+    this.webSockets.commit(config.routes);
     this.listeners.swap(config.listeners, opened);
     const counted = new Set(snapshot.routes.map(({ metrics }) => metrics));
     this.metrics.retainRoutes((metrics) => counted.has(metrics));
@@ -351,7 +363,8 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     const { host, port } = endpoint;
     const secure = isSecure(service, endpoint.url);
     const setting = { host, port, secure, wheel: this.wheel, now: this.now, createAllowance: shared };
-    return new UpstreamPool(setting, createPoolOptions(service));
+    const options = createPoolOptions(service);
+    return speaksHttp2(service) ? new Http2UpstreamPool(setting, options) : new UpstreamPool(setting, options);
   }
 
   /** Takes a client's connection that another process accepted for the listener of this name. */
@@ -429,8 +442,9 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
 
   /**
    * Stops: readiness is lost at once while requests are served for `drain`; then new connections are refused and idle
-   * ones closed; at `timeout`, counted from the call, the rest is cut, and the access log has a second more. Answers how
-   * many requests and relayed connections were cut.
+   * ones closed; at `timeout`, counted from the call, the rest is cut, and the access log has a second more. WebSockets are
+   * sent away over the configured drain time, also where nothing else has to wait. Answers how many requests, relayed
+   * connections and WebSockets were cut.
    */
   async stop(
     drain = this.snapshot?.config.shutdown.drain ?? 0,
@@ -439,10 +453,12 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     if (this.state === 'draining' || this.state === 'stopped') return 0;
     const begun = this.now();
     this.state = 'draining';
+    this.drainWebSockets(timeout);
     await this.pause(Math.min(drain, timeout));
     await this.listeners.drain();
     while (this.connections > 0 && this.now() - begun < timeout) await this.pause(20);
-    const cut = this.active + this.relays;
+    const cut = this.active + this.relays + this.webSockets.size;
+    this.webSockets.destroy();
     this.listeners.destroy();
     this.state = 'stopped';
     this.snapshot?.retire();
@@ -451,8 +467,14 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     return cut;
   }
 
+  /** Sends the WebSockets away, within `within` milliseconds, ahead of `stop`; so does that by itself. */
+  drainWebSockets(within: number): void {
+    this.webSockets.drain(Math.min(within, this.snapshot?.config.shutdown.drain ?? 0));
+  }
+
   /** Ends everything at once: for a start that failed half-way. */
   abandon(): void {
+    this.webSockets.destroy();
     this.listeners.destroy();
     this.state = 'stopped';
     this.snapshot?.retire();

@@ -17,6 +17,9 @@ const CONNECTION = maskOf(FIELD.connection);
 const CONTENT_LENGTH = maskOf(FIELD.contentLength);
 const TRACESTATE = maskOf(FIELD.tracestate);
 
+/** Of the request for a WebSocket (RFC 6455 section 4.1). */
+const UPGRADE_LINES = 'Upgrade: websocket\r\nConnection: Upgrade\r\n';
+
 /** What the upstream is to be told, beside what the client's head says. */
 export interface OutgoingRequest {
   readonly stream: ClientStream;
@@ -33,6 +36,8 @@ export interface OutgoingRequest {
   /** `traceparent` as it was received. */
   readonly received: string | undefined;
   readonly edits: HeaderEdits | null;
+  /** True when the request asks for a WebSocket. */
+  readonly upgrades: boolean;
 }
 
 /** The whole head of the request to the upstream. */
@@ -53,7 +58,8 @@ export function requestHead(request: OutgoingRequest): string {
   const own = `${request.forwarded}X-Request-ID: ${request.requestId}\r\ntraceparent: ${request.traceparent}\r\n`;
   lines += edits === null ? own : edits.filter(own) + edits.lines();
   if (stream.bodyLength === CHUNKED) lines += 'Transfer-Encoding: chunked\r\n';
-  if (takesTrailers(stream)) lines += 'TE: trailers\r\nConnection: TE\r\n';
+  if (request.upgrades) lines += UPGRADE_LINES;
+  else if (takesTrailers(stream)) lines += 'TE: trailers\r\nConnection: TE\r\n';
   return untouched ? `${lines}\r\n` : `${stream.method} ${upstreamTarget} HTTP/1.1\r\n${lines}\r\n`;
 }
 
@@ -63,7 +69,7 @@ export function responseLines(
   requestId: string,
   edits: HeaderEdits | null,
 ): string {
-  const drop = parser.status === 204 ? RESPONSE_DROP | CONTENT_LENGTH : RESPONSE_DROP;
+  const drop = parser.status === 204 || parser.status === 101 ? RESPONSE_DROP | CONTENT_LENGTH : RESPONSE_DROP;
   return copyFields(parser, drop, namedBy(parser), edits) + ownLines('', requestId, edits);
 }
 

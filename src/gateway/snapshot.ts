@@ -17,6 +17,8 @@ import { type Router, routerOf } from '../router/router.ts';
 import { compileRetry, type RetryPlan } from '../upstream/retry.ts';
 import type { Service } from '../upstream/service.ts';
 import { type LateQuarantine, lateReason, quarantineChain } from './quarantine.ts';
+import type { WebSockets } from './web-sockets.ts';
+import type { WebSocketRoute } from './websocket-upgrade.ts';
 
 /** An answer that a route gives by itself, made once. */
 export interface StaticReply {
@@ -42,6 +44,8 @@ export interface CompiledRoute {
   /** Milliseconds from the request's last byte to the head of the answer; 0 for no bound. */
   readonly responseTimeout: number;
   readonly retry: RetryPlan | null;
+  /** Null where no WebSockets are served. */
+  readonly webSocket: WebSocketRoute | null;
   readonly chain: Chain;
   readonly metrics: RouteMetrics;
   /** Of a route that relays; null of one that takes requests. */
@@ -55,6 +59,7 @@ const NOBODY = createCidrSet([]);
 export interface SnapshotDeps {
   readonly policies: ReadonlyMap<string, Policy>;
   readonly metrics: GatewayMetrics;
+  readonly webSockets: WebSockets;
   readonly logger: Logger;
 }
 
@@ -203,6 +208,7 @@ function quarantinedRoute(
     timeout: 0,
     responseTimeout: 0,
     retry: null,
+    webSocket: null,
     chain: quarantineChain(globalChain),
     metrics: deps.metrics.routeMetrics(config.name, config.service ?? ''),
     relays: relaysOf(config, deps),
@@ -233,6 +239,7 @@ function compileRoute(
     timeout: config.timeout ?? 0,
     responseTimeout: serviceConfig?.timeouts.response ?? 0,
     retry: compileRetry(config.retry),
+    webSocket: compileWebSocket(config, deps),
     chain: compileChain(scopes, deps.policies, { logger: deps.logger }),
     metrics: deps.metrics.routeMetrics(config.name, config.service ?? ''),
     relays: relaysOf(config, deps),
@@ -242,6 +249,15 @@ function compileRoute(
 
 function relaysOf(config: RouteConfig, { metrics }: SnapshotDeps): RelayMetrics | null {
   return isRawRoute(config) ? metrics.relayMetrics(config.name, config.service ?? '') : null;
+}
+
+function compileWebSocket(
+  { name, service, websocket }: RouteConfig,
+  { webSockets }: SnapshotDeps,
+): WebSocketRoute | null {
+  if (websocket === undefined || service === undefined) return null;
+  const { idleTimeout, maxMessage } = websocket;
+  return { idleTimeout, maxMessage, sockets: webSockets.ofRoute(name) };
 }
 
 function compileStaticReply(config: RouteConfig): StaticReply | null {

@@ -14,6 +14,11 @@ export interface Team {
 /** The name of the limit `concurrentRequests` among allowances. */
 export const REQUESTS_KEY = 'requests';
 
+/** The name of the limit of open WebSockets of a route. */
+export function webSocketsKey(route: string): string {
+  return `websockets ${route}`;
+}
+
 /** The name of the limit of connections to an endpoint. */
 export function connectionsKey(service: string, url: string): string {
   return `connections ${service} ${url}`;

@@ -23,8 +23,9 @@ import { RequestParser } from '../http/request-parser.ts';
 import { hostOf, isAuthority, parseTarget, type Target } from '../http/target.ts';
 import { addressOf } from './peer.ts';
 import { readShared } from './shared-read.ts';
+import { SocketTunnel } from './socket-tunnel.ts';
 import { SocketWriter } from './socket-writer.ts';
-import type { ClientLink, ClientStream, ListenerInfo, RequestHandler, RequestSink } from './stream.ts';
+import type { ClientLink, ClientStream, ListenerInfo, RequestHandler, RequestSink, Tunnel } from './stream.ts';
 
 /** Limits of the connections of one listener; times in milliseconds, sizes in bytes. */
 export interface ConnectionLimits {
@@ -56,6 +57,8 @@ const ANSWERING = 3;
 /** The last answer is written; what still comes is thrown away, so that a reset does not destroy it. */
 const LINGERING = 4;
 const CLOSED = 5;
+/** HTTP is given up: see `tunnel`. */
+const SWITCHED = 6;
 
 /** Bodies up to this size share a write with the head, in bytes. */
 const COALESCE = 16 * 1024;
@@ -87,6 +90,7 @@ export class ClientConnection extends Timed implements ClientLink, ClientStream,
   bodyLength = 0;
   expectsContinue = false;
   bodyReceived = 0;
+  readonly mustSwitch = false;
 
   private readonly context: ConnectionContext;
   private readonly socket: Socket;
@@ -110,6 +114,7 @@ export class ClientConnection extends Timed implements ClientLink, ClientStream,
   private chunkedAnswer = false;
   private bodiless = false;
   private hostSeen: string | null = null;
+  private tunnel: SocketTunnel | null = null;
 
   /** `plain`: the socket is the very one that was accepted; what was read from it was put back. */
   constructor(socket: Socket, context: ConnectionContext, plain = true) {
@@ -149,6 +154,7 @@ export class ClientConnection extends Timed implements ClientLink, ClientStream,
 
   /** Takes bytes that are only valid during the call. */
   private feed(chunk: Buffer, start: number, end: number): void {
+    if (this.tunnel !== null) return this.tunnel.onRead(chunk, start, end);
     this.feeding = true;
     while (start < end) {
       if (this.phase <= HEAD) {
@@ -354,6 +360,7 @@ export class ClientConnection extends Timed implements ClientLink, ClientStream,
 
   private onEnd(): void {
     this.halfClosed = true;
+    if (this.tunnel !== null) return this.tunnel.onEnd();
     if (this.phase === LINGERING) this.socket.destroySoon();
     else if (this.phase !== ANSWERING) this.endInput();
   }
@@ -371,11 +378,13 @@ export class ClientConnection extends Timed implements ClientLink, ClientStream,
     const sink = this.sink;
     this.sink = null;
     if (sink !== null) sink.onClientGone();
+    this.tunnel?.onClosed();
     this.context.wheel.remove(this);
     this.context.onClosed(this);
   }
 
   private onDrain(): void {
+    if (this.tunnel !== null) return this.tunnel.onDrain();
     if (this.phase === ANSWERING) this.clearDeadline();
     if (this.sink !== null) this.sink.onClientDrain();
     else if (this.phase === IDLE && !this.feeding) this.takeStash();
@@ -489,6 +498,19 @@ export class ClientConnection extends Timed implements ClientLink, ClientStream,
     this.phase = LINGERING;
     this.clearDeadline();
     resetSocket(this.socket);
+  }
+
+  switchProtocols(protocol: string, fields: string): Tunnel {
+    const early = this.stash;
+    this.stash = null;
+    this.sink = null;
+    this.phase = SWITCHED;
+    this.context.wheel.remove(this);
+    this.writer.write(`${statusLine(101)}${fields}Upgrade: ${protocol}\r\nConnection: Upgrade\r\n\r\n`);
+    this.tunnel = new SocketTunnel(this.socket, this.writer, early, this.halfClosed);
+    // It may be paused for what came early.
+    if (early !== null) this.socket.resume();
+    return this.tunnel;
   }
 
   // Between requests.

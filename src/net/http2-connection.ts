@@ -68,6 +68,7 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner {
         initialWindowSize: STREAM_WINDOW,
         maxHeaderListSize: limits.requestHead,
         enablePush: false,
+        enableConnectProtocol: true,
       },
     });
     const { session } = this;
@@ -92,11 +93,13 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner {
     new Http2Stream(stream, this, kit).begin(fields, (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0);
   }
 
-  onStreamEnd(kit: StreamKit, givenUp: boolean): void {
+  onStreamEnd(kit: StreamKit | null, givenUp: boolean): void {
     this.streams--;
     if (givenUp) this.countReset();
-    kit.parser.reset();
-    this.kits.push(kit);
+    if (kit !== null) {
+      kit.parser.reset();
+      this.kits.push(kit);
+    }
     if (this.streams === 0) this.rest();
   }
 

@@ -1,4 +1,5 @@
 /** The fields of HTTP/2 as heads of HTTP/1, and back. */
+import { randomBytes } from 'node:crypto';
 import type { OutgoingHttpHeaders } from 'node:http2';
 import { HEAD_COMPLETE } from '../http/head-parser.ts';
 import { TrailerParser } from '../http/trailer-parser.ts';
@@ -12,6 +13,8 @@ export interface FieldFault {
 export interface HeadText {
   readonly text: string;
   readonly lines: number;
+  /** The request is an extended CONNECT (RFC 8441), written as the upgrade that HTTP/1.1 has in its place. */
+  readonly extended: boolean;
 }
 
 /**
@@ -22,6 +25,7 @@ export function requestText(fields: readonly string[]): HeadText | FieldFault {
   let method = '';
   let path = '';
   let authority: string | null = null;
+  let protocol: string | null = null;
   let cookie = '';
   let lines = '';
   let hosts = 0;
@@ -33,6 +37,7 @@ export function requestText(fields: readonly string[]): HeadText | FieldFault {
       if (name === ':method') method = value;
       else if (name === ':path') path = value;
       else if (name === ':authority') authority = value;
+      else if (name === ':protocol') protocol = value;
       else if (name !== ':scheme') return { fault: `${name} is not known here` };
     } else if (name === 'cookie') cookie = cookie === '' ? value : `${cookie}; ${value}`;
     else {
@@ -40,6 +45,12 @@ export function requestText(fields: readonly string[]): HeadText | FieldFault {
       lines += `${name}: ${value}\r\n`;
       count++;
     }
+  }
+  if (protocol !== null) {
+    if (method !== 'CONNECT' || protocol.toLowerCase() !== 'websocket') return { fault: ':protocol is not known here' };
+    method = 'GET';
+    lines += `upgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-key: ${randomBytes(16).toString('base64')}\r\n`;
+    count += 3;
   }
   // A target in authority form (RFC 9113 section 8.5).
   if (method === 'CONNECT' && path === '') path = authority ?? '';
@@ -54,7 +65,7 @@ export function requestText(fields: readonly string[]): HeadText | FieldFault {
       count++;
     }
   }
-  return { text: `${method} ${path} HTTP/1.1\r\n${lines}\r\n`, lines: count };
+  return { text: `${method} ${path} HTTP/1.1\r\n${lines}\r\n`, lines: count, extended: protocol !== null };
 }
 
 /** Field lines as the library takes them; `status` 0 for trailers. The lines were checked when they were made. */

@@ -13,7 +13,8 @@ import type { RequestParser } from '../http/request-parser.ts';
 import { hostOf, isAuthority, parseTarget, type Target } from '../http/target.ts';
 import type { ConnectionContext } from './client-connection.ts';
 import { fieldsOf, requestText, trailerText } from './http2-fields.ts';
-import type { ClientStream, ListenerInfo, RequestSink } from './stream.ts';
+import { Http2Tunnel } from './http2-tunnel.ts';
+import type { ClientStream, ListenerInfo, RequestSink, Tunnel } from './stream.ts';
 
 /** Bodies up to this size wait for the end of the answer, to share a frame with it, in bytes. */
 const COALESCE = 16 * 1024;
@@ -33,8 +34,11 @@ export interface StreamKit {
 export interface StreamOwner {
   readonly context: ConnectionContext;
   readonly remoteAddress: string;
-  /** A stream is over; what it used may serve the next. `givenUp`: by the client, before its answer was complete. */
-  onStreamEnd(kit: StreamKit, givenUp: boolean): void;
+  /**
+   * A stream is over; what it used may serve the next, unless it is null. `givenUp`: by the client, before its answer was
+   * complete.
+   */
+  onStreamEnd(kit: StreamKit | null, givenUp: boolean): void;
 }
 
 export class Http2Stream extends Timed implements ClientStream {
@@ -51,6 +55,7 @@ export class Http2Stream extends Timed implements ClientStream {
   bodyLength = 0;
   expectsContinue = false;
   bodyReceived = 0;
+  mustSwitch = false;
   private readonly stream: ServerHttp2Stream;
   private readonly connection: StreamOwner;
   private readonly kit: StreamKit;
@@ -64,6 +69,7 @@ export class Http2Stream extends Timed implements ClientStream {
   private pending: Buffer = NO_BYTES;
   private trailers = '';
   private incoming = '';
+  private tunnel: Http2Tunnel | null = null;
 
   constructor(stream: ServerHttp2Stream, connection: StreamOwner, kit: StreamKit) {
     super();
@@ -122,8 +128,18 @@ export class Http2Stream extends Timed implements ClientStream {
     if (expectation !== undefined && expectation.toLowerCase() !== '100-continue') {
       return this.refuse('expectation_failed', 'the only expectation known is 100-continue');
     }
+    if (head.extended) return this.receiveConnect(isWhole);
     this.expectsContinue = expectation !== undefined && !isWhole;
     this.receive(isWhole);
+  }
+
+  /** What the client sends after the head is of the other protocol, and waits until that is spoken (RFC 8441 section 5). */
+  private receiveConnect(isWhole: boolean): void {
+    this.mustSwitch = true;
+    this.received = isWhole;
+    if (isWhole) return this.refuse('bad_request', 'a CONNECT that has ended is of no use');
+    if (requestFraming(this.kit.parser, 1) !== 0) return this.refuse('bad_request', 'a CONNECT has no length');
+    this.connection.context.handler.onRequest(this);
   }
 
   private receive(isWhole: boolean): void {
@@ -197,7 +213,10 @@ export class Http2Stream extends Timed implements ClientStream {
     const { sink } = this;
     this.sink = null;
     sink?.onClientGone();
-    this.connection.onStreamEnd(this.kit, sink !== null && this.stream.rstCode !== constants.NGHTTP2_NO_ERROR);
+    this.tunnel?.onClosed();
+    const givenUp = sink !== null && this.stream.rstCode !== constants.NGHTTP2_NO_ERROR;
+    // The head of a tunnel is asked for when both of its ends are over.
+    this.connection.onStreamEnd(this.tunnel === null ? this.kit : null, givenUp);
   }
 
   pauseBody(): void {
@@ -282,6 +301,18 @@ export class Http2Stream extends Timed implements ClientStream {
     stream.resume();
     if (stream.writableFinished) stream.close(constants.NGHTTP2_NO_ERROR);
     else stream.once('finish', () => stream.close(constants.NGHTTP2_NO_ERROR));
+  }
+
+  switchProtocols(_protocol: string, fields: string): Tunnel {
+    const { stream } = this;
+    this.answered = true;
+    this.sink = null;
+    const headers = fieldsOf(fields, 200);
+    // Of no use here (RFC 8441 section 5).
+    delete headers['sec-websocket-accept'];
+    if (!stream.destroyed && !stream.closed) stream.respond(headers, { endStream: false, sendDate: false } as object);
+    this.tunnel = new Http2Tunnel(stream);
+    return this.tunnel;
   }
 
   abort(): void {

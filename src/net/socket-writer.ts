@@ -25,6 +25,9 @@ interface StreamBinding {
   readonly streamBaseState: Int32Array;
 }
 
+/** Bytes up to this size are written as text. */
+const MOST_TEXT = 16 * 1024;
+
 const binding = findBinding();
 
 function findBinding(): StreamBinding | null {
@@ -89,6 +92,13 @@ export class SocketWriter {
     spare = new binding.WriteWrap();
     this.pending++;
     return false;
+  }
+
+  /** As `write`, for bytes that stay as they are only during the call. */
+  writeBytes(bytes: Buffer, start: number, end: number): boolean {
+    // As text they need no buffer of their own, unless the kernel does not take them.
+    if (end - start <= MOST_TEXT) return this.write(bytes.toString('latin1', start, end));
+    return this.socket.write(Buffer.from(bytes.subarray(start, end))) && this.pending === 0;
   }
 
   private onComplete(status: number): void {

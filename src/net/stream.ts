@@ -95,6 +95,8 @@ export interface ClientStream {
   readonly expectsContinue: boolean;
   /** Bytes of body taken so far. */
   readonly bodyReceived: number;
+  /** The request is for another protocol and makes no sense as a plain one: an extended CONNECT (RFC 8441). */
+  readonly mustSwitch: boolean;
   /** Writes an interim answer (1xx); ignored for HTTP/1.0. `fields` are whole lines. */
   writeInformational(status: number, fields: string): void;
   /**
@@ -113,6 +115,38 @@ export interface ClientStream {
   resumeBody(): void;
   /** The connection is not to be used again after this answer. */
   closeAfter(): void;
+  /**
+   * Grants the upgrade to `protocol` (RFC 9110 section 7.8) and gives HTTP up: what the client sends from now on, or has
+   * sent already, goes through the tunnel. `fields` are whole lines; those that say the protocol are the stream's own. Only
+   * for a complete request without a body.
+   */
+  switchProtocols(protocol: string, fields: string): Tunnel;
+}
+
+/** Bytes both ways between the gateway and a peer that no longer speak HTTP. */
+export interface Tunnel {
+  /** Begins to give what comes, also during this call: first what has come already. Once. */
+  open(sink: TunnelSink): void;
+  /** The bytes are copied where they must be. False when no more should come before `onTunnelDrain`. */
+  write(bytes: Buffer, start: number, end: number): boolean;
+  pause(): void;
+  /** Harmless when it is not paused. */
+  resume(): void;
+  /** Ends this side's direction after what was written. */
+  end(): void;
+  /** Ends both directions at once. */
+  destroy(): void;
+}
+
+/** Takes what comes through tunnels; it may be the sink of several. */
+export interface TunnelSink {
+  /** A view, valid during the call only. */
+  onTunnelBytes(tunnel: Tunnel, bytes: Buffer, start: number, end: number): void;
+  onTunnelDrain(tunnel: Tunnel): void;
+  /** The peer sends no more. */
+  onTunnelEnd(tunnel: Tunnel): void;
+  /** Both directions are over, in whatever way; told once, last, and also where no end was. */
+  onTunnelClosed(tunnel: Tunnel): void;
 }
 
 /** Why an upstream request failed. */
@@ -136,4 +170,13 @@ export interface ResponseSink {
   onUpstreamDrain(): void;
   /** All that one read brought has been given. */
   onReadEnd(): void;
+}
+
+/** Takes the answer to a request that asks for another protocol. */
+export interface UpgradeSink extends ResponseSink {
+  /**
+   * The upstream answers 101. The sink checks the head, and during the call detaches the connection, or aborts it. Any
+   * other answer comes as to every request.
+   */
+  onSwitchingProtocols(parser: ResponseParser): void;
 }

@@ -7,9 +7,10 @@ import { fieldById, hasListMember } from '../http/fields.ts';
 import { CHUNKED, INVALID_FRAMING, responseFraming, UNTIL_CLOSE } from '../http/framing.ts';
 import { HEAD_COMPLETE, NEED_MORE } from '../http/head-parser.ts';
 import { ResponseParser } from '../http/response-parser.ts';
+import { SocketTunnel } from './socket-tunnel.ts';
 import { SocketWriter } from './socket-writer.ts';
-import type { ResponseSink, UpstreamFailure } from './stream.ts';
-import type { UpstreamRequest } from './upstream.ts';
+import type { ResponseSink, Tunnel, UpgradeSink, UpstreamFailure } from './stream.ts';
+import type { UpgradableRequest } from './upstream.ts';
 import { isHandshakeRefusal, type UpstreamTls } from './upstream-tls.ts';
 
 /** Where a connection leads and what it reports to. */
@@ -26,6 +27,8 @@ export interface UpstreamOwner {
   /** The answer is complete and the connection may carry another request. */
   onReleased(connection: UpstreamConnection): void;
   onClosed(connection: UpstreamConnection): void;
+  /** The connection speaks HTTP no more: it is no longer the owner's. */
+  onDetached(connection: UpstreamConnection): void;
 }
 
 /** Largest head of an answer, in bytes. */
@@ -38,19 +41,27 @@ const IDLE = 1;
 const HEAD = 2;
 const BODY = 3;
 const CLOSED = 4;
+/** HTTP is given up: see `tunnel`. */
+const SWITCHED = 5;
 
 /** Every upstream reads into this one: a callback is over before the next read begins (see the decision on buffers). */
 const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
 
-export class UpstreamConnection extends Timed implements UpstreamRequest, BodySink {
+/** In the place of the parser of a connection that speaks HTTP no more. */
+const NO_PARSER = new ResponseParser(0);
+
+export class UpstreamConnection extends Timed implements UpgradableRequest, BodySink {
   /** What it was made with. */
   readonly tls: UpstreamTls | null;
   private readonly owner: UpstreamOwner;
   private readonly socket: Socket;
   private readonly writer: SocketWriter;
-  private readonly parser = new ResponseParser(RESPONSE_HEAD);
+  private parser = new ResponseParser(RESPONSE_HEAD);
   private decoder: ChunkedDecoder | null = null;
   private sink: ResponseSink | null = null;
+  /** The sink, while the request asks for another protocol. */
+  private upgradeSink: UpgradeSink | null = null;
+  private tunnel: SocketTunnel | null = null;
   private phase = CONNECTING;
   /** The endpoint was reached, and TLS is what is left to agree on. */
   private reached = false;
@@ -79,7 +90,7 @@ export class UpstreamConnection extends Timed implements UpstreamRequest, BodySi
     if (tls !== null) this.socket.on('connect', () => (this.reached = true));
     this.socket.on(tls === null ? 'connect' : 'secureConnect', () => this.onConnect());
     // The handle of TLS takes one write at a time, and only its `Writable` keeps to that.
-    this.writer = new SocketWriter(this.socket, () => this.sink?.onUpstreamDrain(), tls === null);
+    this.writer = new SocketWriter(this.socket, () => this.onDrain(), tls === null);
     this.socket.on('end', () => this.onEnd());
     this.socket.on('error', (error: NodeJS.ErrnoException) => {
       this.fault = error.code ?? error.message;
@@ -118,6 +129,26 @@ export class UpstreamConnection extends Timed implements UpstreamRequest, BodySi
     this.socket.cork();
     process.nextTick(uncork, this.socket);
     this.socket.write(head, 'latin1');
+  }
+
+  sendUpgrade(sink: UpgradeSink, method: string, head: string): void {
+    this.upgradeSink = sink;
+    this.send(sink, method, head, 0);
+  }
+
+  detach(): Tunnel {
+    this.sink = null;
+    this.upgradeSink = null;
+    this.phase = SWITCHED;
+    this.owner.wheel.remove(this);
+    this.tunnel = new SocketTunnel(this.socket, this.writer, null, false);
+    this.owner.onDetached(this);
+    return this.tunnel;
+  }
+
+  private onDrain(): void {
+    if (this.tunnel !== null) this.tunnel.onDrain();
+    else this.sink?.onUpstreamDrain();
   }
 
   sendBody(bytes: Buffer): boolean {
@@ -172,7 +203,10 @@ export class UpstreamConnection extends Timed implements UpstreamRequest, BodySi
     while (start < size) {
       if (this.phase === HEAD) start = this.readHead(start, size);
       else if (this.phase === BODY) start = this.readBody(start, size);
-      else {
+      else if (this.tunnel !== null) {
+        this.tunnel.onRead(readBuffer, start, size);
+        start = size;
+      } else {
         // Bytes that no request asked for: whatever comes next on this connection could answer the wrong request.
         this.reusable = false;
         this.socket.destroy();
@@ -192,7 +226,7 @@ export class UpstreamConnection extends Timed implements UpstreamRequest, BodySi
     const sink = this.sink as ResponseSink;
     const status = parser.status;
     if (status < 200) {
-      if (status === 101) return this.invalid('101 Switching Protocols was not asked for', end);
+      if (status === 101) return this.switchTo(parser, end);
       if (++this.informational > MAX_INFORMATIONAL) return this.invalid('too many interim answers', end);
       sink.onInformational(parser);
       parser.reset();
@@ -216,6 +250,17 @@ export class UpstreamConnection extends Timed implements UpstreamRequest, BodySi
     sink.onResponseHead(parser, length < 0 ? -1 : length);
     if (length === 0 && this.sink !== null) this.finish('');
     return length === 0 ? end : consumed;
+  }
+
+  /** The sink detaches the connection, or aborts it. What follows the head in the same read is of the new protocol. */
+  private switchTo(parser: ResponseParser, end: number): number {
+    const sink = this.upgradeSink;
+    if (sink === null) return this.invalid('101 Switching Protocols was not asked for', end);
+    sink.onSwitchingProtocols(parser);
+    if (this.tunnel === null) return end;
+    // A parser that nobody needs any more is a good part of what an idle tunnel would cost.
+    this.parser = NO_PARSER;
+    return parser.consumed;
   }
 
   private keepsAlive(): boolean {
@@ -255,6 +300,7 @@ export class UpstreamConnection extends Timed implements UpstreamRequest, BodySi
   private finish(trailers: string): void {
     const sink = this.sink as ResponseSink;
     this.sink = null;
+    this.upgradeSink = null;
     this.parser.reset();
     this.served++;
     // The last bytes may have filled the client: that is no concern of the next request's.
@@ -283,6 +329,7 @@ export class UpstreamConnection extends Timed implements UpstreamRequest, BodySi
   }
 
   private onEnd(): void {
+    if (this.tunnel !== null) return this.tunnel.onEnd();
     // A reset that comes together with bytes is reported as an end by libuv, which then looks no further; the kernel
     // knows better: a connection that was reset has no peer any more.
     const reset = this.socket.remoteAddress === undefined;
@@ -309,7 +356,8 @@ export class UpstreamConnection extends Timed implements UpstreamRequest, BodySi
     const phase = this.phase;
     this.phase = CLOSED;
     this.owner.wheel.remove(this);
-    if (phase === CONNECTING) this.onConnectFailed();
+    if (this.tunnel !== null) this.tunnel.onClosed();
+    else if (phase === CONNECTING) this.onConnectFailed();
     else {
       this.owner.onClosed(this);
       if (this.sink !== null) this.failReset(this.fault || 'the upstream closed the connection');

@@ -67,6 +67,12 @@ export class UpstreamPool extends ConnectionPool implements UpstreamOwner {
     this.connectForWaiters();
   }
 
+  /** It counts no more: what limits tunnels is the limit of their route. */
+  onDetached(_connection: UpstreamConnection): void {
+    this.total--;
+    this.connectForWaiters();
+  }
+
   override close(): void {
     super.close();
     for (const connection of this.resting.splice(0)) connection.close();

@@ -1,6 +1,6 @@
 /** The contract between the forward path and the connections to an endpoint, whatever protocol they speak. */
 import type { ErrorCode } from '../base/errors.ts';
-import type { ResponseSink } from './stream.ts';
+import type { ResponseSink, Tunnel, UpgradeSink } from './stream.ts';
 import type { UpstreamTlsOptions } from './upstream-tls.ts';
 
 /** The way of one request to an upstream and of its answer back: a connection of its own, or a stream of one. */
@@ -19,6 +19,18 @@ export interface UpstreamRequest {
   resume(): void;
   /** Gives the request up: its sink hears no more. */
   abort(): void;
+}
+
+/** A way that can give HTTP up for another protocol. */
+export interface UpgradableRequest extends UpstreamRequest {
+  /** Sends the head of a request without body that asks for another protocol (RFC 9110 section 7.8). */
+  sendUpgrade(sink: UpgradeSink, method: string, head: string): void;
+  /** Gives HTTP up, during the sink's `onSwitchingProtocols`: the sink hears no more. */
+  detach(): Tunnel;
+}
+
+export function canUpgrade(upstream: UpstreamRequest): upstream is UpgradableRequest {
+  return 'sendUpgrade' in upstream;
 }
 
 /** A request that waits for a connection. */

@@ -52,6 +52,7 @@ export class Account {
         configGeneration: deps.generation,
         endpoints: () => endpointSamples(deps.services().values()),
         connections: () => connectionSamples(deps.services().values()),
+        webSockets: () => this.webSockets(),
         droppedLogLines: () => this.droppedLines,
         quarantinedRoutes: deps.quarantinedRoutes,
       },
@@ -102,6 +103,14 @@ export class Account {
     let active = 0;
     for (const { report } of this.deps.workers()) active += report?.active ?? 0;
     return active;
+  }
+
+  private webSockets(): { route: string; count: number }[] {
+    const sums = new Map<string, number>();
+    for (const { report } of this.deps.workers()) {
+      for (const { route, count } of report?.webSockets ?? []) sums.set(route, (sums.get(route) ?? 0) + count);
+    }
+    return [...sums].map(([route, count]) => ({ route, count }));
   }
 
   listeners(addresses: readonly { name: string; host: string; port: number }[]): StatusPicture['listeners'] {

@@ -33,6 +33,8 @@ export type ToWorker =
   | { readonly type: 'verdict'; readonly verdict: Verdict }
   | { readonly type: 'grant'; readonly key: string; readonly count: number }
   | { readonly type: 'recall'; readonly key: string; readonly count: number }
+  /** The gateway will stop: WebSockets are sent away over the drain time. */
+  | { readonly type: 'drain' }
   | { readonly type: 'reopen-logs' };
 
 /** How a request fared. */
@@ -61,6 +63,8 @@ export interface WorkerReport {
   readonly droppedLines: number;
   readonly active: number;
   readonly endpoints: readonly EndpointReport[];
+  /** Open WebSockets by route. */
+  readonly webSockets: readonly { readonly route: string; readonly count: number }[];
   /** Milliseconds that the event loop ran late, at worst, in the last ten seconds. */
   readonly lag: number;
   /** Bytes. */

@@ -6,7 +6,7 @@ import type { Emit } from '../../observability/events.ts';
 import { createServices } from '../../upstream/create-services.ts';
 import { probeHttp } from '../../upstream/health/http-probe.ts';
 import type { Service } from '../../upstream/service.ts';
-import { connectionsKey, REQUESTS_KEY } from '../team.ts';
+import { connectionsKey, REQUESTS_KEY, webSocketsKey } from '../team.ts';
 import type { AbsentPool } from './account.ts';
 import type { Verdict } from './protocol.ts';
 import type { WorkerProcess } from './worker-process.ts';
@@ -60,11 +60,14 @@ export class Services {
   }
 
   /** The limits that all workers share, by their keys among allowances. */
-  limits({ limits: { concurrentRequests } }: GatewayConfig): Map<string, number> {
+  limits({ limits: { concurrentRequests }, routes }: GatewayConfig): Map<string, number> {
     const limits = new Map([[REQUESTS_KEY, concurrentRequests]]);
     for (const service of this.all.values()) {
       for (const { url } of service.endpoints)
         limits.set(connectionsKey(service.name, url), service.config.connections.max);
+    }
+    for (const { name, websocket } of routes) {
+      if (websocket !== undefined) limits.set(webSocketsKey(name), websocket.maxConnections);
     }
     return limits;
   }

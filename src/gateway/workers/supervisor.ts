@@ -282,6 +282,7 @@ export class Supervisor {
     this.state = 'draining';
     const timeout = this.config?.shutdown.timeout ?? 0;
     const serving = Math.min(drain, timeout);
+    if (serving > 0) for (const worker of this.workers) worker.send({ type: 'drain' });
     if (serving > 0) await new Promise((resolve) => setTimeout(resolve, serving));
     // What was accepted here is with a worker before that worker is told to stop.
     this.sockets.close();

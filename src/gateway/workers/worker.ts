@@ -77,6 +77,8 @@ export class Worker {
         return this.shares.onGrant(message.key, message.count);
       case 'recall':
         return this.shares.onRecall(message.key, message.count);
+      case 'drain':
+        return this.gateway.drainWebSockets(Number.POSITIVE_INFINITY);
       case 'reopen-logs':
         return this.gateway.reopenLogs();
       case 'collect':
@@ -150,6 +152,7 @@ export class Worker {
       metrics: gateway.metrics.takeDelta(),
       droppedLines,
       active: gateway.active,
+      webSockets: [...gateway.webSockets.samples()],
       endpoints: this.endpointReports(),
       lag: gateway.lagMs,
       residentMemory: process.memoryUsage.rss(),

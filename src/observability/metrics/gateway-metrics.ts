@@ -27,6 +27,8 @@ export interface GatewayGauges {
   endpoints(): Iterable<{ readonly service: string; readonly endpoint: string; readonly healthy: boolean }>;
   /** Upstream connections by state (`active`, `idle`, ...), summed up per service. */
   connections(): Iterable<{ readonly service: string; readonly state: string; readonly count: number }>;
+  /** Open WebSockets by route, those of workers added up. */
+  webSockets(): Iterable<{ readonly route: string; readonly count: number }>;
   /** Lines that the logs had to drop. */
   droppedLogLines(): number;
   /** Routes of the running generation that do not serve. */
@@ -92,6 +94,7 @@ export function createGatewayMetrics(deps: GatewayMetricsDeps): GatewayMetrics {
   const unrouted = routes.get(NO_ROUTE, '');
   addRequestFamilies(registry, routes);
   addGaugeFamilies(registry, deps.gauges);
+  addWebSocketFamilies(registry, routes, deps.gauges);
   const errors = addErrorFamily(registry);
   const reloads = addReloadFamily(registry);
   const counted = new CountedFamilies(registry);
@@ -300,6 +303,37 @@ function addGaugeFamilies(registry: MetricRegistry, gauges: GatewayGauges): void
       },
       function* (): Generator<Sample> {
         for (const { service, state, count } of gauges.connections()) yield { labels: [service, state], value: count };
+      },
+    ),
+  );
+}
+
+function addWebSocketFamilies(registry: MetricRegistry, routes: RouteTable, gauges: GatewayGauges): void {
+  registry.add(
+    new SampledFamily(
+      {
+        name: 'portico_websocket_connections',
+        type: 'gauge',
+        help: 'Open WebSockets, and handshakes of such under way.',
+        labels: ['route'],
+      },
+      function* (): Generator<Sample> {
+        for (const { route, count } of gauges.webSockets()) yield { labels: [route], value: count };
+      },
+    ),
+  );
+  registry.add(
+    new SampledFamily(
+      {
+        name: 'portico_websocket_closes_total',
+        type: 'counter',
+        help: 'WebSockets that ended, by the code of the first Close; 1006 without one, `3xxx` and `4xxx` of applications.',
+        labels: ['route', 'code'],
+      },
+      function* (): Generator<Sample> {
+        for (const { route, closes } of routes.sorted()) {
+          for (const [code, cell] of closes ?? []) yield { labels: [route, code], value: cell.value };
+        }
       },
     ),
   );

@@ -1,5 +1,6 @@
 /** Where the requests of one route are counted: the only metrics code that runs on every request. */
 import type { HistogramCell, HistogramLayout } from './histogram.ts';
+import { Cell } from './registry.ts';
 import { labelText } from './text-format.ts';
 import type { Traffic } from './traffic.ts';
 
@@ -40,6 +41,8 @@ export interface RouteDelta {
   readonly service: string;
   readonly series: readonly (readonly [key: number, delta: readonly number[]])[];
   readonly upstream: readonly number[] | null;
+  /** WebSockets that ended, by code. */
+  readonly closes: readonly (readonly [code: string, count: number])[];
 }
 
 export class RouteMetrics {
@@ -47,6 +50,8 @@ export class RouteMetrics {
   readonly service: string;
   /** Durations of upstream exchanges; null until the first. */
   upstream: HistogramCell | null = null;
+  /** WebSockets that ended, by code; null until the first. */
+  closes: Map<string, Cell> | null = null;
   private readonly layout: HistogramLayout;
   private readonly series = new Map<number, Series>();
   private lastMethod = '';
@@ -72,6 +77,18 @@ export class RouteMetrics {
     this.upstream.observe(upstreamMs);
   }
 
+  /** Counts a WebSocket that ended; `code` as it came, from a peer that may be hostile. */
+  recordClose(code: number): void {
+    this.closeCell(closeLabel(code)).value++;
+  }
+
+  private closeCell(label: string): Cell {
+    this.closes ??= new Map();
+    let cell = this.closes.get(label);
+    if (cell === undefined) this.closes.set(label, (cell = new Cell()));
+    return cell;
+  }
+
   /** The labels of the upstream series. */
   get labels(): string {
     return labelText(ROUTE_LABELS, [this.route, this.service]);
@@ -90,12 +107,18 @@ export class RouteMetrics {
       if (delta !== null) series.push([key, delta]);
     }
     const upstream = this.upstream === null ? null : this.upstream.takeDelta();
-    if (series.length === 0 && upstream === null) return null;
-    return { route: this.route, service: this.service, series, upstream };
+    const closes: [string, number][] = [];
+    for (const [code, cell] of this.closes ?? []) {
+      const count = cell.takeDelta();
+      if (count !== 0) closes.push([code, count]);
+    }
+    if (series.length === 0 && upstream === null && closes.length === 0) return null;
+    return { route: this.route, service: this.service, series, upstream, closes };
   }
 
   /** Adds what the route's metrics of another process told. */
-  addDelta({ series, upstream }: RouteDelta): void {
+  addDelta({ series, upstream, closes }: RouteDelta): void {
+    for (const [code, count] of closes) this.closeCell(code).value += count;
     for (const [key, delta] of series) {
       const own = this.series.get(key) ?? this.create(Math.floor(key / STATUS_SPAN), key % STATUS_SPAN);
       own.durations.addDelta(delta);
@@ -135,6 +158,13 @@ export class RouteMetrics {
     this.series.set(index * STATUS_SPAN + status, series);
     return series;
   }
+}
+
+/** The codes of the registry one by one, those of libraries and applications together: a peer can send any. */
+function closeLabel(code: number): string {
+  if (code >= 1000 && code <= 1015) return String(code);
+  if (code >= 3000 && code <= 4999) return code < 4000 ? '3xxx' : '4xxx';
+  return 'other';
 }
 
 function methodIndex(method: string): number {

@@ -13,6 +13,7 @@ const FIXED_GAUGES: GatewayGauges = {
     { service: 'users', state: 'idle', count: 3 },
     { service: 'users', state: 'active', count: 1 },
   ],
+  webSockets: () => [{ route: 'chat', count: 2 }],
   droppedLogLines: () => 0,
   quarantinedRoutes: () => 0,
 };

@@ -1,0 +1,155 @@
+/** An HTTP/2 origin that writes frames as a script gives them, right or wrong (RFC 9113 section 4). */
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { Signal } from './waiting.ts';
+
+export const FRAME = {
+  data: 0,
+  headers: 1,
+  rst: 3,
+  settings: 4,
+  push: 5,
+  ping: 6,
+  goaway: 7,
+  window: 8,
+  continuation: 9,
+};
+export const END_STREAM = 1;
+export const ACK = 1;
+export const END_HEADERS = 4;
+
+const PREFACE = 24;
+
+export interface RawFrame {
+  readonly type: number;
+  readonly flags: number;
+  readonly stream: number;
+  readonly payload: Buffer;
+}
+
+export function frame(type: number, flags: number, stream: number, payload: Buffer | string = ''): Buffer {
+  const content = typeof payload === 'string' ? Buffer.from(payload, 'latin1') : payload;
+  const head = Buffer.alloc(9);
+  head.writeUIntBE(content.length, 0, 3);
+  head[3] = type;
+  head[4] = flags;
+  head.writeUInt32BE(stream, 5);
+  return Buffer.concat([head, content]);
+}
+
+/** Fields as HPACK literals that are not kept (RFC 7541 section 6.2.2); names and values below 127 octets. */
+export function block(...fields: readonly (readonly [string, string])[]): Buffer {
+  return Buffer.concat(
+    fields.map(([name, value]) =>
+      Buffer.concat([
+        Buffer.of(0, name.length),
+        Buffer.from(name, 'latin1'),
+        Buffer.of(value.length),
+        Buffer.from(value, 'latin1'),
+      ]),
+    ),
+  );
+}
+
+export function numbers(...values: readonly number[]): Buffer {
+  const bytes = Buffer.alloc(values.length * 4);
+  values.forEach((value, index) => {
+    bytes.writeUInt32BE(value, index * 4);
+  });
+  return bytes;
+}
+
+export interface RawHttp2Script {
+  /** The fields of a request have come. */
+  onRequest(stream: number, connection: RawHttp2Connection): void;
+  /** Sent at once; by default empty settings. */
+  readonly first?: Buffer;
+  /** False: settings and pings are not acknowledged. */
+  readonly acknowledges?: boolean;
+}
+
+export class RawHttp2Connection {
+  readonly socket: Socket;
+  readonly frames: RawFrame[] = [];
+  closed = false;
+  private readonly origin: RawHttp2Origin;
+  private pending = Buffer.alloc(0);
+  private begun = false;
+
+  constructor(socket: Socket, origin: RawHttp2Origin) {
+    this.socket = socket;
+    this.origin = origin;
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      this.closed = true;
+      origin.signal.notify();
+    });
+    socket.on('data', (bytes: Buffer) => this.onBytes(bytes));
+    socket.write(origin.script.first ?? frame(FRAME.settings, 0, 0));
+  }
+
+  write(...frames: readonly Buffer[]): void {
+    this.socket.write(Buffer.concat(frames));
+  }
+
+  private onBytes(bytes: Buffer): void {
+    this.pending = Buffer.concat([this.pending, bytes]);
+    if (!this.begun) {
+      if (this.pending.length < PREFACE) return;
+      this.pending = this.pending.subarray(PREFACE);
+      this.begun = true;
+    }
+    while (this.takeFrame()) {}
+    this.origin.signal.notify();
+  }
+
+  private takeFrame(): boolean {
+    const { pending } = this;
+    if (pending.length < 9) return false;
+    const end = 9 + pending.readUIntBE(0, 3);
+    if (pending.length < end) return false;
+    const stream = pending.readUInt32BE(5);
+    const taken = { type: pending[3], flags: pending[4], stream, payload: Buffer.from(pending.subarray(9, end)) };
+    this.pending = pending.subarray(end);
+    this.frames.push(taken);
+    const { acknowledges = true } = this.origin.script;
+    if (acknowledges && (taken.flags & ACK) === 0) {
+      if (taken.type === FRAME.settings) this.write(frame(FRAME.settings, ACK, 0));
+      if (taken.type === FRAME.ping) this.write(frame(FRAME.ping, ACK, 0, taken.payload));
+    }
+    if (taken.type === FRAME.headers) this.origin.script.onRequest(stream, this);
+    return true;
+  }
+}
+
+export class RawHttp2Origin {
+  readonly signal = new Signal();
+  readonly connections: RawHttp2Connection[] = [];
+  readonly script: RawHttp2Script;
+  readonly server: Server = createServer({ noDelay: true }, (socket) => {
+    this.connections.push(new RawHttp2Connection(socket, this));
+    this.signal.notify();
+  });
+
+  constructor(script: RawHttp2Script) {
+    this.script = script;
+  }
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  until<T>(look: () => T | undefined | false, what: string): Promise<T> {
+    return this.signal.until(look, what);
+  }
+
+  close(): void {
+    for (const { socket } of this.connections) socket.destroy();
+    this.server.close();
+  }
+}
+
+export async function startRawHttp2Origin(script: RawHttp2Script): Promise<RawHttp2Origin> {
+  const origin = new RawHttp2Origin(script);
+  await new Promise<void>((resolve) => origin.server.listen(0, '127.0.0.1', resolve));
+  return origin;
+}
