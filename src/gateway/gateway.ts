@@ -17,7 +17,6 @@ import { TimerWheel } from '../base/timer-wheel.ts';
 import { Turns } from '../base/turns.ts';
 import type { GatewayConfig, ServiceConfig } from '../config/model.ts';
 import { Http2UpstreamPool } from '../net/http2-upstream-pool.ts';
-import type { Listener } from '../net/listener.ts';
 import type {
   ClientLink,
   ClientStream,
@@ -47,7 +46,7 @@ import { createPoolOptions, type Service } from '../upstream/service.ts';
 import { DateHeader } from './date-header.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangeContext } from './exchange-context.ts';
-import { Listeners } from './listeners.ts';
+import { Listeners, type PreparedListeners } from './listeners.ts';
 import { type LateQuarantine, logQuarantined, routeState } from './quarantine.ts';
 import { RawConnection, type RawContext } from './raw-connection.ts';
 import { isSameConfig } from './same-config.ts';
@@ -142,6 +141,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
       handler: this,
       wheel: this.wheel,
       sockets: deps.team?.sockets ?? 'own',
+      secret: () => this.secret,
       inherited: deps.inherited,
     });
     const { team } = deps;
@@ -238,12 +238,12 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     this.prepareTls(config.services);
     const services = this.createServices(config);
     let built: Snapshot | null = null;
-    let opened: Listener[] = [];
+    let listeners: PreparedListeners | null = null;
     let accessLog = this.accessLog;
     const discard = (): void => {
       built?.closeChains();
       for (const service of services.values()) service.close();
-      for (const listener of opened) listener.destroy();
+      for (const listener of listeners?.opened ?? []) listener.destroy();
       if (accessLog !== this.accessLog) void accessLog?.close();
     };
     try {
@@ -255,7 +255,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
           logger: this.logger,
         }),
       );
-      opened = await this.listeners.prepare(config.listeners);
+      listeners = await this.listeners.prepare(config.listeners);
       this.refuseWhenStopping();
       if (!isDeepStrictEqual(previous?.config.logging.access, config.logging.access))
         accessLog = this.openAccessLog(config);
@@ -264,11 +264,12 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
       throw error;
     }
     const snapshot = built;
+    const prepared = listeners;
     return {
       quarantined: snapshot.late,
       discard,
       commit: () => {
-        this.swap(snapshot, services, opened, accessLog);
+        this.swap(snapshot, services, prepared, accessLog);
         previous?.retire();
       },
     };
@@ -315,7 +316,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
   private swap(
     snapshot: Snapshot,
     services: ReadonlyMap<string, Service<UpstreamPoolLike>>,
-    opened: readonly Listener[],
+    listeners: PreparedListeners,
     accessLog: AccessLog | null,
   ): void {
     const { config } = snapshot;
@@ -329,10 +330,10 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     if (this.deps.team === undefined) this.requests = new OwnAllowance(config.limits.concurrentRequests);
     this.snapshot = snapshot;
     this.webSockets.commit(config.routes);
-    this.listeners.swap(config.listeners, opened);
+    this.listeners.swap(config.listeners, listeners);
     const counted = new Set(snapshot.routes.map(({ metrics }) => metrics));
     this.metrics.retainRoutes((metrics) => counted.has(metrics));
-    for (const listener of opened) listener.release();
+    for (const listener of listeners.opened) listener.release();
     if (this.state === 'starting') this.state = 'running';
     // Of several processes one tells.
     if (this.deps.team === undefined) {

@@ -2,9 +2,10 @@
 import type { Socket } from 'node:net';
 import { handleOf, type Inheritance, type InheritedSocket } from '../base/inherited.ts';
 import { createCidrSet } from '../base/ip.ts';
+import { deriveKey } from '../base/start-secret.ts';
 import type { TimerWheel } from '../base/timer-wheel.ts';
 import type { ListenerConfig, ListenerTlsConfig } from '../config/model.ts';
-import { Listener, type ListenerSettings, type ListenOptions } from '../net/listener.ts';
+import { Listener, type ListenerSettings, type ListenOptions, type PreparedSettings } from '../net/listener.ts';
 import type { RawHandler, RequestHandler } from '../net/stream.ts';
 import type { TlsOptions } from '../net/tls-terminator.ts';
 
@@ -13,8 +14,18 @@ export interface ListenersDeps {
   readonly wheel: TimerWheel;
   /** Where connections come from: an address of this process's own, or one of several processes. */
   readonly sockets: 'own' | 'reuse-port' | 'handed-over';
+  /** Keys of this start are made from it. */
+  readonly secret: () => Uint8Array;
   /** Addresses from the process whose place this one takes. */
   readonly inherited: Inheritance | undefined;
+}
+
+/** What a generation wants of listeners, built so that nothing can fail any more. */
+export interface PreparedListeners {
+  /** New ones, held. */
+  readonly opened: readonly Listener[];
+  /** What those that stay are to be. */
+  readonly changes: ReadonlyMap<Listener, PreparedSettings>;
 }
 
 export class Listeners {
@@ -44,16 +55,28 @@ export class Listeners {
     });
   }
 
-  /** Opens what is not open yet, held; rejects with the system's error, with nothing new left open. */
-  async prepare(configs: readonly ListenerConfig[]): Promise<Listener[]> {
+  /**
+   * Opens what is not open yet, held; rejects with the system's error, or with what OpenSSL says of a certificate, with
+   * nothing new left open.
+   */
+  async prepare(configs: readonly ListenerConfig[]): Promise<PreparedListeners> {
     const { handler, wheel, sockets } = this.deps;
     const opened: Listener[] = [];
+    const changes = new Map<Listener, PreparedSettings>();
     try {
       for (const config of configs) {
-        if (this.open.some((listener) => isSame(config, listener))) continue;
+        const kept = this.open.find((listener) => isSame(config, listener));
+        if (kept !== undefined) {
+          changes.set(kept, kept.prepare(this.settingsOf(config)));
+          continue;
+        }
         const scheme = config.tls === undefined ? ('http' as const) : ('https' as const);
         const info = { name: config.name, scheme, port: config.address.port };
-        const listener = new Listener(info, config.address.host, settingsOf(config), { handler, raw: handler, wheel });
+        const listener = new Listener(info, config.address.host, this.settingsOf(config), {
+          handler,
+          raw: handler,
+          wheel,
+        });
         if (sockets === 'handed-over') info.port = config.address.port;
         else await listener.listen(config.address.port, this.listenOptions(config));
         opened.push(listener);
@@ -62,7 +85,27 @@ export class Listeners {
       for (const listener of opened) listener.destroy();
       throw error;
     }
-    return opened;
+    return { opened, changes };
+  }
+
+  private settingsOf(config: ListenerConfig): ListenerSettings {
+    const { limits, mode, proxyProtocol, timeouts, tls, protocols } = config;
+    const spoken = protocols ?? (tls === undefined ? ['http/1.1'] : ['h2', 'http/1.1']);
+    return {
+      mode,
+      proxies: proxyProtocol === undefined ? null : createCidrSet(proxyProtocol.from),
+      limits: {
+        streams: limits.streams,
+        requestHead: limits.requestHead,
+        requestBody: limits.requestBody,
+        headTimeout: timeouts.requestHead,
+        bodyIdle: timeouts.bodyIdle,
+        keepAlive: timeouts.keepAlive,
+      },
+      maxConnections: limits.connections,
+      tls: tls === undefined ? null : tlsOptionsOf(tls, spoken, this.deps.secret()),
+      protocols: spoken,
+    };
   }
 
   private listenOptions({ name, address }: ListenerConfig): ListenOptions {
@@ -74,16 +117,16 @@ export class Listeners {
     return inherited.handle === null ? { reusePort: true, held } : { source: inherited.handle, held };
   }
 
-  /** From now on they are those of `configs`, `opened` among them, which are still to be released. Cannot fail. */
-  swap(configs: readonly ListenerConfig[], opened: readonly Listener[]): void {
+  /** From now on they are those of `configs`, for which `prepared` was made; new ones are still to be released. Cannot fail. */
+  swap(configs: readonly ListenerConfig[], { opened, changes }: PreparedListeners): void {
     const kept: Listener[] = [];
     for (const listener of this.open) {
-      const wanted = configs.find((l) => isSame(l, listener));
-      if (wanted === undefined) {
+      const change = changes.get(listener);
+      if (change === undefined) {
         void listener.drain();
         this.leaving.push(listener);
       } else {
-        listener.configure(settingsOf(wanted));
+        listener.configure(change);
         kept.push(listener);
       }
     }
@@ -114,27 +157,7 @@ function isSame(config: ListenerConfig, listener: Listener): boolean {
   return config.name === name && host === listener.host && (wanted === port || (wanted === 0 && listener.anyPort));
 }
 
-function settingsOf(config: ListenerConfig): ListenerSettings {
-  const { limits, mode, proxyProtocol, timeouts, tls, protocols } = config;
-  const spoken = protocols ?? (tls === undefined ? ['http/1.1'] : ['h2', 'http/1.1']);
-  return {
-    mode,
-    proxies: proxyProtocol === undefined ? null : createCidrSet(proxyProtocol.from),
-    limits: {
-      streams: limits.streams,
-      requestHead: limits.requestHead,
-      requestBody: limits.requestBody,
-      headTimeout: timeouts.requestHead,
-      bodyIdle: timeouts.bodyIdle,
-      keepAlive: timeouts.keepAlive,
-    },
-    maxConnections: limits.connections,
-    tls: tls === undefined ? null : tlsOptionsOf(tls, spoken),
-    protocols: spoken,
-  };
-}
-
-function tlsOptionsOf(tls: ListenerTlsConfig, protocols: readonly string[]): TlsOptions {
+function tlsOptionsOf(tls: ListenerTlsConfig, protocols: readonly string[], secret: Uint8Array): TlsOptions {
   const { certificates, clientCertificates, handshakeTimeout, minVersion, sessionTimeout } = tls;
   return {
     certificates,
@@ -146,6 +169,7 @@ function tlsOptionsOf(tls: ListenerTlsConfig, protocols: readonly string[]): Tls
     handshakeTimeout,
     sessionTimeout,
     protocols,
-    ticketKeys: null,
+    // Whichever process a client comes back to can open them.
+    ticketKeys: deriveKey(secret, 'tls session tickets', 48),
   };
 }

@@ -1,5 +1,6 @@
 /** A listening socket and the client connections that came through it. */
 import { createServer, type Server, type Socket } from 'node:net';
+import { isDeepStrictEqual } from 'node:util';
 import type { CidrSet } from '../base/ip.ts';
 import type { TimerWheel } from '../base/timer-wheel.ts';
 import { ClientConnection, type ConnectionContext, type ConnectionLimits } from './client-connection.ts';
@@ -30,6 +31,12 @@ export interface ListenerSettings {
   readonly tls: TlsOptions | null;
   /** Spoken without TLS; under it ALPN chooses. */
   readonly protocols: readonly ('h2' | 'http/1.1')[];
+}
+
+/** Settings of which nothing can fail any more. */
+export interface PreparedSettings {
+  readonly settings: ListenerSettings;
+  readonly tls: TlsTerminator | null;
 }
 
 export interface ListenOptions {
@@ -168,12 +175,14 @@ export class Listener {
     return this.connections.size;
   }
 
-  /**
-   * Changes what connections made from now on are held to, and the limits for the next requests of those that are. Throws
-   * what OpenSSL says of certificates and keys that it cannot use, and has then changed nothing.
-   */
-  configure(settings: ListenerSettings): void {
-    const tls = this.createTerminator(settings.tls);
+  /** Builds what `configure` takes. Throws what OpenSSL says of certificates and keys that it cannot use. */
+  prepare(settings: ListenerSettings): PreparedSettings {
+    const same = isDeepStrictEqual(settings.tls, this.settings.tls);
+    return { settings, tls: same ? this.tls : this.createTerminator(settings.tls) };
+  }
+
+  /** Changes what connections made from now on are held to, and the limits for the next requests of those that are. */
+  configure({ settings, tls }: PreparedSettings): void {
     this.settings = settings;
     this.tls = tls;
     this.info.scheme = settings.tls === null ? 'http' : 'https';

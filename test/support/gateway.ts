@@ -46,6 +46,7 @@ export async function startTestGateway(
   own: readonly Policy[] = [],
   logger: Logger = { ...silentLogger },
   files: TestFiles = {},
+  secret?: Uint8Array,
 ): Promise<TestGateway> {
   const config = await configOf(text, own, files);
   const gateway = new Gateway({
@@ -55,6 +56,7 @@ export async function startTestGateway(
     policies: new Map([...builtInPolicies, ...own.map((policy): [string, Policy] => [policy.name, policy])]),
     random: Math.random,
     version: '0.0.0-test',
+    ...(secret === undefined ? {} : { secret }),
   });
   await gateway.apply(config);
   return {
