@@ -15,5 +15,5 @@ function greet(name) {
 
 for (const name of ['Ada', 'Grace', 'Barbara', 'Frances']) console.log(await greet(name));
 for await (const number of client.Count('3')) console.log(number);
-await greet('').catch((error) => console.log(`${error.code} ${error.details}`));
+await greet('nobody').catch((error) => console.log(`${error.code} ${error.details}`));
 client.close();

@@ -9,7 +9,7 @@ for (const port of ports.length > 0 ? ports : [9050, 9051]) {
   let own = port;
   server.addService(greeter, {
     Greet({ request }, answer) {
-      if (request === '') answer({ code: status.INVALID_ARGUMENT, details: 'who is there?' });
+      if (request === 'nobody') answer({ code: status.INVALID_ARGUMENT, details: 'who is there?' });
       else answer(null, `${own}: hello, ${request}`);
     },
     Count(call) {
