@@ -19,6 +19,7 @@ const entry = {
   endpoint: '127.0.0.1:9001',
   status: 200,
   upstreamStatus: 200,
+  grpcStatus: -1,
   bytesIn: 0,
   bytesOut: 105,
   durationMs: 0.442,

@@ -14,6 +14,7 @@ import type { HeadParser } from '../http/head-parser.ts';
 import { HeaderEdits } from '../http/header-edits.ts';
 import { RequestParser } from '../http/request-parser.ts';
 import type { Target } from '../http/target.ts';
+import type { ClientCertificate } from '../net/client-certificate.ts';
 import { type ClientStream, LENGTH_UNKNOWN, type ListenerInfo, type RequestSink, type Tunnel } from '../net/stream.ts';
 import { grpcKindOf } from './grpc-call.ts';
 
@@ -44,6 +45,7 @@ export class GrpcWebStream implements ClientStream, RequestSink {
   readonly protocol: string;
   readonly listener: ListenerInfo;
   readonly remoteAddress: string;
+  readonly clientCertificate: ClientCertificate | null;
   private readonly stream: ClientStream;
   private readonly decoder: Base64Decoder | null;
   private readonly encoder: Base64Encoder | null;
@@ -67,6 +69,7 @@ export class GrpcWebStream implements ClientStream, RequestSink {
     this.protocol = stream.protocol;
     this.listener = stream.listener;
     this.remoteAddress = stream.remoteAddress;
+    this.clientCertificate = stream.clientCertificate;
     this.decoder = isText ? new Base64Decoder() : null;
     this.encoder = isText ? new Base64Encoder() : null;
     stream.sink = this;
