@@ -130,10 +130,9 @@ export class Listener {
       this.tls.accept(socket);
     } else if (!protocols.includes('h2')) this.add(new ClientConnection(socket, this.context));
     else if (protocols.length === 1) {
-      const begun = socket.readableLength > 0;
       this.connectHttp2(socket);
-      // It was accepted paused, and the library goes on with what is being read only; what was read already it takes itself.
-      if (!begun) socket.resume();
+      // It was accepted paused, and the library goes on with what is being read only. What was put back it takes by itself.
+      if (socket.readableLength === 0) socket.resume();
     } else {
       this.watch(socket);
       sniffHttp2(socket, this.limits.headTimeout, (isHttp2) => {
