@@ -1,6 +1,6 @@
 /**
  * One relayed connection, from its first byte to the account, in a straight line: (SNI) -> route -> endpoint -> connect ->
- * relay. What its bytes mean is never looked at.
+ * relay. What its bytes mean is never looked at. It is one file because it is one path.
  */
 import { connect, type Socket } from 'node:net';
 import { ERRORS, type ErrorCode } from '../base/errors.ts';
@@ -73,7 +73,8 @@ export class RawConnection extends Timed implements ClientLink, AccessEntry {
   private readonly onClosed: (link: ClientLink) => void;
   private readonly peer: Peer;
   private phase = HELLO;
-  private readonly hello: ClientHelloReader | null;
+  /** Null where no name is waited for. */
+  private hello: ClientHelloReader | null;
   private received: Buffer[] = [];
   private closing = false;
   private compiled: CompiledRoute | null = null;
@@ -82,6 +83,7 @@ export class RawConnection extends Timed implements ClientLink, AccessEntry {
   private tried: Endpoint<UpstreamPoolLike>[] | null = null;
   /** Of the last endpoint that could not be had. */
   private failure: RelayResult = 'no_endpoint';
+  private detail = 'the service has no endpoint that is healthy';
   private upstream: Socket | null = null;
   private relay: Relay | null = null;
   private readonly begun: number;
@@ -160,6 +162,8 @@ export class RawConnection extends Timed implements ClientLink, AccessEntry {
   }
 
   private endHello(): void {
+    // A relay may last for days.
+    this.hello = null;
     this.context.wheel.remove(this);
     this.socket.off('data', this.onClientData).off('end', this.onClientEnd);
   }
@@ -197,16 +201,20 @@ export class RawConnection extends Timed implements ClientLink, AccessEntry {
     const { service } = this.compiled as CompiledRoute;
     const endpoint = service === null ? null : service.pick(this, this.tried);
     if (service === null || endpoint === null || this.tried?.includes(endpoint)) {
-      return this.refuse(this.failure, 'no endpoint of the service could be had');
+      return this.refuse(this.failure, this.detail);
     }
     service.onSend(endpoint);
+    if (this.tried !== null) this.retries++;
     this.chosen = endpoint;
     this.endpoint = endpoint.id;
     endpoint.pool.takePlace((taken) => {
       // The client may have left meanwhile.
       if (this.chosen === endpoint) {
         if (taken) this.connect(service, endpoint);
-        else this.failTry('overloaded', false);
+        else {
+          this.detail = 'the endpoint has as many connections as it may';
+          this.failTry('overloaded', false);
+        }
       } else if (taken) endpoint.pool.leavePlace();
     });
   }
@@ -215,7 +223,6 @@ export class RawConnection extends Timed implements ClientLink, AccessEntry {
     this.failure = failure;
     (this.tried ??= []).push(this.chosen as Endpoint<UpstreamPoolLike>);
     this.leaveEndpoint(hasPlace);
-    this.retries++;
     this.choose();
   }
 
@@ -242,7 +249,10 @@ export class RawConnection extends Timed implements ClientLink, AccessEntry {
     });
     this.upstream = upstream;
     context.wheel.scheduleIn(this, service.config.timeouts.connect);
-    upstream.on('error', () => {});
+    this.detail = 'the endpoint took too long to connect to';
+    upstream.on('error', (error: NodeJS.ErrnoException) => {
+      this.detail = `connecting to the endpoint failed: ${error.code ?? error.message}`;
+    });
     upstream.on('close', () => this.onConnectFailed(upstream));
     upstream.on('connect', () => this.onConnected(service, upstream));
   }

@@ -6,12 +6,12 @@ const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 
 /**
  * Answers once enough bytes have come, with all of them put back and the socket paused. A socket that ends before is
- * taken for HTTP/1, which has words for it; one that says nothing is the caller's to time out.
+ * taken for HTTP/1, which has words for it; one that says too little for `timeout` milliseconds is ended.
  */
-export function sniffHttp2(socket: Socket, decide: (isHttp2: boolean) => void): void {
+export function sniffHttp2(socket: Socket, timeout: number, decide: (isHttp2: boolean) => void): void {
   let seen = Buffer.alloc(0);
   const settle = (isHttp2: boolean): void => {
-    socket.off('data', onData).off('end', onEnd).off('error', onError);
+    socket.off('data', onData).off('end', onEnd).off('error', onError).off('timeout', onError).setTimeout(0);
     socket.pause();
     if (seen.length > 0) socket.unshift(seen);
     decide(isHttp2);
@@ -24,6 +24,6 @@ export function sniffHttp2(socket: Socket, decide: (isHttp2: boolean) => void): 
   };
   const onEnd = (): void => settle(false);
   const onError = (): void => void socket.destroy();
-  socket.on('data', onData).on('end', onEnd).on('error', onError);
+  socket.on('data', onData).on('end', onEnd).on('error', onError).setTimeout(timeout, onError);
   socket.resume();
 }

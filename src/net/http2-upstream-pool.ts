@@ -71,7 +71,8 @@ export class Http2UpstreamPool extends ConnectionPool implements SessionOwner {
     // Made with a certificate, or in a belief, that no longer counts.
     if (session.tls !== this.tls) return session.retire();
     this.onRoom(session);
-    this.connectForWaiters();
+    // One that allows nothing is not alone with that: it may say so later.
+    if (session.capacity > 0) this.connectForWaiters();
   }
 
   onRoom(session: Http2UpstreamSession): void {

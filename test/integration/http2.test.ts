@@ -293,6 +293,14 @@ describe('ends', () => {
   });
 });
 
+test('a client that does not say what it speaks is not waited for', async () => {
+  const { gateway } = await setUp({}, { listener: { timeouts: { requestHead: '100ms' } } });
+  const client = await rawClient(gateway.port);
+  opened.push(client);
+  await client.send('PRI');
+  await expect.poll(() => client.ended, { timeout: 5000 }).not.toBeNull();
+});
+
 test('a client that gives up stream after stream is cut, counted and told', async () => {
   const { client, gateway } = await setUp({ onRequest: () => {} });
   const goaway = once(client.session, 'goaway');

@@ -11,12 +11,13 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import { type AddressInfo, createServer as createPlainServer } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
+import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createAuthority } from '../support/certificates.ts';
 import { configFor, configOf, startTestGateway, type TestFiles, type TestGateway } from '../support/gateway.ts';
 import { exchange, rawClient } from '../support/raw-client.ts';
 import {
+  ACK,
   block,
   END_HEADERS,
   END_STREAM,
@@ -357,6 +358,27 @@ describe('many requests', () => {
   });
 });
 
+test('an endpoint that allows no streams for now is waited for', async () => {
+  const allowing = (streams: number): Buffer => frame(FRAME.settings, 0, 0, Buffer.from([0, 3, 0, 0, 0, streams]));
+  const origin = await startRawHttp2Origin({
+    first: allowing(0),
+    onRequest: (stream, connection) =>
+      connection.write(frame(FRAME.headers, END_HEADERS | END_STREAM, stream, block([':status', '200']))),
+  });
+  opened.push(origin);
+  const gateway = await gatewayTo(origin, { service: { connections: { queueTimeout: '5s' } } });
+  const answer = ask(gateway.port);
+  await origin.until(
+    () => origin.connections[0]?.frames.some(({ flags }) => flags === ACK),
+    'the settings to be taken',
+  );
+  expect(poolOf(gateway).waiting).toBe(1);
+  origin.connections[0].write(allowing(1));
+  expect((await answer).status).toBe(200);
+  expect(origin.connections).toHaveLength(1);
+  await untilPool(gateway, 1, 1);
+});
+
 describe('flow control', () => {
   const MEGABYTE = 1024 * 1024;
   const SIZE = 50 * MEGABYTE;
@@ -529,6 +551,21 @@ describe('a stream that the endpoint refuses', () => {
     expect([status, problemIn(body).code]).toEqual([502, 'upstream_reset']);
     expect(origin.requests.length).toBeLessThan(6);
   });
+});
+
+test('an answer that the route tries again after leaves no stream behind', async () => {
+  let answers = 0;
+  const origin = await http2Origin((stream, headers) => {
+    if (++answers > 1) return fine(stream, headers, origin);
+    stream.respond({ ':status': 503 });
+    stream.write('busy');
+  });
+  const retry = { attempts: 2, on: [503], backoff: { base: '1ms', max: '1ms' } };
+  const gateway = await gatewayTo(origin, { route: { retry } });
+  expect((await ask(gateway.port)).status).toBe(200);
+  await origin.until(() => origin.streams === 0, 'the streams to be over');
+  expect(origin.accepted).toBe(1);
+  await untilPool(gateway, 1, 1);
 });
 
 describe('a request that is cut', () => {
@@ -705,6 +742,22 @@ describe('connecting', () => {
     expect((await ask(gateway.port)).status).toBe(200);
     expect(origin.accepted).toBe(1);
     expect(origin.requests[0][':scheme']).toBe('https');
+  });
+
+  test('goes on with the TLS session of before', async () => {
+    const origin = await http2Origin(fine, {}, sound);
+    let resumed = 0;
+    origin.server.on('secureConnection', (socket: TLSSocket) => {
+      if (socket.isSessionReused()) resumed++;
+    });
+    const gateway = await gatewayTo(origin, secure, files);
+    for (let i = 0; i < 3; i++) {
+      expect((await ask(gateway.port)).status).toBe(200);
+      for (const session of origin.sessions) session.close();
+      await origin.until(() => origin.sessions.size === 0, 'the connection to be closed');
+      await untilPool(gateway, 0, 0);
+    }
+    expect([origin.accepted, resumed]).toEqual([3, 2]);
   });
 
   test('fails with an endpoint that agrees on something else', async () => {

@@ -339,7 +339,7 @@ function addGaugeFamilies(registry: MetricRegistry, gauges: GatewayGauges): void
       {
         name: 'portico_upstream_connections',
         type: 'gauge',
-        help: 'Connections to the endpoints of a service, by state.',
+        help: 'Connections to the endpoints of a service, by state; one of HTTP/2 is active while it carries any request.',
         labels: ['service', 'state'],
       },
       function* (): Generator<Sample> {
