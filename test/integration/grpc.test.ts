@@ -5,6 +5,7 @@ import type { CallOptions } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { definePolicy, type Policy, type Reply } from '../../src/pipeline/policy.ts';
+import { createAuthority } from '../support/certificates.ts';
 import { configWith, startTestGateway, type TestGateway } from '../support/gateway.ts';
 import {
   ECHO_INITIAL,
@@ -247,6 +248,33 @@ describe('several servers', () => {
     await expect.poll(() => first.healthy).toBe(true);
     expect(new Set(await servers(client, 2))).toEqual(new Set([a.url, b.url]));
   });
+});
+
+test('TLS on both sides, with a health check under TLS', async () => {
+  const authority = createAuthority();
+  const own = authority.issue({ names: ['127.0.0.1'] });
+  const server = await startGrpcServer(authority.issue({ names: ['greeter.internal'] }));
+  const healthCheck = { type: 'grpc', interval: '20ms', timeout: '1s', unhealthyAfter: 1, healthyAfter: 1 };
+  const tls = { caFile: 'ca.crt', serverName: 'greeter.internal' };
+  const gateway = await startTestGateway(
+    configWith({
+      listener: { protocols: ['h2'], tls: { certificates: [{ certFile: 'own.crt', keyFile: 'own.key' }] } },
+      services: [{ name: 's', protocol: 'grpcs', endpoints: [server.url], tls, healthCheck }],
+      routes: [{ name: 'r', match: {}, service: 's' }],
+    }),
+    [],
+    undefined,
+    { 'ca.crt': authority.ca, 'own.crt': own.cert, 'own.key': own.key },
+  );
+  const client = new TestClient(gateway.port, authority.ca);
+  opened.push(server, gateway, client);
+  const [endpoint] = [...(gateway.gateway.current?.services.values() ?? [])][0].endpoints;
+  server.health = grpcHealth.NOT_SERVING;
+  await expect.poll(() => endpoint.healthy).toBe(false);
+  server.health = grpcHealth.SERVING;
+  await expect.poll(() => endpoint.healthy).toBe(true);
+  expect(await client.unary('UnaryCall', { size: 3 })).toMatchObject({ code: 0, messages: [{ payload: 'xxx' }] });
+  await atRest(gateway);
 });
 
 describe('a retry', () => {

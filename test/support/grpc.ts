@@ -21,6 +21,7 @@ import {
   status,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
+import type { IssuedCertificate } from './certificates.ts';
 
 /** What a call sends and gets. */
 export interface Message {
@@ -106,7 +107,7 @@ export interface TestServer {
 /** Statuses of `grpc.health.v1`. */
 export const grpcHealth = { SERVING: 1, NOT_SERVING: 2 };
 
-export async function startGrpcServer(): Promise<TestServer> {
+export async function startGrpcServer(certificate: IssuedCertificate | null = null): Promise<TestServer> {
   const server = new Server();
   const calls: SeenCall[] = [];
   const made: Pick<TestServer, 'unary' | 'health'> = { unary: null, health: grpcHealth.SERVING };
@@ -173,11 +174,11 @@ export async function startGrpcServer(): Promise<TestServer> {
     Check: (_call: unknown, answer: sendUnaryData<Buffer>) => answer(null, Buffer.from([8, made.health])),
   });
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+    server.bindAsync('127.0.0.1:0', serverCredentials(certificate), (error, bound) =>
       error === null ? resolve(bound) : reject(error),
     );
   });
-  url = `http://127.0.0.1:${port}`;
+  url = `${certificate === null ? 'http' : 'https'}://127.0.0.1:${port}`;
   return {
     port,
     url,
@@ -198,6 +199,12 @@ export async function startGrpcServer(): Promise<TestServer> {
   };
 }
 
+function serverCredentials(certificate: IssuedCertificate | null): ServerCredentials {
+  if (certificate === null) return ServerCredentials.createInsecure();
+  const pair = { cert_chain: Buffer.from(certificate.cert), private_key: Buffer.from(certificate.key) };
+  return ServerCredentials.createSsl(null, [pair]);
+}
+
 /** Of a method of the test service, or of any service by its whole path. */
 const pathOf = (name: string): string => (name.startsWith('/') ? name : PATH + name);
 
@@ -213,8 +220,10 @@ export interface CallOutcome {
 export class TestClient {
   readonly client: Client;
 
-  constructor(port: number, options: object = {}) {
-    this.client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), options);
+  /** `ca` is what a gateway under TLS shows a certificate of. */
+  constructor(port: number, ca: string | null = null) {
+    const how = ca === null ? credentials.createInsecure() : credentials.createSsl(Buffer.from(ca));
+    this.client = new Client(`127.0.0.1:${port}`, how);
   }
 
   unary(name: string, message: Message, metadata = new Metadata(), options: CallOptions = {}): Promise<CallOutcome> {
