@@ -442,6 +442,22 @@ describe('a conversation', () => {
     expect(await outcome).toMatchObject({ code: 0, messages: [{ payload: 'x' }, { payload: 'xx' }] });
   });
 
+  test('without a deadline ends when neither side has said anything for too long, and not before', async () => {
+    const { client, gateway } = await setUp({ service: { timeouts: { streamIdle: '400ms' } } });
+    const { call, outcome } = client.duplex('FullDuplexCall');
+    for (let i = 0; i < 4; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 150));
+      call.write({});
+    }
+    call.write({ sizes: [1] });
+    expect(await outcome).toMatchObject({
+      code: grpcStatus.DEADLINE_EXCEEDED,
+      details: 'upstream_timeout: the stream was silent for too long',
+      messages: [{ payload: 'x' }],
+    });
+    await atRest(gateway);
+  });
+
   test.each<[string, (stream: ServerHttp2Stream) => void, number, string]>([
     // Whoever hears nothing says so by itself.
     ['no status', (stream) => end(stream, {}), grpcStatus.INTERNAL, '2'],
