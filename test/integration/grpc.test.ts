@@ -252,7 +252,7 @@ describe('several servers', () => {
 
 test('TLS on both sides, with a health check under TLS', async () => {
   const authority = createAuthority();
-  const own = authority.issue({ names: ['127.0.0.1'] });
+  const own = authority.issue({ names: ['gateway.example'] });
   const server = await startGrpcServer(authority.issue({ names: ['greeter.internal'] }));
   const healthCheck = { type: 'grpc', interval: '20ms', timeout: '1s', unhealthyAfter: 1, healthyAfter: 1 };
   const tls = { caFile: 'ca.crt', serverName: 'greeter.internal' };

@@ -220,10 +220,10 @@ export interface CallOutcome {
 export class TestClient {
   readonly client: Client;
 
-  /** `ca` is what a gateway under TLS shows a certificate of. */
+  /** `ca` is what a gateway under TLS shows a certificate of, in which it is called `gateway.example`. */
   constructor(port: number, ca: string | null = null) {
     const how = ca === null ? credentials.createInsecure() : credentials.createSsl(Buffer.from(ca));
-    this.client = new Client(`127.0.0.1:${port}`, how);
+    this.client = new Client(`127.0.0.1:${port}`, how, { 'grpc.ssl_target_name_override': 'gateway.example' });
   }
 
   unary(name: string, message: Message, metadata = new Metadata(), options: CallOptions = {}): Promise<CallOutcome> {
