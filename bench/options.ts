@@ -24,7 +24,7 @@ export const HELP = `Usage: npm run bench -- [options]
   --warmup N            seconds of load before the first round (default 4)
   --quick               3 rounds of 4 seconds after 2 of warm-up
   --cores PROXY,CLIENT  the cores to pin to (default 0,1)
-  --connections N       idle connections to hold (default 10000)
+  --connections N       idle connections to hold, and twice the idle WebSockets (default 10000)
   --rate-limit N        the highest fixed rate of half-load in requests a second (default 20000)
   --out DIR             where results are written (default: bench/results)
   --against DIR         measure another built checkout of Portico too, as portico-other

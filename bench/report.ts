@@ -12,6 +12,8 @@ export interface Table {
 
 export interface Result {
   readonly scenario: string;
+  /** What made the load, where it was not wrk. */
+  readonly client?: string;
   /** What was done, in a sentence or two. */
   readonly description: string;
   readonly table: Table;
@@ -85,7 +87,7 @@ ${result.notes.map((note) => `- ${note}`).join('\n')}
 
 ## How it was measured
 - Machine: ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.kernel}, Node ${machine.node}.
-- The proxy alone on core ${bench.cores.proxy}; client (wrk ${machine.wrk}) and origin (${machine.origin}) on core ${bench.cores.client}.
+- The proxy alone on core ${bench.cores.proxy}; client (${result.client ?? `wrk ${machine.wrk}`}) and origin (${machine.origin}) on core ${bench.cores.client}.
 - ${warmup} s of warm-up each, then ${rounds} rounds of ${seconds} s in turn (A B C A B C ...); medians.
 
 \`\`\`

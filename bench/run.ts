@@ -1,7 +1,7 @@
 /** The benchmark's one command: runs scenarios on the peers of this machine, prints the tables and writes them down. */
 import { join } from 'node:path';
 import { createBench } from './bench.ts';
-import { describeMachine } from './measure/machine.ts';
+import { describeMachine, isInstalled } from './measure/machine.ts';
 import { HELP, type Options, parseOptions } from './options.ts';
 import { allPeers } from './peers/all.ts';
 import { installNodePeers } from './peers/install.ts';
@@ -30,7 +30,13 @@ async function main(options: Options): Promise<void> {
     const machine = describeMachine();
     for (const scenario of allScenarios.filter((each) => options.scenarios.includes(each.name))) {
       bench.say(`\n# ${scenario.name}: ${scenario.summary}`);
-      const found = await scenario.run({ ...bench, peers: present });
+      if (scenario.needs !== undefined && !isInstalled(scenario.needs.program)) {
+        bench.say(`left out: it needs ${scenario.needs.program} (Debian: ${scenario.needs.debian})`);
+        continue;
+      }
+      const protocol = scenario.protocol ?? 'http/1.1';
+      const peers = present.filter(({ protocols }) => protocols.includes(protocol));
+      const found = await scenario.run({ ...bench, peers });
       const notes = absent.length > 0 ? [...found.notes, `Absent on this machine: ${absent.join(', ')}.`] : found.notes;
       const result = { ...found, notes };
       process.stdout.write(`\n## ${scenario.name}\n\n${renderTable(result.table)}\n\n`);

@@ -9,6 +9,7 @@ export interface Machine {
   readonly kernel: string;
   readonly node: string;
   readonly wrk: string;
+  readonly h2load: string;
   readonly origin: string;
 }
 
@@ -24,6 +25,11 @@ export function versionOf(command: readonly string[], pattern: RegExp): string |
   }
 }
 
+/** Whether there is a program of this name. */
+export function isInstalled(program: string): boolean {
+  return versionOf(['command', '-v', program], /(.)/) !== undefined;
+}
+
 export function describeMachine(): Machine {
   const all = cpus();
   return {
@@ -33,6 +39,7 @@ export function describeMachine(): Machine {
     kernel: `${type()} ${release()}`,
     node: process.version,
     wrk: versionOf(['wrk', '-v'], /^wrk (\S+)/m) ?? 'missing',
+    h2load: versionOf(['h2load', '--version'], /nghttp2\/(\S+)/) ?? 'missing',
     origin: `nginx ${versionOf(['nginx', '-v'], /nginx\/(\S+)/) ?? 'missing'}`,
   };
 }

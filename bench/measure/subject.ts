@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Bench } from '../bench.ts';
 import { ANSWER } from '../origin/origin.ts';
-import type { Launch, Peer, PeerSetup } from '../peers/peer.ts';
+import type { CertificateFiles, Launch, Peer, PeerSetup, Protocol } from '../peers/peer.ts';
 import { freePort, waitUntilServing } from './ports.ts';
 import { memoryOf } from './process-tree.ts';
 import type { Running } from './processes.ts';
@@ -23,11 +23,14 @@ export interface SubjectOptions {
   readonly upstreamConnections?: number;
   readonly clientConnections?: number;
   readonly routes?: number;
+  /** HTTP/1.1 without TLS when not given. */
+  readonly protocol?: Protocol;
+  readonly certificate?: CertificateFiles;
 }
 
 /** The address of a path on the subject. */
 export function urlOf(subject: Subject, path: string): string {
-  return `http://127.0.0.1:${subject.setup.port}${path}`;
+  return `${subject.setup.certificate === null ? 'http' : 'https'}://127.0.0.1:${subject.setup.port}${path}`;
 }
 
 export function writeFiles(subject: Pick<Subject, 'setup'>, files: Readonly<Record<string, string>>): void {
@@ -47,6 +50,8 @@ export async function startSubject(bench: Bench, peer: Peer, options: SubjectOpt
     upstreamConnections: options.upstreamConnections ?? 128,
     clientConnections: options.clientConnections ?? 2048,
     routes,
+    protocol: options.protocol ?? 'http/1.1',
+    certificate: options.certificate ?? null,
   };
   const launch = peer.launch(setup);
   writeFiles({ setup }, launch.files);
@@ -56,7 +61,8 @@ export async function startSubject(bench: Bench, peer: Peer, options: SubjectOpt
     environment: launch.environment,
   });
   try {
-    await waitUntilServing(running, setup.port, routes === 1 ? '/' : `/r${routes - 1}/items/42`, ANSWER);
+    const path = routes === 1 ? '/' : `/r${routes - 1}/items/42`;
+    await waitUntilServing(running, setup.port, path, ANSWER, setup.protocol);
   } catch (error) {
     await bench.processes.stop(running);
     throw error;

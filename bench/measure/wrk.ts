@@ -1,12 +1,18 @@
-/** Runs wrk, the closed-loop load generator, and reads what it counted. */
+/** Runs a load and reads what was counted: wrk, but for HTTP/2 and WebSockets, which it does not speak. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Bench } from '../bench.ts';
+import { h2loadCommand, runH2load } from './h2load.ts';
+import { pingPongCommand, runPingPong } from './ping-pong.ts';
 
 export interface Load {
   readonly url: string;
   readonly connections: number;
   readonly seconds: number;
+  /** Streams of each connection: HTTP/2, driven by h2load instead. */
+  readonly streams?: number;
+  /** WebSockets that send a message of so many bytes each time one comes back, instead of requests. */
+  readonly messageBytes?: number;
   /** Lua put before the summary function: what to send when it is not a plain GET. */
   readonly script?: string;
 }
@@ -42,11 +48,15 @@ end
 
 /** The command as a reader would type it, without the summary script. */
 export function loadCommand(load: Load): string[] {
+  if (load.streams !== undefined) return h2loadCommand(load);
+  if (load.messageBytes !== undefined) return pingPongCommand(load);
   return ['wrk', '-t1', `-c${load.connections}`, `-d${load.seconds}s`, '--timeout', '10s', load.url];
 }
 
-/** Runs one load on the client core; throws when wrk fails or prints no summary. */
+/** Runs one load on the client core; throws when the client fails or prints no summary. */
 export async function runLoad(bench: Bench, load: Load): Promise<LoadResult> {
+  if (load.streams !== undefined) return runH2load(bench, load);
+  if (load.messageBytes !== undefined) return runPingPong(bench, load);
   const script = join(bench.directory, `load-${bench.nextId()}.lua`);
   writeFileSync(script, `${load.script ?? ''}\n${SUMMARY}`);
   const command = loadCommand(load);

@@ -1,4 +1,4 @@
-/** What stands behind every proxy: an nginx that answers at once, and a small program that swallows uploads. */
+/** What stands behind every proxy: an nginx that answers at once, and small programs that swallow uploads and echo messages. */
 import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Bench } from '../bench.ts';
@@ -46,10 +46,19 @@ export async function startOrigin(bench: Bench): Promise<Origin> {
   return { port, running };
 }
 
+/** A program that sends back what WebSockets bring it, and answers requests as the other origins do; on the client's core. */
+export function startEcho(bench: Bench): Promise<Origin> {
+  return startProgram(bench, 'echo.js');
+}
+
 /** A program that reads each request's body to its end and only then answers; on the client's core. */
-export async function startSink(bench: Bench): Promise<Origin> {
+export function startSink(bench: Bench): Promise<Origin> {
+  return startProgram(bench, 'sink.js');
+}
+
+async function startProgram(bench: Bench, program: string): Promise<Origin> {
   const port = await freePort();
-  const command = [process.execPath, join(import.meta.dirname, 'sink.js'), String(port), ANSWER];
+  const command = [process.execPath, join(import.meta.dirname, program), String(port), ANSWER];
   const running = bench.processes.start(command, { core: bench.cores.client });
   await waitUntilServing(running, port, '/', ANSWER);
   return { port, running };

@@ -35,6 +35,7 @@ export const caddy: Peer = {
   name: 'caddy',
   note: 'one core, access log as JSON, forwarded headers and request id',
   features: [],
+  protocols: ['http/1.1'],
   version: () => versionOf(['caddy', 'version'], /^v?(\d\S*)/m),
   launch(setup: PeerSetup): Launch {
     return {

@@ -1,7 +1,7 @@
 /** The gateways written for Node: one process each, installed on demand from the private package beside this file. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Launch, Peer, PeerSetup } from './peer.ts';
+import type { Launch, Peer, PeerSetup, Protocol } from './peer.ts';
 
 const directory = import.meta.dirname;
 
@@ -10,11 +10,17 @@ function installedVersion(name: string): string | undefined {
   return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version : undefined;
 }
 
-function createNodePeer(name: string, packages: readonly string[], note: string): Peer {
+function createNodePeer(
+  name: string,
+  packages: readonly string[],
+  note: string,
+  protocols: readonly Protocol[] = ['http/1.1'],
+): Peer {
   return {
     name,
     note,
     features: [],
+    protocols,
     version() {
       const versions = packages.map((each) => ({ each, version: installedVersion(each) }));
       if (versions.some(({ version }) => version === undefined)) return undefined;
@@ -29,6 +35,9 @@ function createNodePeer(name: string, packages: readonly string[], note: string)
           PEER_PORT: String(setup.port),
           PEER_ORIGIN_PORT: String(setup.originPort),
           PEER_UPSTREAM_CONNECTIONS: String(setup.upstreamConnections),
+          ...(setup.certificate === null
+            ? {}
+            : { PEER_CERTIFICATE: setup.certificate.cert, PEER_KEY: setup.certificate.key }),
         },
       };
     },
@@ -47,6 +56,12 @@ export const nodePeers: readonly Peer[] = [
     'express-http-proxy-middleware',
     ['http-proxy-middleware', 'express'],
     'keep-alive agent, forwarded headers; no log, no metrics',
+  ),
+  createNodePeer(
+    'node-http2',
+    ['undici'],
+    'node:http2 streams and Pool.dispatch, 60 lines; no log, no headers added, no metrics',
+    ['h2'],
   ),
 ];
 

@@ -1,5 +1,16 @@
 /** What the harness asks of every proxy that it measures. */
 
+/** What clients speak to a proxy; `h2` is over TLS. What it speaks to the origin is HTTP/1.1 all the same. */
+export type Protocol = 'http/1.1' | 'tls' | 'h2' | 'websocket';
+
+/** PEM files on this machine. */
+export interface CertificateFiles {
+  readonly cert: string;
+  readonly key: string;
+  /** Certificate and key in one file. */
+  readonly both: string;
+}
+
 export interface PeerSetup {
   /** A directory of its own, for its configuration, logs and temporary files. */
   readonly directory: string;
@@ -15,6 +26,9 @@ export interface PeerSetup {
   readonly clientConnections: number;
   /** Routes to configure: 1 takes every path, N takes `/r0/`, `/r1/` ... `/r{N-1}/`. */
   readonly routes: number;
+  readonly protocol: Protocol;
+  /** What it shows to clients; null without TLS. */
+  readonly certificate: CertificateFiles | null;
 }
 
 /** How a running peer is made to take a changed configuration. */
@@ -44,10 +58,15 @@ export interface Peer {
   readonly note: string;
   /** Takes part in the scenarios that are about many routes and about reloads. */
   readonly features: readonly ('routes' | 'reload')[];
+  /** Takes part in the scenarios of these. */
+  readonly protocols: readonly Protocol[];
   /** Its version, or undefined when it is not on this machine. */
   version(): string | undefined;
   launch(setup: PeerSetup): Launch;
 }
+
+/** What most proxies can. */
+export const EVERY_PROTOCOL: readonly Protocol[] = ['http/1.1', 'tls', 'h2', 'websocket'];
 
 /** The prefixes of a setup's routes; empty when one route takes all. */
 export function routePrefixes(setup: PeerSetup): string[] {

@@ -4,17 +4,30 @@ import { get } from 'node:http';
 import { join } from 'node:path';
 import { versionOf } from '../measure/machine.ts';
 import type { Launch, Peer, PeerSetup } from './peer.ts';
-import { routePrefixes } from './peer.ts';
+import { EVERY_PROTOCOL, routePrefixes } from './peer.ts';
+
+function secureLines({ certificate, protocol }: PeerSetup): string {
+  if (certificate === null) return '';
+  return `
+    protocols: [${protocol === 'h2' ? 'h2, ' : ''}http/1.1]
+    tls: { minVersion: TLSv1.3, certificates: [{ certFile: ${certificate.cert}, keyFile: ${certificate.key} }] }`;
+}
 
 function configuration(setup: PeerSetup, turn: number): string {
   const prefixes = routePrefixes(setup);
   const paths = prefixes.length === 0 ? ['/'] : prefixes.map((prefix) => prefix.slice(0, -1));
-  const routes = paths.map((path, index) => `  - { name: r${index}, match: { pathPrefix: ${path} }, service: origin }`);
+  const more =
+    setup.protocol === 'websocket'
+      ? `, websocket: { idleTimeout: 10m, maxConnections: ${setup.clientConnections} }`
+      : '';
+  const routes = paths.map(
+    (path, index) => `  - { name: r${index}, match: { pathPrefix: ${path} }, service: origin${more} }`,
+  );
   return `version: 1
 workers: 1
 listeners:
   - name: public
-    address: 127.0.0.1:${setup.port}
+    address: 127.0.0.1:${setup.port}${secureLines(setup)}
     limits: { requestBody: 1GiB, connections: ${setup.clientConnections + 512} }
     timeouts: { keepAlive: 10m }
 admin: { address: 127.0.0.1:${setup.adminPort} }
@@ -57,6 +70,7 @@ function createPortico(name: string, root: string, note: string): Peer {
     name,
     note,
     features: ['routes', 'reload'],
+    protocols: EVERY_PROTOCOL,
     version() {
       if (!existsSync(program)) return undefined;
       return versionOf([process.execPath, program, 'version'], /^portico (\d\S*)/m);

@@ -1,4 +1,4 @@
-/** What an idle client connection costs a proxy in memory. */
+/** What an idle client connection, or WebSocket, costs a proxy in memory. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,8 +7,8 @@ import { memoryOf } from '../measure/process-tree.ts';
 import type { Running } from '../measure/processes.ts';
 import { warmUp } from '../measure/round.ts';
 import { type Subject, startSubject, stopSubjects, urlOf } from '../measure/subject.ts';
-import { startOrigin } from '../origin/origin.ts';
-import type { Peer } from '../peers/peer.ts';
+import { type Origin, startEcho, startOrigin } from '../origin/origin.ts';
+import type { Peer, Protocol } from '../peers/peer.ts';
 import { figure, mebibytes, type Result, recordSubject } from '../report.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -17,6 +17,18 @@ const HEADER = ['proxy', 'held', 'KiB each', 'against nginx', 'MiB before', 'MiB
 const CALM_MS = 3000;
 /** Files a process needs beside the connections. */
 const OTHER_FILES = 1500;
+
+interface Kind {
+  readonly name: string;
+  readonly protocol: Protocol;
+  /** What is held, in the words of the table. */
+  readonly description: string;
+  /** In bench/clients. */
+  readonly client: string;
+  /** How many there are for each of `--connections`. */
+  readonly share: number;
+  start(bench: Bench): Promise<Origin>;
+}
 
 interface Finding {
   readonly subject: Subject;
@@ -42,12 +54,18 @@ function nextCount(client: Running): Promise<number> {
   });
 }
 
-async function measure(bench: Bench, peer: Peer, originPort: number, wanted: number): Promise<Finding> {
-  const subject = await startSubject(bench, peer, { originPort, clientConnections: wanted + 200 });
+async function measure(bench: Bench, peer: Peer, kind: Kind, originPort: number, wanted: number): Promise<Finding> {
+  const subject = await startSubject(bench, peer, {
+    originPort,
+    clientConnections: wanted + 200,
+    protocol: kind.protocol,
+    // Each WebSocket has one of its own.
+    ...(kind.protocol === 'websocket' ? { upstreamConnections: wanted + 200 } : {}),
+  });
   await warmUp(bench, [subject], () => ({ url: urlOf(subject, '/users/42'), connections: 100, seconds: 2 }));
   await sleep(CALM_MS);
   const before = memoryOf(subject.running.pid);
-  const program = join(import.meta.dirname, '..', 'clients', 'idle.ts');
+  const program = join(import.meta.dirname, '..', 'clients', kind.client);
   const command = [process.execPath, ...process.execArgv, program, String(subject.setup.port), String(wanted)];
   const client = bench.processes.start(command, { core: bench.cores.client });
   const held = await nextCount(client);
@@ -62,14 +80,15 @@ async function measure(bench: Bench, peer: Peer, originPort: number, wanted: num
   return { subject, before, after, held, stillHeld };
 }
 
-async function run(bench: Bench): Promise<Result> {
-  const wanted = Math.min(bench.settings.idleConnections, fileLimit() - OTHER_FILES);
-  const origin = await startOrigin(bench);
+async function run(bench: Bench, kind: Kind): Promise<Result> {
+  const files = (fileLimit() - OTHER_FILES) * kind.share;
+  const wanted = Math.floor(Math.min(bench.settings.idleConnections * kind.share, files));
+  const origin = await kind.start(bench);
   const findings: Finding[] = [];
   const notes: string[] = [];
   for (const peer of bench.peers) {
     try {
-      findings.push(await measure(bench, peer, origin.port, wanted));
+      findings.push(await measure(bench, peer, kind, origin.port, wanted));
     } catch (error) {
       bench.say(`${peer.name}: ${String(error)}`);
       notes.push(`${peer.name} could not be measured: ${String(error).split('\n')[0]}`);
@@ -79,8 +98,9 @@ async function run(bench: Bench): Promise<Result> {
   const each = ({ before, after, held }: Finding): number => (after - before) / held / 1024;
   const baseline = findings.find(({ subject }) => subject.peer.name === 'nginx');
   return {
-    scenario: 'idle-connections',
-    description: `${wanted} connections opened a hundred at a time, one request on each, then all idle.`,
+    scenario: kind.name,
+    description: `${wanted} ${kind.description}, then all idle.`,
+    client: `bench/clients/${kind.client}`,
     table: {
       header: HEADER,
       rows: findings.map((finding) => [
@@ -93,7 +113,7 @@ async function run(bench: Bench): Promise<Result> {
         figure(finding.stillHeld),
       ]),
     },
-    loads: [`taskset -c ${bench.cores.client} node bench/clients/idle.ts PORT ${wanted}`],
+    loads: [`taskset -c ${bench.cores.client} node bench/clients/${kind.client} PORT ${wanted}`],
     subjects: findings.map(({ subject }) => recordSubject(bench, subject)),
     notes: [
       "Memory is that of all processes of the proxy, shared pages counted once; the kernel's socket buffers are in nobody's figure.",
@@ -104,4 +124,31 @@ async function run(bench: Bench): Promise<Result> {
   };
 }
 
-export const idleConnections: Scenario = { name: 'idle-connections', summary: 'memory of an idle connection', run };
+function createIdle(kind: Kind, summary: string): Scenario {
+  return { name: kind.name, summary, protocol: kind.protocol, run: (bench) => run(bench, kind) };
+}
+
+export const idleConnections = createIdle(
+  {
+    name: 'idle-connections',
+    protocol: 'http/1.1',
+    description: 'connections opened a hundred at a time, one request on each',
+    client: 'idle.ts',
+    share: 1,
+    start: startOrigin,
+  },
+  'memory of an idle connection',
+);
+
+export const idleWebSockets = createIdle(
+  {
+    name: 'idle-websockets',
+    protocol: 'websocket',
+    description: 'WebSockets opened a hundred at a time, one message there and back on each',
+    client: 'idle-web-sockets.ts',
+    // Both of its sides are connections of the proxy.
+    share: 0.5,
+    start: startEcho,
+  },
+  'memory of an idle WebSocket',
+);

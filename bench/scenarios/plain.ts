@@ -1,55 +1,50 @@
-/** Small requests on kept-alive connections: what one request costs the proxy. */
+/** Small requests on kept-alive connections: what one request costs the proxy, by what clients speak to it. */
 import type { Bench } from '../bench.ts';
+import { writeCertificate } from '../measure/certificate.ts';
 import { processTree } from '../measure/process-tree.ts';
-import { alternate, middle, type Round, ratioToBaseline } from '../measure/round.ts';
-import { spread } from '../measure/statistics.ts';
+import { alternate } from '../measure/round.ts';
 import { type Subject, startSubjects, stopSubjects, urlOf } from '../measure/subject.ts';
 import { type Load, loadCommand } from '../measure/wrk.ts';
 import { startOrigin } from '../origin/origin.ts';
-import { figure, mebibytes, type Result, recordSubject } from '../report.ts';
+import type { Protocol } from '../peers/peer.ts';
+import { type Result, recordSubject } from '../report.ts';
+import { COST_NOTE, costTable } from './cost-table.ts';
 import { remarksOn, roundsByName, type Scenario } from './scenario.ts';
 
-const HEADER = [
-  'proxy',
-  'CPU us/request',
-  'of it user',
-  'against nginx',
-  'spread',
-  'req/s',
-  'p50 us',
-  'p99 us',
-  'MiB at rest',
-  'MiB at most',
-  'errors',
-];
-
-function row(rounds: ReadonlyMap<Subject, readonly Round[]>, subject: Subject): string[] {
-  const own = rounds.get(subject) ?? [];
-  const cpu = (round: Round): number => round.cpuPerRequest;
-  return [
-    subject.peer.name,
-    figure(middle(own, cpu), 1),
-    figure(
-      middle(own, (round) => round.userPerRequest),
-      1,
-    ),
-    figure(ratioToBaseline(rounds, subject, cpu), 2),
-    `${figure(spread(own.map(cpu)) * 100)} %`,
-    figure(middle(own, (round) => round.requestsPerSecond)),
-    figure(middle(own, (round) => round.p50)),
-    figure(middle(own, (round) => round.p99)),
-    mebibytes(subject.memoryAtRest),
-    mebibytes(Math.max(...own.map((round) => round.peakMemory))),
-    figure(own.reduce((sum, round) => sum + round.errors, 0)),
-  ];
+interface Kind {
+  readonly name: string;
+  readonly connections: number;
+  readonly upstreamConnections: number;
+  readonly protocol: Exclude<Protocol, 'websocket'>;
+  /** Of each connection, where the protocol has them. */
+  readonly streams?: number;
 }
 
-async function run(bench: Bench, name: string, connections: number, upstreamConnections: number): Promise<Result> {
+const SPOKEN = {
+  'http/1.1': 'HTTP/1.1 keep-alive',
+  tls: 'HTTP/1.1 keep-alive over TLS 1.3 (ECDSA P-256)',
+  h2: 'HTTP/2 over TLS 1.3 (ECDSA P-256)',
+};
+
+const COUNTED = {
+  'http/1.1': [],
+  tls: ['The handshakes are in the figure: one for each connection of a round, once.'],
+  h2: ['The handshakes are in the figure, once for each connection of a round. h2load tells no percentiles.'],
+};
+
+async function run(bench: Bench, kind: Kind): Promise<Result> {
+  const { name, connections, upstreamConnections, protocol, streams } = kind;
   const origin = await startOrigin(bench);
-  const { subjects, notes } = await startSubjects(bench, bench.peers, { originPort: origin.port, upstreamConnections });
+  const { subjects, notes } = await startSubjects(bench, bench.peers, {
+    originPort: origin.port,
+    upstreamConnections,
+    protocol,
+    ...(protocol === 'http/1.1' ? {} : { certificate: writeCertificate(bench) }),
+  });
   const loadOf = (subject: Subject): Load => ({
     url: urlOf(subject, '/users/42'),
     connections,
+    streams,
     seconds: bench.settings.seconds,
   });
   const rounds = await alternate(bench, subjects, loadOf);
@@ -58,16 +53,19 @@ async function run(bench: Bench, name: string, connections: number, upstreamConn
   );
   await stopSubjects(bench, subjects);
   await bench.processes.stop(origin.running);
+  const multiplexed = streams === undefined ? '' : ` of ${streams} streams`;
   return {
     scenario: name,
-    description: `GET of 105 bytes of JSON, HTTP/1.1 keep-alive, ${connections} connections, up to ${upstreamConnections} connections to the origin.`,
-    table: { header: HEADER, rows: subjects.map((subject) => row(rounds, subject)) },
+    description: `GET of 105 bytes of JSON, ${SPOKEN[protocol]}, ${connections} connections${multiplexed}, up to ${upstreamConnections} connections to the origin (HTTP/1.1).`,
+    ...(streams === undefined ? {} : { client: 'h2load' }),
+    table: costTable(rounds),
     loads: subjects.map((subject) => `taskset -c ${bench.cores.client} ${loadCommand(loadOf(subject)).join(' ')}`),
     subjects: subjects.map((subject) => recordSubject(bench, subject)),
     notes: [
-      'CPU is user and system time of the proxy and all its processes, divided by the requests that wrk counted.',
-      '"against nginx" is the median of the ratios to the nginx round of the same turn; "spread" is half the range of the rounds.',
+      'CPU is user and system time of the proxy and all its processes, divided by the requests that the client counted.',
+      COST_NOTE,
       'req/s and latency are taken at full load, where client and origin share one core: a proxy cheaper than about 12 us is client-bound.',
+      ...COUNTED[protocol],
       ...remarksOn(rounds),
       ...notes,
     ],
@@ -79,6 +77,21 @@ export function createPlain(name: string, connections: number, upstreamConnectio
   return {
     name,
     summary: `105-byte JSON GET, ${connections} kept-alive connections`,
-    run: (bench) => run(bench, name, connections, upstreamConnections),
+    run: (bench) => run(bench, { name, connections, upstreamConnections, protocol: 'http/1.1' }),
   };
 }
+
+export const tls: Scenario = {
+  name: 'tls',
+  summary: '105-byte JSON GET over TLS 1.3, 64 kept-alive connections',
+  protocol: 'tls',
+  run: (bench) => run(bench, { name: 'tls', connections: 64, upstreamConnections: 128, protocol: 'tls' }),
+};
+
+export const h2: Scenario = {
+  name: 'h2',
+  summary: '105-byte JSON GET by HTTP/2 over TLS 1.3, 8 connections of 16 streams',
+  protocol: 'h2',
+  needs: { program: 'h2load', debian: 'nghttp2-client' },
+  run: (bench) => run(bench, { name: 'h2', connections: 8, streams: 16, upstreamConnections: 128, protocol: 'h2' }),
+};

@@ -2,11 +2,16 @@
 import type { Bench } from '../bench.ts';
 import type { Round } from '../measure/round.ts';
 import type { Subject } from '../measure/subject.ts';
+import type { Protocol } from '../peers/peer.ts';
 import type { Result } from '../report.ts';
 
 export interface Scenario {
   readonly name: string;
   readonly summary: string;
+  /** What clients speak; only peers that speak it take part. HTTP/1.1 without TLS when not given. */
+  readonly protocol?: Protocol;
+  /** A program that the load needs beside wrk, and the package that has it. */
+  readonly needs?: { readonly program: string; readonly debian: string };
   run(bench: Bench): Promise<Result>;
 }
 

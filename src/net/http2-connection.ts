@@ -1,6 +1,7 @@
 /** One HTTP/2 connection of a client (RFC 9113): its streams, its end, and what it is refused for. */
 import { constants, performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
+import { LeakyBucket } from '../base/leaky-bucket.ts';
 import { Timed } from '../base/timer-wheel.ts';
 import { RequestParser } from '../http/request-parser.ts';
 import { type ClientCertificate, clientCertificateOf } from './client-certificate.ts';
@@ -18,6 +19,12 @@ const INVALID_FRAMES = 100;
 /** Streams that a client may give up at once, and after that by second: each is work that nobody wanted (CVE-2023-44487). */
 const RESETS = 500;
 const RESET_RATE = 30;
+/**
+ * Pings and settings, which the library answers however many come, as long as they come slowly enough to be read. Clients of
+ * gRPC measure by pings, one for each round trip while they receive: that may be thousands a second.
+ */
+const CONTROL_FRAMES = 10_000;
+const CONTROL_RATE = 5000;
 /** What the library calls an attack in its messages; it has no codes for them. */
 const FLOOD = /flood|too many/i;
 /** How long a client has to learn that no new streams are taken before they are refused, in milliseconds. */
@@ -46,8 +53,8 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner {
   private doubts = 0;
   /** Frames that showed that the codec reads. */
   private signs = 0;
-  private resets = 0;
-  private resetsSince: number;
+  private readonly resets: LeakyBucket;
+  private readonly controlFrames: LeakyBucket;
   private draining = false;
   private closed = false;
 
@@ -56,7 +63,9 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner {
     this.context = context;
     this.remoteAddress = addressOf(socket);
     this.clientCertificate = clientCertificateOf(socket);
-    this.resetsSince = context.wheel.now();
+    const now = context.wheel.now();
+    this.resets = new LeakyBucket(RESETS, RESET_RATE, now);
+    this.controlFrames = new LeakyBucket(CONTROL_FRAMES, CONTROL_RATE, now);
     const { limits } = context;
     // Who ends its side has nothing more to ask, and takes no answers: streams cannot outlive it.
     socket.allowHalfOpen = false;
@@ -82,7 +91,11 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner {
     session.on('stream', (stream: ServerHttp2Stream, ...[, flags, fields]: [object, number, string[]]) =>
       this.onStream(stream, flags, fields),
     );
-    session.on('ping', () => this.signs++);
+    session.on('ping', () => {
+      this.signs++;
+      this.count(this.controlFrames, 'too many pings');
+    });
+    session.on('remoteSettings', () => this.count(this.controlFrames, 'too many settings'));
     session.on('error', (error: Error) => this.onFault(error));
     session.on('close', () => this.onClose());
     this.rest();
@@ -98,7 +111,7 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner {
 
   onStreamEnd(kit: StreamKit | null, givenUp: boolean): void {
     this.streams--;
-    if (givenUp) this.countReset();
+    if (givenUp) this.count(this.resets, 'too many streams given up');
     if (kit !== null) {
       kit.parser.reset();
       this.kits.push(kit);
@@ -106,12 +119,9 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner {
     if (this.streams === 0) this.rest();
   }
 
-  private countReset(): void {
-    const now = this.context.wheel.now();
-    this.resets = Math.max(0, this.resets - ((now - this.resetsSince) / 1000) * RESET_RATE) + 1;
-    this.resetsSince = now;
-    if (this.resets <= RESETS || this.session.destroyed) return;
-    this.session.destroy(new Error('too many streams given up'), constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  private count(bucket: LeakyBucket, fault: string): void {
+    if (!bucket.pour(this.context.wheel.now()) || this.session.destroyed) return;
+    this.session.destroy(new Error(fault), constants.NGHTTP2_ENHANCE_YOUR_CALM);
   }
 
   private rest(): void {

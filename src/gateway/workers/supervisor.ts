@@ -64,22 +64,18 @@ export class Supervisor {
     this.secret = deps.secret ?? createStartSecret();
     this.ledger = new Ledger(count);
     this.certificates = new CertificateExpiry(deps);
-    const { secret } = this;
-    this.workers = new WorkerSet(
-      count,
-      { ...deps, secret },
-      {
-        state: () => this.state,
-        config: () => this.config as GatewayConfig,
-        join: (spare) => this.join(spare),
-        onMessage: (worker, message) => this.onMessage(worker, message),
-        onReturned: (listener, socket) => this.handOver.take(listener, socket),
-        onGone: (worker) => {
-          this.ledger.leave(worker);
-          this.account.leave(worker);
-        },
+    const workerDeps = { ...deps, secret: this.secret };
+    this.workers = new WorkerSet(count, workerDeps, {
+      state: () => this.state,
+      config: () => this.config as GatewayConfig,
+      join: (spare) => this.join(spare),
+      onMessage: (worker, message) => this.onMessage(worker, message),
+      onReturned: (listener, socket) => this.handOver.take(listener, socket),
+      onGone: (worker) => {
+        this.ledger.leave(worker);
+        this.account.leave(worker);
       },
-    );
+    });
     this.handOver = new HandOver({ workers: () => this.workers, open: () => this.state !== 'stopped' });
     this.sockets = new Sockets(deps.sharing, deps.inherited, (name, socket) => this.handOver.take(name, socket));
     this.account = new Account({
