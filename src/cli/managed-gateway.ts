@@ -21,6 +21,8 @@ export interface ManagedOptions extends Pick<ServeOptions, 'sharing' | 'drain' |
   readonly stateDir?: string | undefined;
   /** Hears which files the newest load read. */
   readonly onFiles?: (files: readonly string[]) => void;
+  /** Hears which certificates, keys and authorities what runs is made of. */
+  readonly onTlsFiles?: (files: readonly string[]) => void;
   /** Waited for only when the configuration is sound. */
   readonly inherit?: () => Promise<Inherited>;
 }
@@ -41,6 +43,7 @@ export async function startManaged(
     env,
     logger,
     onFiles,
+    onTlsFiles,
     bootLastGood = false,
     stateDir,
     inherit,
@@ -56,6 +59,7 @@ export async function startManaged(
     clock: systemClock,
     logger,
     ...(onFiles === undefined ? {} : { onFiles }),
+    ...(onTlsFiles === undefined ? {} : { onTlsFiles }),
   });
   const { config, findings } = await control.open({ bootLastGood, stateDir });
   if (config === null) return { findings };

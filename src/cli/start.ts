@@ -2,11 +2,10 @@
 import { formatAddress } from '../base/address.ts';
 import { systemTimers } from '../base/clock.ts';
 import { textOfFindings } from '../config/finding.ts';
-import { type FileWatch, watchFiles } from '../config/watch.ts';
-import type { ConfigControl } from '../control/config-control.ts';
 import { createLogger } from '../observability/logger.ts';
 import { type Command, type CommandIo, parseCommandArgs } from './command.ts';
 import { CONFIG_OPTION, configFile } from './config-file.ts';
+import { FileWatches } from './file-watches.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { startManaged } from './managed-gateway.ts';
 import { decline, inherit, succeed } from './successor.ts';
@@ -27,8 +26,7 @@ export const startCommand: Command = {
   async run(args, io) {
     const parsed = parseCommandArgs(startCommand, args);
     const file = configFile(parsed, io);
-    let watcher: FileWatch | null = null;
-    let files: readonly string[] = [];
+    const watches = new FileWatches({ timers: systemTimers, watchConfig: parsed.flag('watch') });
     // The level of the file is not known before it is read.
     const logger = createLogger({ level: 'info' });
     const lifecycle = new Lifecycle(logger);
@@ -39,11 +37,8 @@ export const startCommand: Command = {
       logger,
       bootLastGood: parsed.flag('boot-last-good'),
       stateDir: parsed.text('state-dir') ?? io.env.PORTICO_STATE_DIR,
-      // The next load may read other files: imports, or values that it takes from files.
-      onFiles: (read) => {
-        if (read.join('\n') !== files.join('\n')) watcher?.update(read);
-        files = read;
-      },
+      onFiles: (files) => watches.onFiles(files),
+      onTlsFiles: (files) => watches.onTlsFiles(files),
       inherit,
       drain: () => lifecycle.stop('api'),
       upgrade: () => lifecycle.upgrade(),
@@ -58,22 +53,21 @@ export const startCommand: Command = {
       return 1;
     }
     const { server, control, registry } = started;
-    const reload = createReload(control);
     // Before anybody is told that it listens, and sends a signal.
-    process.on('SIGHUP', () => reload('signal'));
+    watches.begin(control);
+    process.on('SIGHUP', () => watches.reload('signal'));
     process.on('SIGUSR1', () => server.reopenLogs());
     const stopped = lifecycle.untilStopped(server, {
       leases: () => registry.leases,
       // A change that the successor has not read would be lost with this process.
       hold: (work) => control.hold(work),
     });
-    if (parsed.flag('watch')) watcher = watchFiles(files, () => reload('file'), { timers: systemTimers });
     for (const address of server.addresses) announce(io, address.name, formatAddress(address));
     if (server.admin !== null) announce(io, 'admin', formatAddress(server.admin));
     succeed();
     await stopped;
     registry.close();
-    watcher?.close();
+    watches.close();
     return 0;
   },
 };
@@ -81,23 +75,4 @@ export const startCommand: Command = {
 /** Whatever the log level: scripts wait for this line. */
 function announce(io: CommandIo, listener: string, address: string): void {
   io.out(`${JSON.stringify({ time: new Date().toISOString(), level: 'info', msg: 'listening', listener, address })}\n`);
-}
-
-/** One reload at a time; what comes meanwhile makes one more after it. */
-function createReload(control: ConfigControl): (cause: string) => void {
-  let next: string | null = null;
-  let running = false;
-  return (cause) => {
-    next = cause;
-    if (running) return;
-    running = true;
-    void (async () => {
-      while (next !== null) {
-        const current = next;
-        next = null;
-        await control.reload(current);
-      }
-      running = false;
-    })();
-  };
 }

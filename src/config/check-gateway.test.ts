@@ -197,6 +197,21 @@ describe('one fault, one located finding', () => {
       ['5:40 warning no_effect routes[0].timeout', '3:20 warning unused_service services[0].name'],
     ],
     [
+      'WebSockets of an own answer',
+      withRoute('match: {}, respond: {}, websocket: {}'),
+      ['5:40 warning no_effect routes[0].websocket', '3:20 warning unused_service services[0].name'],
+    ],
+    [
+      'WebSockets without GET',
+      withRoute('match: { methods: [POST] }, service: users, websocket: {}'),
+      ['5:60 warning no_effect routes[0].websocket'],
+    ],
+    [
+      'WebSockets to a service of HTTP/2',
+      `${head}services: [{ name: s, protocol: h2c, endpoints: [http://a] }]\nroutes: [{ name: r, match: {}, service: s, websocket: {} }]`,
+      ['4:44 error conflicting_keys routes[0].websocket'],
+    ],
+    [
       'reserved name',
       `${head}routes: [{ name: none, match: {}, respond: {} }]`,
       ['3:18 error invalid_value routes[0].name'],

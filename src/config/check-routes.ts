@@ -8,6 +8,9 @@ import type { MatchConfig, RouteConfig, ServiceConfig } from './model.ts';
 import type { GatewaySchema } from './schema.ts';
 import { type ValuePath, valueAt } from './source-tree.ts';
 
+/** What services speak over HTTP/2 alone. */
+const HTTP2_ONLY: ReadonlySet<string> = new Set(['h2', 'h2c', 'grpc', 'grpcs']);
+
 type Parsed = z.output<GatewaySchema>;
 
 export function checkRoutes(config: Parsed, context: CheckContext): void {
@@ -20,6 +23,7 @@ export function checkRoutes(config: Parsed, context: CheckContext): void {
     checkRewrite(route, path, context);
     checkRespond(route, path, context);
     checkRetry(route, path, services.get(route.service ?? ''), context);
+    checkWebSocket(route, path, services.get(route.service ?? ''), context);
   });
 }
 
@@ -102,7 +106,7 @@ function checkRespond(route: RouteConfig, path: ValuePath, context: CheckContext
       message: `an answer with status ${status} has no body (RFC 9110, 15)`,
     });
   }
-  for (const key of ['rewrite', 'retry', 'timeout'] as const) {
+  for (const key of ['rewrite', 'retry', 'timeout', 'websocket'] as const) {
     if (route[key] === undefined) continue;
     context.report({
       severity: 'warning',
@@ -111,6 +115,26 @@ function checkRespond(route: RouteConfig, path: ValuePath, context: CheckContext
       part: 'key',
       message: `\`${key}\` has no effect: the gateway answers ${routeAt(path, context)} itself`,
     });
+  }
+}
+
+/** A handshake is a GET of HTTP/1.1, on both sides of the gateway (RFC 6455 section 4.1). */
+function checkWebSocket(
+  { websocket, match, respond }: RouteConfig,
+  path: ValuePath,
+  service: ServiceConfig | undefined,
+  context: CheckContext,
+): void {
+  if (websocket === undefined || respond !== undefined) return;
+  const report = (severity: 'error' | 'warning', code: FindingCode, message: string): void =>
+    context.report({ severity, code, path: [...path, 'websocket'], part: 'key', message });
+  if (service !== undefined && HTTP2_ONLY.has(service.protocol)) {
+    const name = context.shown([...path, 'service']);
+    report('error', 'conflicting_keys', `the service ${name} speaks \`${service.protocol}\`, which has no WebSockets`);
+  }
+  const { methods = [] } = match;
+  if (methods.length > 0 && !methods.includes('GET')) {
+    report('warning', 'no_effect', '`websocket` has no effect: the route takes no GET, by which a WebSocket is opened');
   }
 }
 

@@ -3,6 +3,7 @@ import { dirname, extname, resolve } from 'node:path';
 import type { Address } from '../base/address.ts';
 import { schemasFor } from './built-schemas.ts';
 import { checkGateway } from './check-gateway.ts';
+import { checkTls } from './check-tls.ts';
 import type { Finding, FindingCode } from './finding.ts';
 import { createFindings } from './findings.ts';
 import type { GatewayConfig } from './model.ts';
@@ -24,6 +25,8 @@ export interface LoadOptions {
   /** Where `${env.NAME}` looks; nothing by default. */
   env?: Readonly<Record<string, string | undefined>>;
   readFile?: FileReader;
+  /** Milliseconds since the Unix epoch, by which certificates are judged; the system's clock by default. */
+  now?: () => number;
 }
 
 export interface LoadResult {
@@ -109,6 +112,8 @@ export interface TextOptions {
   env?: Readonly<Record<string, string | undefined>>;
   /** Contents of files that `${file:...}` names, by absolute path. */
   files?: Readonly<Record<string, string>>;
+  /** As in `LoadOptions`. */
+  now?: () => number;
 }
 
 /** Loads YAML or JSON text without touching the disk: for tests, and for text that came over the network. */
@@ -123,8 +128,8 @@ export function parseConfigValue(value: unknown, options: TextOptions = {}): Loa
   return finish(file, readValue(value, givenSources(file, options)), given(file, options), []);
 }
 
-function given(file: string, { policies = noPolicies, files = {} }: TextOptions): FinishOptions {
-  return { policies, directory: dirname(resolve(file)), tls: new Map(Object.entries(files)) };
+function given(file: string, { policies = noPolicies, files = {}, now = Date.now }: TextOptions): FinishOptions {
+  return { policies, directory: dirname(resolve(file)), tls: new Map(Object.entries(files)), now };
 }
 
 function givenSources(file: string, { env = {}, files = {} }: TextOptions): SubstitutionSources {
@@ -155,6 +160,7 @@ interface FinishOptions {
   /** Where relative names of files begin. */
   readonly directory: string;
   readonly tls: TlsContents;
+  readonly now?: () => number;
 }
 
 function finish(
@@ -192,14 +198,16 @@ function finish(
       reportWritten: (report) => findings.addReport(report),
     });
   }
-  checkTlsFiles(tree.root, options.directory, options.tls, findings);
+  const { directory, tls: contents, now = Date.now } = options;
+  checkTlsFiles(tree.root, directory, contents, findings);
+  checkTls({ root: tree.root, directory, contents, findings, now: now() });
   const whole = findings.hasErrors() ? undefined : parsed.value;
   // Where nothing was left to check, nothing is known to be sound.
   const rest =
     whole === undefined && parsed.sound !== undefined ? quarantineRoutes(tree.root, schemas.whole, findings) : null;
   const value = whole ?? rest?.config;
   const admin = parsed.sound?.admin;
-  if (value !== undefined) putTlsContents(value, tree.root, options.directory, options.tls);
+  if (value !== undefined) putTlsContents(value, tree.root, directory, contents);
   return {
     config: value === undefined ? null : withoutFalse(value as unknown as Unfinished),
     quarantined: rest?.routes ?? [],

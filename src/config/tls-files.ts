@@ -56,6 +56,14 @@ export function checkTlsFiles(root: unknown, directory: string, contents: TlsCon
   }
 }
 
+/** What the file named at `path` held; null when none is named there, or it could not be read. */
+export function contentAt(root: unknown, path: ValuePath, directory: string, contents: TlsContents): string | null {
+  const file = valueAt(root, path);
+  if (typeof file !== 'string' || file === '') return null;
+  const content = contents.get(resolve(directory, file));
+  return typeof content === 'string' ? content : null;
+}
+
 /** Puts the contents beside their names. */
 export function putTlsContents(config: object, root: unknown, directory: string, contents: TlsContents): void {
   for (const { path, file } of tlsFilesIn(root, directory)) {

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -80,6 +81,18 @@ async function pollNow(): Promise<void> {
   timers.fire(poll);
   await looked;
 }
+
+test.each([
+  ['portico.yaml', 1],
+  ['some.log', 0],
+])('a change of %s before the first look is seen when it may be one of the files', async (name, expected) => {
+  const file = join(directory, 'portico.yaml');
+  writeFileSync(file, 'one');
+  const begun = begin(file);
+  writeFileSync(join(directory, name), 'two');
+  await begun;
+  expect(calls).toBe(expected);
+});
 
 describe('changes are seen', () => {
   test('of a file that is written in place, once for a burst', async () => {

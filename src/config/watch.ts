@@ -1,7 +1,7 @@
 /** Watches configuration files, however they are changed: written in place, replaced by a rename, or behind a swapped link. */
 import { type FSWatcher, watch } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import type { TimerHandle, Timers } from '../base/clock.ts';
 
 export interface WatchOptions {
@@ -38,6 +38,8 @@ class FileWatcher implements FileWatch {
   private version = 0;
   private postponed = 0;
   private seen: string | null = null;
+  /** One of the files was changed before it was seen: what it was is not known. */
+  private early = false;
   private debouncing: TimerHandle | null = null;
   private polling: TimerHandle | null = null;
   private looking = false;
@@ -54,6 +56,7 @@ class FileWatcher implements FileWatch {
   update(files: readonly string[]): void {
     this.files = [...new Set(files)];
     this.seen = null;
+    this.early = false;
     this.version += 1;
     // Before the first look is done: a change in between would else go unseen.
     this.watchDirectories(this.files.map((file) => dirname(file)));
@@ -68,8 +71,14 @@ class FileWatcher implements FileWatch {
     if (this.polling !== null) this.timers.clearTimeout(this.polling);
   }
 
-  private onEvent(): void {
+  /** Whether an event of this name in a directory may be about one of the files, or about a link on the way to it. */
+  private isAbout(name: string | null): boolean {
+    return name === null || name.startsWith('..') || this.files.some((file) => basename(file) === name);
+  }
+
+  private onEvent(name: string | null): void {
     if (this.closed) return;
+    if (this.seen === null && this.isAbout(name)) this.early = true;
     if (this.debouncing !== null) {
       // A directory that is never quiet, since logs are written there too, must not put the look off for ever.
       if (this.postponed >= maxPostponed) return;
@@ -95,8 +104,11 @@ class FileWatcher implements FileWatch {
       this.looking = false;
       if (this.closed) return;
       // Of the files watched before an `update` nothing is learned.
-      const changed = version === this.version && this.seen !== null && state !== this.seen;
-      if (version === this.version) this.seen = state;
+      const changed = version === this.version && (this.seen === null ? this.early : state !== this.seen);
+      if (version === this.version) {
+        this.seen = state;
+        this.early = false;
+      }
       this.schedulePoll();
       if (changed) this.onChange();
       if (!this.lookAgain || this.closed) return;
@@ -135,7 +147,7 @@ class FileWatcher implements FileWatch {
       if (this.directories.has(directory)) continue;
       try {
         // Directories, not files: a rename replaces the file, and a watch on it would stay with the old one.
-        const watcher = watch(directory, { persistent: false }, () => this.onEvent());
+        const watcher = watch(directory, { persistent: false }, (_, name) => this.onEvent(name));
         watcher.on('error', () => this.forget(directory));
         this.directories.set(directory, watcher);
       } catch {

@@ -98,7 +98,7 @@ describe('a reload', () => {
     await control.reload('signal');
     expect([target.generation, body()]).toEqual([2, 'two']);
     expect(control.picture()).toMatchObject({ cause: 'signal', diverged: false, lastReload: { result: 'success' } });
-    expect(target.reloads).toEqual([]);
+    expect(target.reloads).toEqual(['success', 'success']);
   });
 
   test.each([

@@ -1,4 +1,5 @@
 /** The one place where the running configuration changes: from its file, by the admin API, or back to an earlier one. */
+import { dirname } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { Turns } from '../base/turns.ts';
@@ -7,6 +8,7 @@ import type { ConfigText, Loaded } from '../config/load.ts';
 import type { GatewayConfig } from '../config/model.ts';
 import { summaryOf } from '../config/plan/change.ts';
 import { withoutSecrets } from '../config/plan/written-value.ts';
+import { tlsFilesIn } from '../config/tls-files.ts';
 import type { ApplyOptions } from '../gateway/gateway.ts';
 import type { AttemptPicture, ConfigPicture } from '../gateway/picture.ts';
 import type { Emit } from '../observability/events.ts';
@@ -29,6 +31,8 @@ export interface ConfigTarget {
 }
 
 export interface ConfigControlDeps extends ConfigReaderDeps {
+  /** Hears which certificates, keys and authorities what runs is made of. */
+  readonly onTlsFiles?: (files: readonly string[]) => void;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -73,6 +77,8 @@ export class ConfigControl {
     const { logger } = this.deps;
     const opened = await openConfig(options, { reader, keeper, logger, now: () => this.now() });
     this.running = opened.running;
+    // Before it runs: what changes meanwhile is seen.
+    if (this.running !== null) this.tellOfTlsFiles();
     this.cause = opened.cause;
     this.attempt = opened.attempt;
     this.at = this.now();
@@ -162,6 +168,7 @@ export class ConfigControl {
         if (!holds && keeper.changedUpon !== null) keeper.dropChange(this.target?.generation ?? 0);
         keeper.fileTag = tag;
         keeper.onStateDir(sound.config.stateDir);
+        this.target?.countReload('success');
         logger.info(changed ? 'reloaded' : 'reload: nothing changed', {
           cause,
           generation: this.target?.generation ?? 0,
@@ -169,6 +176,35 @@ export class ConfigControl {
         return (this.attempt = { at: this.now(), cause, result: 'success' });
       } catch (error) {
         logger.error('reload failed; the running configuration stays', { cause, error });
+        return this.fail(cause, { error: (error as Error).message });
+      }
+    });
+  }
+
+  /**
+   * Reads the certificates, keys and authorities of what runs anew, and with them whatever else it has from other files: a
+   * newer text in the file itself stays where it is. Never rejects: what is wrong is logged, counted and kept for the status.
+   */
+  renew(cause: string): Promise<AttemptPicture> {
+    return this.turns.take(async () => {
+      const { logger } = this.deps;
+      try {
+        const loaded = await this.reader.text(this.source);
+        const sound = soundOf(loaded);
+        if (sound === null) {
+          const { findings } = loaded;
+          logger.error('changed certificates refused; those that run stay', { cause, findings });
+          return this.fail(cause, { findings });
+        }
+        const changed = await this.run(sound, cause, {});
+        const attempt: AttemptPicture = { at: this.now(), cause, result: 'success' };
+        // A file that was only touched is no news.
+        if (!changed) return attempt;
+        this.target?.countReload('success');
+        logger.info('certificates renewed', { cause, generation: this.generation });
+        return (this.attempt = attempt);
+      } catch (error) {
+        logger.error('changed certificates could not be used; those that run stay', { cause, error });
         return this.fail(cause, { error: (error as Error).message });
       }
     });
@@ -303,12 +339,17 @@ export class ConfigControl {
     if (this.target === null) throw new Error('the gateway has not started');
     const changed = await this.target.apply(this.overlay(next.config), { force, after: this.keeper.floor });
     this.running = next;
+    this.tellOfTlsFiles();
     if (changed) {
       this.cause = cause;
       this.at = this.now();
       await this.keeper.remember(this.asKept(next));
     }
     return changed;
+  }
+
+  private tellOfTlsFiles(): void {
+    this.deps.onTlsFiles?.(tlsFilesIn(this.config, dirname(this.reader.path)).map(({ file }) => file));
   }
 
   private asKept({ source }: Sound): Kept {

@@ -9,6 +9,7 @@ import { fieldById, fieldByName } from '../http/fields.ts';
 import { HeaderEdits } from '../http/header-edits.ts';
 import type { ResponseParser } from '../http/response-parser.ts';
 import { asksForWebSocket } from '../http/websocket-handshake.ts';
+import type { ClientCertificate } from '../net/client-certificate.ts';
 import type { ClientStream, RequestSink, UpgradeSink, UpstreamFailure } from '../net/stream.ts';
 import {
   canUpgrade,
@@ -30,6 +31,7 @@ import type { Endpoint, FailureKind } from '../upstream/endpoint.ts';
 import { isIdempotent, mayRetry, type RetryPlan, type TryFailure } from '../upstream/retry.ts';
 import type { Service } from '../upstream/service.ts';
 import type { StickyClaim } from '../upstream/sticky.ts';
+import { certificateLines } from './certificate-lines.ts';
 import type { ExchangeContext } from './exchange-context.ts';
 import { type ConnectionMemo, clientAddressOf, forwardedLines, memoOf } from './forwarded.ts';
 import {
@@ -451,6 +453,7 @@ export class Exchange
     service?.onSuccess(this.endpointChosen as Endpoint<UpstreamPoolLike>);
     this.status = this.upstreamStatus = parser.status;
     if (chain.onResponse.length > 0 && !this.runResponsePolicies(chain.onResponse)) return;
+    if (this.claim !== null) this.setStickyCookie();
     const now = this.context.now();
     this.state = SWITCHED;
     this.deadlines.remove();
@@ -816,6 +819,20 @@ export class Exchange
 
   get forwarded(): string {
     return forwardedLines(this.stream, this.memo);
+  }
+
+  get clientCertificate(): ClientCertificate | null {
+    return this.stream.clientCertificate;
+  }
+
+  get certificateLines(): string {
+    const { memo, stream } = this;
+    if (memo.certificateLines === null) {
+      const { clientCertificate, listener } = stream;
+      const forwards = clientCertificate !== null && this.snapshot.forwardsCertificates(listener.name);
+      memo.certificateLines = forwards ? certificateLines(clientCertificate) : '';
+    }
+    return memo.certificateLines;
   }
 
   get edits(): HeaderEdits | null {

@@ -31,7 +31,7 @@ export interface Explanation {
   policies: { name: string; phase: string; effect: string }[];
   service: string | null;
   /** What the cookie of a sticky service does to the request; absent where there is none. */
-  sticky?: string;
+  sticky?: string | undefined;
   endpoints: { id: string; url: string; weight: number; chosen: boolean }[];
   /** The request as the upstream would get it; null when the gateway answers. */
   request: { method: string; url: string; headers: Record<string, string | string[]> } | null;

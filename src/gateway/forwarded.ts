@@ -26,6 +26,8 @@ export interface ConnectionMemo {
   deadlines: Deadlines | null;
   authority: string;
   lines: string;
+  /** About the client’s certificate; null until they are asked for. */
+  certificateLines: string | null;
 }
 
 /** The memo of a stream's connection, made at its first request. */
@@ -38,6 +40,7 @@ export function memoOf(stream: ClientStream, trustedProxies: CidrSet): Connectio
       deadlines: memo === null ? null : memo.deadlines,
       authority: '',
       lines: '',
+      certificateLines: null,
     };
     stream.memo = memo;
   }

@@ -43,6 +43,7 @@ import { createServices } from '../upstream/create-services.ts';
 import { type Endpoint, isSecure, speaksHttp2 } from '../upstream/endpoint.ts';
 import { probeHttp } from '../upstream/health/http-probe.ts';
 import { createPoolOptions, type Service } from '../upstream/service.ts';
+import { CertificateExpiry } from './certificate-expiry.ts';
 import { DateHeader } from './date-header.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangeContext } from './exchange-context.ts';
@@ -119,6 +120,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
   private readonly date: DateHeader;
   private readonly lag: EventLoopLag;
   private readonly window: HealthWindow;
+  private readonly certificates: CertificateExpiry;
   private readonly listeners: Listeners;
   private snapshot: Snapshot | null = null;
   private readonly faultLines = new LineRate(FAULT_LINES);
@@ -137,6 +139,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     this.newRequestId = createRequestIdSource(deps.clock);
     this.lag = createEventLoopLag(deps.clock, deps.timers);
     this.window = new HealthWindow(deps.clock);
+    this.certificates = new CertificateExpiry(deps);
     this.listeners = new Listeners({
       handler: this,
       wheel: this.wheel,
@@ -159,6 +162,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
         webSockets: () => this.webSockets.samples(),
         droppedLogLines: () => this.droppedLogLines,
         quarantinedRoutes: () => this.snapshot?.routes.filter(({ quarantined }) => quarantined !== null).length ?? 0,
+        certificates: () => this.certificates.samples(),
       },
       version: deps.version,
       lag: this.lag,
@@ -337,6 +341,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     if (this.state === 'starting') this.state = 'running';
     // Of several processes one tells.
     if (this.deps.team === undefined) {
+      this.certificates.follow(config);
       logQuarantined(
         this.logger,
         snapshot.routes.map(({ name, quarantined }) => routeState(name, quarantined)),
@@ -461,8 +466,11 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     const cut = this.active + this.relays + this.webSockets.size;
     this.webSockets.destroy();
     this.listeners.destroy();
+    // Those that were cut end in the turns to come, and are still to be accounted for.
+    for (let turns = 0; turns < 3; turns++) await new Promise(setImmediate);
     this.state = 'stopped';
     this.snapshot?.retire();
+    this.certificates.close();
     this.lag.close();
     await this.accessLog?.close(Math.max(LAST_LINES, timeout - (this.now() - begun)));
     return cut;
@@ -479,6 +487,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     this.listeners.destroy();
     this.state = 'stopped';
     this.snapshot?.retire();
+    this.certificates.close();
     this.lag.close();
     void this.accessLog?.close();
   }

@@ -10,7 +10,7 @@ import { traceIdOf } from '../observability/trace-context.ts';
 import { FORWARDED_FIELDS } from './forwarded.ts';
 
 /** Fields of a request that are written anew or not passed on. */
-const REQUEST_DROP = HOP_BY_HOP | FORWARDED_FIELDS | maskOf(FIELD.xRequestId, FIELD.traceparent);
+const REQUEST_DROP = HOP_BY_HOP | FORWARDED_FIELDS | maskOf(FIELD.xRequestId, FIELD.traceparent, FIELD.xClientCert);
 const RESPONSE_DROP = HOP_BY_HOP | maskOf(FIELD.xRequestId);
 const HOST = maskOf(FIELD.host);
 const CONNECTION = maskOf(FIELD.connection);
@@ -31,6 +31,8 @@ export interface OutgoingRequest {
   readonly endpoint: string;
   /** The lines of `forwardedLines`. */
   readonly forwarded: string;
+  /** The lines of `certificateLines`, or none. */
+  readonly certificateLines: string;
   readonly requestId: string;
   readonly traceparent: string;
   /** `traceparent` as it was received. */
@@ -55,7 +57,7 @@ export function requestHead(request: OutgoingRequest): string {
   // An untouched start line is taken with the fields, in one piece.
   const untouched = lines === '' && stream.minor === 1 && upstreamTarget === stream.rawTarget;
   lines += copyFields(head, drop, namedBy(head), edits, untouched ? 0 : head.fieldsStart);
-  const own = `${request.forwarded}X-Request-ID: ${request.requestId}\r\ntraceparent: ${request.traceparent}\r\n`;
+  const own = `${request.forwarded}${request.certificateLines}X-Request-ID: ${request.requestId}\r\ntraceparent: ${request.traceparent}\r\n`;
   lines += edits === null ? own : edits.filter(own) + edits.lines();
   if (stream.bodyLength === CHUNKED) lines += 'Transfer-Encoding: chunked\r\n';
   if (request.upgrades) lines += UPGRADE_LINES;

@@ -89,7 +89,7 @@ export class Listeners {
   }
 
   private settingsOf(config: ListenerConfig): ListenerSettings {
-    const { limits, mode, proxyProtocol, timeouts, tls, protocols } = config;
+    const { name, limits, mode, proxyProtocol, timeouts, tls, protocols } = config;
     const spoken = protocols ?? (tls === undefined ? ['http/1.1'] : ['h2', 'http/1.1']);
     return {
       mode,
@@ -103,7 +103,7 @@ export class Listeners {
         keepAlive: timeouts.keepAlive,
       },
       maxConnections: limits.connections,
-      tls: tls === undefined ? null : tlsOptionsOf(tls, spoken, this.deps.secret()),
+      tls: tls === undefined ? null : tlsOptionsOf(name, tls, spoken, this.deps.secret()),
       protocols: spoken,
     };
   }
@@ -157,9 +157,15 @@ function isSame(config: ListenerConfig, listener: Listener): boolean {
   return config.name === name && host === listener.host && (wanted === port || (wanted === 0 && listener.anyPort));
 }
 
-function tlsOptionsOf(tls: ListenerTlsConfig, protocols: readonly string[], secret: Uint8Array): TlsOptions {
+function tlsOptionsOf(
+  name: string,
+  tls: ListenerTlsConfig,
+  protocols: readonly string[],
+  secret: Uint8Array,
+): TlsOptions {
   const { certificates, clientCertificates, handshakeTimeout, minVersion, sessionTimeout } = tls;
   return {
+    name,
     certificates,
     minVersion,
     clientCertificates:

@@ -28,7 +28,7 @@ export interface ConfigPicture {
   file: string;
   /** The entity tag of what is written. */
   etag: string;
-  /** Why it came to run: `start`, `signal`, `file`, `api`, `rollback`, `last-good`. */
+  /** Why it came to run: `start`, `signal`, `file`, `certificate`, `api`, `rollback`, `last-good`. */
   cause: string;
   /** Since when, in ISO 8601. */
   at: string;

@@ -82,6 +82,8 @@ export class Snapshot {
   readonly routes: readonly CompiledRoute[];
   readonly services: ReadonlyMap<string, Service<UpstreamPoolLike>>;
   private readonly trusted: ReadonlyMap<string, CidrSet>;
+  /** Names of listeners whose clients' certificates upstreams are told of. */
+  private readonly forwarding: ReadonlySet<string>;
   /** The policies that apply where no route was found: the global ones. */
   readonly globalChain: Chain;
   /** True where a route answers CORS preflights. */
@@ -100,6 +102,9 @@ export class Snapshot {
     this.rawRouter = new RawRouter(config.routes);
     this.routes = routes;
     this.trusted = new Map(config.listeners.map((l) => [l.name, createCidrSet(l.trustedProxies)]));
+    this.forwarding = new Set(
+      config.listeners.filter(({ tls }) => tls?.clientCertificates?.forward).map(({ name }) => name),
+    );
     this.globalChain = globalChain;
     this.answersPreflights = globalChain.preflight !== null || routes.some(({ chain }) => chain.preflight !== null);
     this.late = late;
@@ -145,6 +150,10 @@ export class Snapshot {
   /** Whose forwarding fields are believed on a listener; nobody's on one that this generation no longer has. */
   trustedProxies(listener: string): CidrSet {
     return this.trusted.get(listener) ?? NOBODY;
+  }
+
+  forwardsCertificates(listener: string): boolean {
+    return this.forwarding.has(listener);
   }
 
   /** Called when another generation took its place: it closes with its last request. */

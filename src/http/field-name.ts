@@ -25,6 +25,8 @@ export const FIELD = {
   http2Settings: 20,
   userAgent: 21,
   tracestate: 22,
+  /** Every name that begins with `x-client-cert-`. */
+  xClientCert: 30,
 } as const;
 
 const names: Record<string, number> = {
@@ -63,9 +65,26 @@ for (const [name, id] of Object.entries(names)) {
   byLength[name.length] = [...(byLength[name.length] ?? []), { name, bytes: Buffer.from(name), id }];
 }
 
+/** What begins the names by which an upstream is told of the client’s certificate. */
+const CLIENT_CERT = Buffer.from('x-client-cert-');
+
+/** Whether a name of any case begins so. An underscore is as good as a hyphen: what is behind CGI takes the two for one. */
+function isClientCert(bytes: Uint8Array, start: number): boolean {
+  for (let i = 0; i < CLIENT_CERT.length; i++) {
+    const byte = bytes[start + i];
+    if ((byte | 0x20) !== CLIENT_CERT[i] && !(byte === 0x5f && CLIENT_CERT[i] === 0x2d)) return false;
+  }
+  return true;
+}
+
 /** Id of the name in `bytes[start, end)`, whatever its case. The bytes must be a token already. */
 export function fieldIdOfBytes(bytes: Uint8Array, start: number, end: number): number {
-  const candidates = byLength[end - start];
+  const length = end - start;
+  // The third letter tells it from nearly all other names.
+  if (length > CLIENT_CERT.length && (bytes[start + 2] | 0x20) === 0x63 && isClientCert(bytes, start)) {
+    return FIELD.xClientCert;
+  }
+  const candidates = byLength[length];
   if (candidates === undefined) return 0;
   next: for (let c = 0; c < candidates.length; c++) {
     const name = candidates[c].bytes;
@@ -80,7 +99,8 @@ export function fieldIdOfBytes(bytes: Uint8Array, start: number, end: number): n
 
 /** Id of a lower-case name, 0 when it is not one the gateway acts on. */
 export function fieldIdOfName(lowerName: string): number {
-  return names[lowerName] ?? 0;
+  const id = names[lowerName] ?? 0;
+  return id === 0 && /^x[-_]client[-_]cert[-_]./.test(lowerName) ? FIELD.xClientCert : id;
 }
 
 /** The mask of a set of ids, for `HeadParser.seen`. */

@@ -1,5 +1,5 @@
 /** Field values of a received head, read from its text only when somebody asks. */
-import { fieldIdOfName } from './field-name.ts';
+import { FIELD, fieldIdOfName } from './field-name.ts';
 import { FIELD_STRIDE, type HeadParser } from './head-parser.ts';
 
 /**
@@ -29,6 +29,8 @@ export function countById(parser: HeadParser, id: number): number {
 /** The value of any field by its lower-case name; several lines are joined, cookies with `; ` (RFC 9113 section 8.2.3). */
 export function fieldByName(parser: HeadParser, lowerName: string): string | undefined {
   const id = fieldIdOfName(lowerName);
+  // Clients may write there what they like: who they are is said by their certificate.
+  if (id === FIELD.xClientCert) return undefined;
   if (id !== 0) return fieldById(parser, id);
   const length = lowerName.length;
   const separator = lowerName === 'cookie' ? '; ' : ', ';

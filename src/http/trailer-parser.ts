@@ -1,4 +1,5 @@
 /** The trailer section (RFC 9112 section 7.1.2): field lines without a start line, and the names that may not stand there. */
+import { FIELD } from './field-name.ts';
 import { FIELD_STRIDE, HEAD_COMPLETE, HeadParser } from './head-parser.ts';
 
 /**
@@ -66,7 +67,8 @@ export class TrailerParser extends HeadParser {
     for (let i = 0; i < this.count; i++) {
       const at = i * FIELD_STRIDE;
       const name = this.head.slice(this.offsets[at], this.offsets[at + 1]).toLowerCase();
-      if (FORBIDDEN.has(name)) return this.refuse(`the field ${name} must not stand in trailers`);
+      if (FORBIDDEN.has(name) || this.offsets[at + 4] === FIELD.xClientCert)
+        return this.refuse(`the field ${name} must not stand in trailers`);
     }
     return result;
   }

@@ -21,6 +21,7 @@ import { HEAD_COMPLETE, type HeadParser, NEED_MORE } from '../http/head-parser.t
 import { statusLine } from '../http/reason.ts';
 import { RequestParser } from '../http/request-parser.ts';
 import { hostOf, isAuthority, parseTarget, type Target } from '../http/target.ts';
+import { type ClientCertificate, clientCertificateOf } from './client-certificate.ts';
 import { addressOf } from './peer.ts';
 import { readShared } from './shared-read.ts';
 import { SocketTunnel } from './socket-tunnel.ts';
@@ -81,6 +82,7 @@ export class ClientConnection extends Timed implements ClientLink, ClientStream,
   memo: unknown = null;
   readonly listener: ListenerInfo;
   readonly remoteAddress: string;
+  readonly clientCertificate: ClientCertificate | null;
   method = '';
   rawTarget = '';
   readonly target: Target = { path: '', query: '', hasQuery: false, authority: null };
@@ -123,6 +125,7 @@ export class ClientConnection extends Timed implements ClientLink, ClientStream,
     this.listener = context.listener;
     this.parser = new RequestParser(context.limits.requestHead);
     this.remoteAddress = addressOf(socket);
+    this.clientCertificate = clientCertificateOf(socket);
     const shared = plain && context.sharedReads;
     this.socket = readShared(socket, (bytes, start, end) => this.feed(bytes, start, end), shared);
     this.writer = new SocketWriter(this.socket, () => this.onDrain(), shared);

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { LeakyBucket } from '../base/leaky-bucket.ts';
 import { Timed } from '../base/timer-wheel.ts';
 import { RequestParser } from '../http/request-parser.ts';
+import { type ClientCertificate, clientCertificateOf } from './client-certificate.ts';
 import type { ConnectionContext } from './client-connection.ts';
 import { Http2Stream, type StreamKit, type StreamOwner } from './http2-stream.ts';
 import { addressOf } from './peer.ts';
@@ -42,6 +43,7 @@ const ANSWER_TIME = 100;
 export class Http2Connection extends Timed implements ClientLink, StreamOwner {
   readonly context: ConnectionContext;
   readonly remoteAddress: string;
+  readonly clientCertificate: ClientCertificate | null;
   private readonly session: ServerHttp2Session;
   private readonly kits: StreamKit[] = [];
   private streams = 0;
@@ -57,6 +59,7 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner {
     super();
     this.context = context;
     this.remoteAddress = addressOf(socket);
+    this.clientCertificate = clientCertificateOf(socket);
     const now = context.wheel.now();
     this.resets = new LeakyBucket(RESETS, RESET_RATE, now);
     this.controlFrames = new LeakyBucket(CONTROL_FRAMES, CONTROL_RATE, now);

@@ -11,6 +11,7 @@ import { CHUNKED, INVALID_FRAMING, requestFraming } from '../http/framing.ts';
 import { HEAD_COMPLETE, type HeadParser } from '../http/head-parser.ts';
 import type { RequestParser } from '../http/request-parser.ts';
 import { hostOf, isAuthority, parseTarget, type Target } from '../http/target.ts';
+import type { ClientCertificate } from './client-certificate.ts';
 import type { ConnectionContext } from './client-connection.ts';
 import { fieldsOf, requestText, trailerText } from './http2-fields.ts';
 import { Http2Tunnel } from './http2-tunnel.ts';
@@ -34,6 +35,7 @@ export interface StreamKit {
 export interface StreamOwner {
   readonly context: ConnectionContext;
   readonly remoteAddress: string;
+  readonly clientCertificate: ClientCertificate | null;
   /**
    * A stream is over; what it used may serve the next, unless it is null. `givenUp`: by the client, before its answer was
    * complete.
@@ -88,6 +90,10 @@ export class Http2Stream extends Timed implements ClientStream {
 
   set memo(memo: unknown) {
     this.kit.memo = memo;
+  }
+
+  get clientCertificate(): ClientCertificate | null {
+    return this.connection.clientCertificate;
   }
 
   get head(): HeadParser {

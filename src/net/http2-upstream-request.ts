@@ -17,6 +17,7 @@ const {
   NGHTTP2_CANCEL,
   NGHTTP2_ENHANCE_YOUR_CALM,
   NGHTTP2_FLAG_END_STREAM,
+  NGHTTP2_NO_ERROR,
   NGHTTP2_PROTOCOL_ERROR,
   NGHTTP2_REFUSED_STREAM,
 } = constants;
@@ -64,7 +65,7 @@ export class Http2UpstreamRequest implements UpstreamRequest {
   /** What is left of the body that the head declared; below zero when it declared none. */
   private bodyLeft = -1;
   private trailers = '';
-  /** The endpoint has ended the stream by the flag that says so, not by a reset or with the connection. */
+  /** The endpoint has ended the stream, in peace. */
   private ended = false;
   private readPending = false;
   /** How many answers the connection had brought when this was sent. */
@@ -226,7 +227,19 @@ export class Http2UpstreamRequest implements UpstreamRequest {
   }
 
   onPush(chunk: unknown): void {
-    if (chunk === null && this.stream !== null && !this.stream.closed) this.ended = true;
+    const { stream } = this;
+    if (chunk !== null || stream === null) return;
+    // Node.js as a server now and then resets for no reason where the flag for the end is due: it has said all.
+    if (!stream.closed || (!stream.destroyed && stream.rstCode === NGHTTP2_NO_ERROR)) this.ended = true;
+    // The head may be under way to `onResponse`.
+    if (!this.answered) process.nextTick(tellUnanswered, this);
+  }
+
+  /** What ends without a head is read by nobody, and the library would wait for that. */
+  onUnanswered(): void {
+    if (this.answered || this.stream === null) return;
+    if (this.ended) this.invalid('the stream ended without a head');
+    else this.stream.resume();
   }
 
   private finish(): void {
@@ -310,8 +323,8 @@ function onClose(this: CarryingStream): void {
 }
 
 /**
- * The library ends a stream that was reset, or lost with its connection, as it ends one that is complete. Only when it
- * says so does the order tell: a stream that it has not closed yet was ended by the endpoint.
+ * The library ends a stream that was reset, or lost with its connection, as it ends one that is complete. Only at this
+ * moment can they be told apart: a stream that is closed already was not ended by the endpoint.
  */
 function onPush(this: CarryingStream, chunk: unknown, encoding?: BufferEncoding): boolean {
   this.request.onPush(chunk);
@@ -320,6 +333,10 @@ function onPush(this: CarryingStream, chunk: unknown, encoding?: BufferEncoding)
 
 function tellReadEnd(request: Http2UpstreamRequest): void {
   request.onReadEnd();
+}
+
+function tellUnanswered(request: Http2UpstreamRequest): void {
+  request.onUnanswered();
 }
 
 function failUnsent(request: Http2UpstreamRequest): void {

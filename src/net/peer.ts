@@ -32,14 +32,19 @@ export function peerOf(socket: Socket): Peer {
   };
 }
 
-/** The client's address alone. */
+/** The client's address alone; also of a layer that is gone, where the socket below it was asked before. */
 export function addressOf(socket: Socket): string {
-  return announcedTo(socket)?.address ?? plainAddress(socket.remoteAddress);
+  return announcedTo(socket)?.address ?? plainAddress(socket.remoteAddress ?? socketBelow(socket)?.remoteAddress);
 }
 
 function announcedTo(socket: Socket): Peer | undefined {
-  const { _parent: below } = socket as { _parent?: Socket };
-  return announced.get(socket) ?? (below instanceof Object ? announced.get(below) : undefined);
+  const below = socketBelow(socket);
+  return announced.get(socket) ?? (below === undefined ? undefined : announced.get(below));
+}
+
+function socketBelow(socket: Socket): Socket | undefined {
+  const { _parent: below } = socket as { _parent?: Socket | null };
+  return below instanceof Object ? below : undefined;
 }
 
 function plainAddress(address: string | undefined): string {

@@ -4,6 +4,7 @@ import type { ErrorCode } from '../base/errors.ts';
 import type { HeadParser } from '../http/head-parser.ts';
 import type { ResponseParser } from '../http/response-parser.ts';
 import type { Target } from '../http/target.ts';
+import type { ClientCertificate } from './client-certificate.ts';
 
 /** What is the same for all requests of a listener. */
 export interface ListenerInfo {
@@ -76,6 +77,8 @@ export interface ClientStream {
   memo: unknown;
   /** Address of the peer of the connection, IPv4-mapped addresses as IPv4. */
   readonly remoteAddress: string;
+  /** What the client showed under mutual TLS; null where it showed nothing. */
+  readonly clientCertificate: ClientCertificate | null;
   readonly head: HeadParser;
   readonly method: string;
   readonly target: Target;

@@ -1,9 +1,12 @@
 /** Ends TLS on accepted sockets: handshakes with the certificate that the client's SNI asks for, and no longer than they may take. */
-import { X509Certificate } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createSecureContext, createServer, type SecureContext, type Server, type TLSSocket } from 'node:tls';
+import { addressOf } from './peer.ts';
 
 export interface TlsOptions {
+  /** Of the listener. A session is gone on with only where it began, and while the same authorities are believed. */
+  readonly name: string;
   /** PEM texts; the first is for clients that ask for no name, or for one that none has. */
   readonly certificates: readonly { readonly cert: string; readonly key: string }[];
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
@@ -35,6 +38,7 @@ export class TlsTerminator {
     const shared = {
       minVersion,
       sessionTimeout: Math.ceil(sessionTimeout / 1000),
+      sessionIdContext: sessionContextOf(options),
       // A context knows whose certificates to ask for only by itself.
       ...(clientCertificates === null ? {} : { ca: clientCertificates.ca }),
     };
@@ -57,13 +61,16 @@ export class TlsTerminator {
     this.server.on('secureConnection', (socket) => {
       const fault = clientCertificates === null || isResumedOrEmpty(socket) ? null : socket.authorizationError;
       if (!fault) return events.onSecure(socket);
-      const address = socket.remoteAddress ?? '';
+      const address = addressOf(socket);
       socket.destroy();
       events.onFailed(address, `the client's certificate: ${String(fault)}`);
     });
     this.server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
       socket.destroy();
-      events.onFailed(socket.remoteAddress ?? '', reasonOf(error));
+      const { authorizationError } = socket;
+      // Where a certificate is required, a wrong one ends the connection before anybody is told why.
+      const reason = authorizationError ? `the client's certificate: ${String(authorizationError)}` : reasonOf(error);
+      events.onFailed(addressOf(socket), reason);
     });
   }
 
@@ -103,6 +110,17 @@ export function certificateNames(pem: string): string[] {
   const common = /^CN=(.+)$/m.exec(subject ?? '')?.[1];
   if (subjectAltName === undefined && common !== undefined) names.push(common);
   return names.map((name) => name.toLowerCase());
+}
+
+/**
+ * What a session must have begun under: the tickets of a listener that asks for no certificate, or believed others, would
+ * else open one that does (OpenSSL judges no certificate in a session that is resumed).
+ */
+function sessionContextOf({ name, clientCertificates }: TlsOptions): string {
+  return createHash('sha256')
+    .update(JSON.stringify([name, clientCertificates]))
+    .digest('hex')
+    .slice(0, 32);
 }
 
 /** OpenSSL's words without its numbers and places. */

@@ -34,6 +34,7 @@ function exchangeOf(): PolicyExchange {
     path: '/',
     query: '',
     clientAddress: '192.0.2.7',
+    clientCertificate: null,
     requestId: 'id',
     routeName: 'route',
     header: () => undefined,

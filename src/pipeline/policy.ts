@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { ErrorCode } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { HeaderEdits } from '../http/header-edits.ts';
+import type { ClientCertificate } from '../net/client-certificate.ts';
 import type { Phase } from './phases.ts';
 
 /** What a policy sees of a request, and may change. Header names are lower case in look-ups. */
@@ -12,6 +13,8 @@ export interface PolicyExchange {
   readonly path: string;
   readonly query: string;
   readonly clientAddress: string;
+  /** Who the client is by mutual TLS; null where it showed no certificate. */
+  readonly clientCertificate: ClientCertificate | null;
   readonly requestId: string;
   readonly routeName: string;
   /** A request field; several lines joined with `, `. */

@@ -1,10 +1,14 @@
 /** Answers that come piece by piece: each piece reaches the client before the next is made, and silence has a bound. */
+import { once } from 'node:events';
+import { constants, createServer, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { configFor, startTestGateway, type TestGateway } from '../support/gateway.ts';
+import { answerOf, http2Client } from '../support/http2-client.ts';
 import { untilQuiet } from '../support/quiet.ts';
 import { type Outcome, type RawClient, rawClient } from '../support/raw-client.ts';
 import { type Origin, type OriginConnection, startOrigin } from '../support/raw-origin.ts';
-import { PATIENCE, turn } from '../support/waiting.ts';
+import { PATIENCE, Signal, turn } from '../support/waiting.ts';
 
 const opened: { close(): unknown }[] = [];
 
@@ -27,7 +31,7 @@ interface SetUp {
   asked: (index?: number) => Promise<OriginConnection>;
 }
 
-async function setUp(extra: { service?: object; route?: object } = {}, shutdown?: object): Promise<SetUp> {
+async function setUp(extra: Parameters<typeof configFor>[1] = {}, shutdown?: object): Promise<SetUp> {
   const begun: OriginConnection[] = [];
   const origin = await startOrigin({ onRequest: (_request, connection) => void begun.push(connection) });
   opened.push(origin);
@@ -100,6 +104,92 @@ describe('an answer that comes piece by piece', () => {
     client.reset();
     await origin.until(() => origin.open.length === 0, 'the upstream to be closed');
     await untilQuiet(gateway);
+  });
+});
+
+describe('over HTTP/2', () => {
+  /** Listens without TLS; `respond` begins the answer and gives the way to write to it. */
+  async function startStreams(): Promise<{ url: string; asked: () => Promise<ServerHttp2Stream> }> {
+    const server = createServer();
+    const sessions = new Set<ServerHttp2Session>();
+    const begun = new Promise<ServerHttp2Stream>((resolve) => {
+      server.on('stream', (stream) => {
+        stream.on('error', () => {});
+        resolve(stream);
+      });
+    });
+    server.on('session', (session) => sessions.add(session));
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    opened.push({
+      close: () => {
+        for (const session of sessions) session.destroy();
+        server.close();
+      },
+    });
+    return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked: () => begun };
+  }
+
+  /** The answer to a GET, and what of it has come and was not taken. */
+  async function streamOf(gateway: TestGateway) {
+    const client = await http2Client(`http://127.0.0.1:${gateway.port}`);
+    opened.push(client);
+    const stream = client.session.request({ ':path': '/events', ':authority': 'a' });
+    const answer = answerOf(stream);
+    let text = '';
+    const signal = new Signal();
+    stream.on('data', (bytes: Buffer) => {
+      text += bytes.toString('latin1');
+      signal.notify();
+    });
+    const until = async (piece: string): Promise<void> => {
+      await signal.until(() => text.endsWith(piece), piece);
+    };
+    return { stream, answer, until };
+  }
+
+  const listener = { protocols: ['h2', 'http/1.1'] };
+
+  test('from the client, each event is passed on as it comes', async () => {
+    const { asked, gateway } = await setUp({ listener });
+    const { answer, until } = await streamOf(gateway);
+    const connection = await asked();
+    connection.write(head(SSE));
+    for (let i = 0; i < 20; i++) {
+      connection.write(chunk(`data: ${i}\n\n`));
+      await until(`data: ${i}\n\n`);
+    }
+    connection.write('0\r\n\r\n');
+    expect(await answer).toMatchObject({ status: 200, reset: 0 });
+  });
+
+  test('to the upstream, too', async () => {
+    const { url, asked } = await startStreams();
+    const gateway = await startTestGateway(configFor([url], { listener, service: { protocol: 'h2c' } }));
+    opened.push(gateway);
+    const { answer, until } = await streamOf(gateway);
+    const stream = await asked();
+    stream.respond({ ':status': 200, 'content-type': SSE });
+    for (let i = 0; i < 20; i++) {
+      stream.write(`data: ${i}\n\n`);
+      await until(`data: ${i}\n\n`);
+    }
+    stream.end();
+    expect(await answer).toMatchObject({ status: 200, reset: 0 });
+  });
+
+  test('events outlive the time of the route, and silence resets the stream on both sides', async () => {
+    const service = { timeouts: { streamIdle: '150ms' } };
+    const { asked, gateway, origin } = await setUp({ listener, service, route: { timeout: '100ms' } });
+    const { answer } = await streamOf(gateway);
+    const connection = await asked();
+    const begun = performance.now();
+    connection.write(head(SSE) + chunk('data: 1\n\n'));
+    const { status, body, reset } = await answer;
+    expect([status, body.toString(), reset]).toEqual([200, 'data: 1\n\n', constants.NGHTTP2_INTERNAL_ERROR]);
+    // Not by the time of the route, which was shorter.
+    expect(performance.now() - begun).toBeGreaterThan(140);
+    await origin.until(() => origin.open.length === 0, 'the upstream to be closed');
+    await expect.poll(() => gateway.gateway.active).toBe(0);
   });
 });
 

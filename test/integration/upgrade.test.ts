@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
-import { rawClient } from '../support/raw-client.ts';
+import { exchange, headerOf, rawClient } from '../support/raw-client.ts';
+import { startOrigin } from '../support/raw-origin.ts';
 
 const PORTICO = fileURLToPath(new URL('../../bin/portico.js', import.meta.url));
 const directory = mkdtempSync(join(tmpdir(), 'portico-upgrade-'));
@@ -98,6 +99,28 @@ describe.each([1, 2])('a gateway of %i processes', (workers) => {
     expect(await bodyOf(port)).toBe('three');
     process.kill(leader, 'SIGTERM');
     await expect.poll(() => bodyOf(port).catch(() => 'gone'), { timeout: 10_000 }).toBe('gone');
+  });
+
+  test('knows the cookies that its predecessor signed', async () => {
+    const origins = await Promise.all([startOrigin(), startOrigin()]);
+    ended.push(() => void origins.map((origin) => origin.close()));
+    const file = write(workers, 'one');
+    const service = `{ name: s, endpoints: [${origins.map(({ url }) => url).join(', ')}], loadBalancing: { sticky: { cookie: sid } } }`;
+    writeFileSync(
+      file,
+      `${readFileSync(file, 'utf8').replace(/routes: .*/, '')}services: [${service}]\nroutes: [{ name: all, match: {}, service: s }]\n`,
+    );
+    const { port, succeeded } = await start(file);
+    const cookieAfter = async (cookie: string): Promise<string> => {
+      const answer = await exchange(port, `GET / HTTP/1.1\r\nHost: a\r\nCookie: ${cookie}\r\n\r\n`);
+      return headerOf(answer, 'set-cookie')?.split(';')[0] ?? 'none';
+    };
+    const sid = await cookieAfter('a=1');
+    expect(sid).toMatch(/^sid=[\w-]{60}$/);
+    const leader = await succeeded();
+    for (let i = 0; i < 4; i++) expect(await cookieAfter(sid)).toBe('none');
+    expect(await cookieAfter('a=1')).not.toBe('none');
+    process.kill(leader, 'SIGTERM');
   });
 
   test('takes no change that its successor would not know of', async () => {

@@ -10,11 +10,24 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createPlainServer } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import { afterEach, describe, expect, test } from 'vitest';
-import { configFor, startTestGateway, type TestFiles, type TestGateway } from '../support/gateway.ts';
-import { exchange, headerOf, rawClient } from '../support/raw-client.ts';
-import { Signal } from '../support/waiting.ts';
+import { createAuthority } from '../support/certificates.ts';
+import { configFor, configOf, startTestGateway, type TestFiles, type TestGateway } from '../support/gateway.ts';
+import { exchange, rawClient } from '../support/raw-client.ts';
+import {
+  block,
+  END_HEADERS,
+  END_STREAM,
+  FRAME,
+  frame,
+  numbers,
+  type RawHttp2Connection,
+  type RawHttp2Script,
+  startRawHttp2Origin,
+} from '../support/raw-http2-origin.ts';
+import { Signal, turn } from '../support/waiting.ts';
 
 const opened: { close(): unknown }[] = [];
 
@@ -95,6 +108,13 @@ async function gatewayTo(origin: { port: number }, extra: Extra = {}, files: Tes
   const gateway = await startTestGateway(config, [], undefined, files);
   opened.push(gateway);
   return gateway;
+}
+
+/** Resolves when so many connections stand, of which so many rest. */
+async function untilPool(gateway: TestGateway, open: number, idle: number): Promise<void> {
+  const pool = poolOf(gateway);
+  for (let turns = 0; turns < 1000 && (pool.open !== open || pool.idle !== idle); turns++) await turn();
+  expect([pool.open, pool.idle, pool.waiting]).toEqual([open, idle, 0]);
 }
 
 const poolOf = ({ gateway }: TestGateway) => gateway.current!.services.get('origin')!.endpoints[0].pool;
@@ -194,7 +214,7 @@ describe('the answer that the client gets', () => {
     expect(answer.headers).toMatchObject(expected);
     expect(answer.body.toString()).toBe(received);
     await origin.until(() => origin.streams === 0, 'the stream to be over');
-    expect([poolOf(gateway).open, poolOf(gateway).idle]).toEqual([1, 1]);
+    await untilPool(gateway, 1, 1);
   });
 
   test('has the interim answers first', async () => {
@@ -244,11 +264,11 @@ describe('the body of the request', () => {
   });
 
   test('is asked for when the endpoint wants it', async () => {
-    const server = createServer();
-    server.on('checkContinue', (_request, response) => {
+    const server = createServer(() => {});
+    server.on('checkContinue', (request, response) => {
       response.writeContinue();
-      _request.on('data', () => {});
-      _request.on('end', () => response.end('taken'));
+      request.on('data', () => {});
+      request.on('end', () => response.end('taken'));
     });
     const origin = new Http2Origin(server, () => {});
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -289,22 +309,24 @@ describe('many requests', () => {
     expect(answers.every(({ status }) => status === 200)).toBe(true);
     expect([origin.accepted, origin.mostStreams]).toEqual([1, 50]);
     await origin.until(() => origin.streams === 0, 'the streams to be over');
-    expect([poolOf(gateway).open, poolOf(gateway).idle, poolOf(gateway).waiting]).toEqual([1, 1, 0]);
+    await untilPool(gateway, 1, 1);
   });
 
   test.each([
     ['the endpoint allows', { maxConcurrentStreams: 5 }, 100],
     ['the service allows', {}, 5],
   ])('never are more than %s, on no more connections than allowed', async (_, settings, streams) => {
+    const held: ServerHttp2Stream[] = [];
     const bySession = new Map<unknown, number>();
     const origin = await http2Origin((stream) => {
-      const count = (bySession.get(stream.session) ?? 0) + 1;
-      bySession.set(stream.session, count);
+      const { session } = stream;
+      const count = (bySession.get(session) ?? 0) + 1;
+      bySession.set(session, count);
       expect(count).toBeLessThanOrEqual(5);
-      setImmediate(() => {
-        bySession.set(stream.session, (bySession.get(stream.session) as number) - 1);
-        fine(stream, {}, origin);
-      });
+      stream.on('close', () => bySession.set(session, (bySession.get(session) as number) - 1));
+      held.push(stream);
+      // Nobody is answered before both connections are full.
+      if (held.length >= 10) for (const one of held) if (!one.headersSent) fine(one, {}, origin);
     }, settings);
     const gateway = await gatewayTo(origin, { service: { connections: { max: 2, streams } } });
     const answers = await Promise.all(
@@ -329,8 +351,444 @@ describe('many requests', () => {
       [503, 'no connection to the endpoint became free in time'],
       [503, 'the queue for a connection to the endpoint is full'],
     ]);
-    first.destroy();
+    first.socket?.resetAndDestroy();
     await origin.until(() => origin.streams === 0, 'the stream to be over');
     expect(poolOf(gateway).waiting).toBe(0);
+  });
+});
+
+describe('flow control', () => {
+  const MEGABYTE = 1024 * 1024;
+  const SIZE = 50 * MEGABYTE;
+  const piece = Buffer.alloc(64 * 1024, 'portico');
+
+  /** Writes pieces until `SIZE` is reached or nobody takes more. */
+  function pour(to: { write(bytes: Buffer): boolean; once(event: 'drain', then: () => void): void; end(): void }): {
+    written: number;
+  } {
+    const state = { written: 0 };
+    const go = (): void => {
+      while (state.written < SIZE) {
+        state.written += piece.length;
+        if (!to.write(piece)) {
+          to.once('drain', go);
+          return;
+        }
+      }
+      to.end();
+    };
+    go();
+    return state;
+  }
+
+  /** Resolves when the number stands still over many turns of the event loop. */
+  async function settled(read: () => number): Promise<number> {
+    let before = -1;
+    for (let same = 0; same < 30; ) {
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      same = read() === before ? same + 1 : 0;
+      before = read();
+    }
+    return before;
+  }
+
+  test('holds an endpoint that sends more than the client takes, and lets nothing of it be lost', async () => {
+    let state = { written: 0 };
+    const origin = await http2Origin((stream) => {
+      stream.respond({ ':status': 200 });
+      state = pour(stream);
+    });
+    const gateway = await gatewayTo(origin);
+    const sent = begin(gateway.port);
+    sent.end();
+    const answer = await new Promise<IncomingMessage>((resolve) => sent.on('response', resolve));
+    expect(await settled(() => state.written)).toBeLessThan(16 * MEGABYTE);
+    // Another request is not held with it.
+    const other = begin(gateway.port);
+    other.end();
+    const second = await new Promise<IncomingMessage>((resolve) => other.on('response', resolve));
+    expect(second.statusCode).toBe(200);
+    second.destroy();
+    let received = 0;
+    for await (const chunk of answer) received += (chunk as Buffer).length;
+    expect(received).toBe(SIZE);
+    expect(origin.accepted).toBe(1);
+  });
+
+  test('holds a client that sends more than the endpoint takes, and lets nothing of it be lost', async () => {
+    let received = 0;
+    let upload: ServerHttp2Stream | null = null;
+    const origin = await http2Origin((stream) => {
+      upload = stream;
+    });
+    const gateway = await gatewayTo(origin);
+    const sent = begin(gateway.port, { method: 'POST', headers: { 'content-length': SIZE } });
+    const answer = answerTo(sent);
+    const state = pour(sent);
+    const stream = await origin.until(() => upload ?? undefined, 'the request');
+    expect(await settled(() => state.written)).toBeLessThan(16 * MEGABYTE);
+    stream.on('data', (chunk: Buffer) => (received += chunk.length));
+    stream.on('end', () => fine(stream, {}, origin));
+    expect((await answer).status).toBe(200);
+    expect(received).toBe(SIZE);
+  });
+});
+
+describe('a connection that the endpoint gives up', () => {
+  test('gracefully, again and again under load, costs no request', async () => {
+    const origin = await http2Origin((stream) => {
+      const { session } = stream;
+      if (origin.requests.length % 20 === 0) session?.close();
+      stream.on('data', () => {});
+      stream.on('end', () => setImmediate(() => fine(stream, {}, origin)));
+    });
+    const gateway = await gatewayTo(origin);
+    let failed = 0;
+    const worker = async (): Promise<void> => {
+      for (let i = 0; i < 30; i++) {
+        const { status } = await ask(gateway.port, { method: 'POST', body: 'hello' });
+        if (status !== 200) failed++;
+      }
+    };
+    await Promise.all(Array.from({ length: 10 }, worker));
+    expect(failed).toBe(0);
+    expect(origin.accepted).toBeGreaterThan(5);
+    await origin.until(() => origin.streams === 0 && origin.sessions.size <= 1, 'the old connections to be closed');
+  });
+
+  test('lets what it had taken end, and takes nothing more', async () => {
+    let slow: ServerHttp2Stream | null = null;
+    const origin = await http2Origin((stream, headers) => {
+      if (headers[':path'] !== '/slow') return fine(stream, headers, origin);
+      slow = stream;
+      stream.session?.goaway(0, stream.id);
+    });
+    const gateway = await gatewayTo(origin, { service: { connections: { max: 1 } } });
+    const first = ask(gateway.port, { path: '/slow' });
+    const stream = await origin.until(() => slow ?? undefined, 'the slow request');
+    expect((await ask(gateway.port)).status).toBe(200);
+    expect(origin.accepted).toBe(2);
+    fine(stream, {}, origin);
+    expect((await first).status).toBe(200);
+    await origin.until(() => origin.sessions.size === 1, 'the old connection to be closed');
+    await untilPool(gateway, 1, 1);
+  });
+
+  test('at rest is replaced without the client’s knowing', async () => {
+    const origin = await http2Origin();
+    const gateway = await gatewayTo(origin);
+    for (let i = 0; i < 3; i++) {
+      expect((await ask(gateway.port)).status).toBe(200);
+      for (const session of origin.sessions) session.destroy();
+      await origin.until(() => origin.sessions.size === 0, 'the connection to be closed');
+    }
+    expect(origin.accepted).toBe(3);
+  });
+
+  test.each([
+    ['before the head', false],
+    ['after the head', true],
+  ])('without a word %s fails its requests visibly', async (_, answered) => {
+    const origin = await http2Origin((stream) => {
+      if (answered) {
+        stream.respond({ ':status': 200 });
+        stream.write('part');
+      }
+      setImmediate(() => stream.session?.destroy());
+    });
+    const gateway = await gatewayTo(origin);
+    const answer = ask(gateway.port, { method: 'POST', body: 'x' });
+    if (answered) await expect(answer).rejects.toThrow();
+    else
+      expect(await answer.then(({ status, body }) => [status, problemIn(body).code])).toEqual([502, 'upstream_reset']);
+    await untilPool(gateway, 0, 0);
+  });
+});
+
+describe('a stream that the endpoint refuses', () => {
+  test('is sent again, whatever its method', async () => {
+    let refused = 0;
+    const origin = await http2Origin((stream, headers) => {
+      stream.on('data', () => {});
+      if (refused < 2) {
+        refused++;
+        stream.close(7);
+      } else stream.on('end', () => fine(stream, headers, origin));
+    });
+    const gateway = await gatewayTo(origin);
+    expect((await ask(gateway.port, { method: 'POST', body: 'once' })).status).toBe(200);
+    expect(origin.requests).toHaveLength(3);
+    const [endpoint] = gateway.gateway.current!.services.get('origin')!.endpoints;
+    expect(endpoint.failures).toBe(0);
+  });
+
+  test('again and again is an error in the end', async () => {
+    const origin = await http2Origin((stream) => stream.close(7));
+    const gateway = await gatewayTo(origin);
+    const { status, body } = await ask(gateway.port);
+    expect([status, problemIn(body).code]).toEqual([502, 'upstream_reset']);
+    expect(origin.requests.length).toBeLessThan(6);
+  });
+});
+
+describe('a request that is cut', () => {
+  test('by the client is taken back from the endpoint, whose connection goes on', async () => {
+    const codes: (number | undefined)[] = [];
+    const origin = await http2Origin((stream, headers) => {
+      if (headers[':path'] === '/') return fine(stream, headers, origin);
+      stream.on('close', () => codes.push(stream.rstCode));
+      if (headers[':path'] === '/answered') {
+        stream.respond({ ':status': 200 });
+        stream.write('part');
+      }
+    });
+    const gateway = await gatewayTo(origin);
+    for (const path of ['/waiting', '/answered']) {
+      const client = await rawClient(gateway.port);
+      await client.send(GET.replace('/', path));
+      await origin.until(() => origin.streams === 1, 'the request');
+      if (path === '/answered') await client.untilBytes(20);
+      client.reset();
+      await origin.until(() => origin.streams === 0, 'the stream to be over');
+    }
+    expect(codes).toEqual([8, 8]);
+    expect((await ask(gateway.port)).status).toBe(200);
+    expect([origin.accepted, poolOf(gateway).open, poolOf(gateway).idle]).toEqual([1, 1, 1]);
+  });
+
+  test('by a connection that swallows everything takes the connection with it', async () => {
+    const origin = await startRawHttp2Origin({ onRequest: () => {}, acknowledges: false });
+    opened.push(origin);
+    const gateway = await gatewayTo(origin, { service: { timeouts: { response: '30ms', connect: '50ms' } } });
+    expect((await ask(gateway.port)).status).toBe(504);
+    await origin.until(() => origin.connections[0].closed, 'the connection to be closed');
+    await untilPool(gateway, 0, 0);
+  });
+});
+
+describe('an answer that is malformed', () => {
+  const headers = (stream: number, flags: number, ...fields: [string, string][]): Buffer =>
+    frame(FRAME.headers, flags | END_HEADERS, stream, block([':status', '200'], ...fields));
+  const whole = END_STREAM;
+
+  async function rawGateway(script: RawHttp2Script): Promise<TestGateway> {
+    const origin = await startRawHttp2Origin(script);
+    opened.push(origin);
+    return gatewayTo(origin, { service: { timeouts: { response: '2s', connect: '1s' } } });
+  }
+
+  type Answer = (stream: number) => Buffer[];
+
+  test.each<[string, Answer]>([
+    ['a field of one connection', (id) => [headers(id, whole, ['connection', 'close'])]],
+    ['a transfer coding', (id) => [headers(id, whole, ['transfer-encoding', 'chunked'])]],
+    ['a field name in upper case', (id) => [headers(id, whole, ['X-A', 'b'])]],
+    ['two lengths', (id) => [headers(id, 0, ['content-length', '1'], ['content-length', '2']), frame(0, 1, id, 'x')]],
+    ['a length that is none', (id) => [headers(id, whole, ['content-length', '-1'])]],
+    ['a length without its body', (id) => [headers(id, whole, ['content-length', '5'])]],
+    ['no status', (id) => [frame(FRAME.headers, 5, id, block(['x-a', 'b']))]],
+    ['a status that is none', (id) => [frame(FRAME.headers, 5, id, block([':status', '2000']))]],
+    ['a pseudo-header field of requests', (id) => [headers(id, whole, [':path', '/'])]],
+    ['101', (id) => [frame(FRAME.headers, 4, id, block([':status', '101']))]],
+    ['interim answers without end', (id) => Array(40).fill(frame(FRAME.headers, 4, id, block([':status', '103'])))],
+    ['an interim answer at the end', (id) => [frame(FRAME.headers, 5, id, block([':status', '103']))]],
+    ['a reset for no reason in place of a head', (id) => [frame(FRAME.rst, 0, id, numbers(0))]],
+    ['no head at all', (id) => [frame(FRAME.rst, 0, id, numbers(1))]],
+    ['more fields than anybody needs', (id) => [headers(id, whole, ...Array(1200).fill(['x-a', 'b']))]],
+  ])('by %s is 502, and the connection is as good as new', async (_, answer) => {
+    let id = 0;
+    const gateway = await rawGateway({
+      onRequest: (stream, connection) => {
+        id = stream;
+        connection.write(...(stream === 1 ? answer(stream) : [headers(stream, whole)]));
+      },
+    });
+    const { status, body } = await ask(gateway.port);
+    expect([status, problemIn(body).code]).toEqual([502, 'upstream_invalid_response']);
+    expect((await ask(gateway.port)).status).toBe(200);
+    expect(id).toBeGreaterThanOrEqual(1);
+    expect(poolOf(gateway).waiting).toBe(0);
+  });
+
+  test('by a value with a line break in it carries nothing into the client’s answer', async () => {
+    const gateway = await rawGateway({
+      onRequest: (stream, connection) => connection.write(headers(stream, whole, ['x-a', 'b\r\nx-evil: 1'])),
+    });
+    const answer = await ask(gateway.port);
+    expect(answer.headers).not.toHaveProperty('x-evil');
+  });
+
+  test('by a reset for no reason in place of its end is taken as complete, as Node.js means it', async () => {
+    const gateway = await rawGateway({
+      onRequest: (stream, connection) =>
+        connection.write(
+          headers(stream, 0),
+          frame(FRAME.data, 0, stream, 'all'),
+          frame(FRAME.rst, 0, stream, numbers(0)),
+        ),
+    });
+    expect((await ask(gateway.port)).body.toString()).toBe('all');
+  });
+
+  test.each([2, 8])('by a reset with code %i before the head is 502', async (code) => {
+    const gateway = await rawGateway({
+      onRequest: (stream, connection) => connection.write(frame(FRAME.rst, 0, stream, numbers(code))),
+    });
+    const { status, body } = await ask(gateway.port);
+    expect([status, problemIn(body).code]).toEqual([502, 'upstream_reset']);
+    await untilPool(gateway, 1, 1);
+  });
+
+  test.each<[string, Answer]>([
+    ['less than its length', (id) => [headers(id, 0, ['content-length', '9']), frame(FRAME.data, whole, id, 'part')]],
+    ['more than its length', (id) => [headers(id, 0, ['content-length', '2']), frame(FRAME.data, whole, id, 'part')]],
+    ['a reset', (id) => [headers(id, 0), frame(FRAME.data, 0, id, 'part'), frame(FRAME.rst, 0, id, numbers(2))]],
+    [
+      'a reset for no reason before all has come',
+      (id) => [
+        headers(id, 0, ['content-length', '9']),
+        frame(FRAME.data, 0, id, 'part'),
+        frame(FRAME.rst, 0, id, numbers(0)),
+      ],
+    ],
+    ['a cancel', (id) => [headers(id, 0), frame(FRAME.data, 0, id, 'part'), frame(FRAME.rst, 0, id, numbers(8))]],
+    [
+      'trailers that must not stand there',
+      (id) => [headers(id, 0), frame(FRAME.headers, 5, id, block(['content-length', '3']))],
+    ],
+    ['a pseudo-header field in trailers', (id) => [headers(id, 0), headers(id, whole)]],
+    ['a connection error', (id) => [headers(id, 0), frame(FRAME.goaway, 0, 0, numbers(id, 2))]],
+  ])('by %s after the head cuts the client’s', async (_, answer) => {
+    const gateway = await rawGateway({
+      onRequest: (stream, connection) => connection.write(...answer(stream)),
+    });
+    await expect(ask(gateway.port)).rejects.toThrow();
+  });
+
+  test.each<[string, (connection: RawHttp2Connection, stream: number) => void]>([
+    ['a frame too long', (connection) => connection.socket.write(Buffer.from('ffffff000000000001', 'hex'))],
+    ['data for nobody', (connection) => connection.write(frame(FRAME.data, 0, 0, 'x'))],
+    ['data before the head', (connection, id) => connection.write(frame(FRAME.data, 1, id, 'x'))],
+    ['settings of a wrong size', (connection) => connection.write(frame(FRAME.settings, 0, 0, 'x'))],
+    ['fields that cannot be decoded', (c, id) => c.write(frame(FRAME.headers, 5, id, Buffer.alloc(8, 0xff)))],
+    ['no HTTP/2 any more', (connection) => connection.socket.write('HTTP/1.1 400 Bad Request\r\n\r\n')],
+    ['its end', (connection) => connection.socket.end()],
+  ])('by %s fails the request, and the next one goes elsewhere', async (_, spoil) => {
+    let spoilt = false;
+    const origin = await startRawHttp2Origin({
+      onRequest: (stream, connection) => {
+        if (spoilt) connection.write(headers(stream, whole));
+        else spoil(connection, stream);
+        spoilt = true;
+      },
+    });
+    opened.push(origin);
+    const gateway = await gatewayTo(origin, { service: { timeouts: { response: '200ms', connect: '100ms' } } });
+    const { status } = await ask(gateway.port, { method: 'POST', body: 'x' });
+    expect(status).toBeGreaterThanOrEqual(502);
+    await origin.until(() => origin.connections[0].closed, 'the connection to be closed');
+    expect((await ask(gateway.port)).status).toBe(200);
+    await untilPool(gateway, 1, 1);
+  });
+});
+
+describe('connecting', () => {
+  const authority = createAuthority();
+  const files = { 'ca.pem': authority.ca };
+  const sound = authority.issue({ names: ['127.0.0.1'] });
+  const secure = { service: { protocol: 'h2', tls: { caFile: 'ca.pem' } } };
+
+  test('is by ALPN under TLS', async () => {
+    const origin = await http2Origin(fine, {}, sound);
+    const gateway = await gatewayTo(origin, secure, files);
+    expect((await ask(gateway.port)).status).toBe(200);
+    expect((await ask(gateway.port)).status).toBe(200);
+    expect(origin.accepted).toBe(1);
+    expect(origin.requests[0][':scheme']).toBe('https');
+  });
+
+  test('fails with an endpoint that agrees on something else', async () => {
+    const server = createTlsServer({ ...sound, ALPNProtocols: ['http/1.1'] });
+    const silent = createTlsServer(sound);
+    server.on('tlsClientError', () => {});
+    for (const one of [server, silent]) {
+      await new Promise<void>((resolve) => one.listen(0, '127.0.0.1', resolve));
+      opened.push(one);
+      const gateway = await gatewayTo({ port: (one.address() as AddressInfo).port }, secure, files);
+      const { status, body } = await ask(gateway.port);
+      expect(status).toBe(502);
+      expect(problemIn(body).code).toBe('upstream_connect_failed');
+      expect(problemIn(body).detail).toMatch(
+        /^TLS handshake: (ERR_SSL_\S*NO_APPLICATION_PROTOCOL|h2 was not agreed on by ALPN)$/,
+      );
+      await untilPool(gateway, 0, 0);
+    }
+  });
+
+  test.each<[string, string]>([
+    ['speaks HTTP/1.1', 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n'],
+    ['says nothing', ''],
+  ])('fails with an endpoint that %s', async (_, words) => {
+    const server = createPlainServer((socket) => {
+      socket.on('error', () => {});
+      socket.once('data', () => {
+        if (words !== '') socket.end(words);
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    opened.push(server);
+    const gateway = await gatewayTo(
+      { port: (server.address() as AddressInfo).port },
+      { service: { timeouts: { connect: '100ms' }, passive: { failures: 0 } } },
+    );
+    const answers = await Promise.all(Array.from({ length: 20 }, () => ask(gateway.port)));
+    for (const { status, body } of answers) {
+      expect([status, problemIn(body).code]).toEqual([502, 'upstream_connect_failed']);
+      expect(problemIn(body).detail).toMatch(/^HTTP\/2: ./);
+    }
+    expect([poolOf(gateway).open, poolOf(gateway).waiting]).toEqual([0, 0]);
+  });
+
+  test('again is what comes of a reload that changes TLS, and busy connections end', async () => {
+    let slow: ServerHttp2Stream | null = null;
+    const origin = await http2Origin(
+      (stream, headers) => {
+        if (headers[':path'] === '/slow') slow = stream;
+        else fine(stream, headers, origin);
+      },
+      {},
+      sound,
+    );
+    const gateway = await gatewayTo(origin, secure, files);
+    const first = ask(gateway.port, { path: '/slow' });
+    const stream = await origin.until(() => slow ?? undefined, 'the slow request');
+    const client = authority.issue({ names: ['gateway'], client: true });
+    const tls = { caFile: 'ca.pem', certFile: 'cert.pem', keyFile: 'key.pem' };
+    const changed = configFor([`http://127.0.0.1:${origin.port}`], { service: { protocol: 'h2', tls } });
+    await gateway.gateway.apply(
+      await configOf(changed, [], { ...files, 'cert.pem': client.cert, 'key.pem': client.key }),
+    );
+    expect((await ask(gateway.port)).status).toBe(200);
+    expect(origin.accepted).toBe(2);
+    fine(stream, {}, origin);
+    expect((await first).status).toBe(200);
+    await origin.until(() => origin.sessions.size === 1, 'the old connection to be closed');
+  });
+
+  test('by another protocol is what comes of a reload that says so', async () => {
+    const origin = await http2Origin();
+    const gateway = await gatewayTo(origin);
+    expect((await ask(gateway.port)).status).toBe(200);
+    await gateway.gateway.apply(await configOf(configFor([`http://127.0.0.1:${origin.port}`])));
+    await origin.until(() => origin.sessions.size === 0, 'the connection to be closed');
+    expect((await ask(gateway.port)).status).toBe(502);
+  });
+
+  test('ends with the time that a connection may rest', async () => {
+    const origin = await http2Origin();
+    const gateway = await gatewayTo(origin, { service: { connections: { idleTimeout: '30ms' } } });
+    expect((await ask(gateway.port)).status).toBe(200);
+    await origin.until(() => origin.sessions.size === 0, 'the connection to be closed');
+    await untilPool(gateway, 0, 0);
   });
 });

@@ -2,18 +2,24 @@
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect as connectHttp2 } from 'node:http2';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { WebSocket } from 'ws';
+import { WebSocket, WebSocketServer } from 'ws';
 import { z } from 'zod';
+import { silentLogger } from '../../src/base/logger.ts';
+import { explainRequest } from '../../src/gateway/explain.ts';
 import { definePolicy } from '../../src/pipeline/policy.ts';
+import { createAuthority } from '../support/certificates.ts';
 import { configFor, configOf, startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { headerOf, type RawClient, rawClient } from '../support/raw-client.ts';
 import { type Origin, type OriginConnection, type OriginScript, startOrigin } from '../support/raw-origin.ts';
 import { PATIENCE, turn } from '../support/waiting.ts';
 import {
   closeOf,
+  echo,
   framesToClose,
   HANDSHAKE_KEY,
   handshake,
@@ -549,7 +555,14 @@ describe('while the gateway changes', () => {
   });
 
   test('sockets that do not answer are cut when the shutdown has no more time', async () => {
-    const { origin, gateway, client } = await byHand(undefined, {}, {});
+    const directory = mkdtempSync(join(tmpdir(), 'portico-ws-'));
+    opened.push({ close: () => rmSync(directory, { recursive: true }) });
+    const file = join(directory, 'access.log');
+    const origin = await startOrigin({ onRequest: (_request, connection) => connection.write(switching()) });
+    opened.push(origin);
+    const gateway = await gatewayTo(origin.url, {}, {}, { logging: { level: 'silent', access: { file } } });
+    const client = await rawClient(gateway.port);
+    opened.push(client);
     await client.send(handshake());
     await client.answer();
     const stopped = gateway.gateway.stop(0, 100);
@@ -557,7 +570,66 @@ describe('while the gateway changes', () => {
     expect(await stopped).toBe(1);
     await client.untilEnded();
     await origin.until(() => origin.open.length === 0, 'the upstream connection to be cut');
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ status: 101 });
   });
+});
+
+describe('a socket keeps to', () => {
+  test('TLS, on both sides', async () => {
+    const authority = createAuthority();
+    const { cert, key } = authority.issue({ names: ['127.0.0.1'] });
+    const tlsServer = createTlsServer({ cert, key });
+    new WebSocketServer({ server: tlsServer }).on('connection', echo);
+    tlsServer.listen(0, '127.0.0.1');
+    await once(tlsServer, 'listening');
+    opened.push({ close: () => tlsServer.close() });
+    const { port: originPort } = tlsServer.address() as AddressInfo;
+    const config = configFor([`https://127.0.0.1:${originPort}`], {
+      listener: { tls: { certificates: [{ certFile: 'a.crt', keyFile: 'a.key' }] } },
+      service: { tls: { caFile: 'ca.crt' } },
+      route: { websocket: {} },
+    });
+    const files = { 'a.crt': cert, 'a.key': key, 'ca.crt': authority.ca };
+    const gateway = await startTestGateway(config, [], { ...silentLogger }, files);
+    opened.push(gateway);
+    const client = new WebSocket(`wss://127.0.0.1:${gateway.port}/`, { ca: authority.ca });
+    await once(client, 'open');
+    for (const size of [5, 1024 * 1024]) {
+      const sent = Buffer.alloc(size, 'tls');
+      client.send(sent);
+      expect((await messageOf(client)).data.equals(sent)).toBe(true);
+    }
+    client.close(1000);
+    expect(await closeOf(client)).toBe(1000);
+    await untilNothingIsLeft(gateway);
+  });
+
+  test('the endpoint that its cookie names', async () => {
+    const origins = [await startWebSocketOrigin(), await startWebSocketOrigin()];
+    opened.push(...origins);
+    const service = { loadBalancing: { sticky: { cookie: 'at' } } };
+    const urls = origins.map(({ url }) => url);
+    const gateway = await startTestGateway(configFor(urls, { service, route: { websocket: {} } }));
+    opened.push(gateway);
+    const first = await rawClient(gateway.port);
+    opened.push(first);
+    await first.send(handshake());
+    const cookie = headerOf(await first.answer(), 'set-cookie')?.split(';')[0];
+    expect(cookie).toMatch(/^at=./);
+    const chosen = origins.findIndex(({ sockets }) => sockets.length === 1);
+    for (let i = 0; i < 4; i++) {
+      const client = await openWebSocket(gateway.port, '/', [], { headers: { cookie: cookie as string } });
+      client.terminate();
+    }
+    expect(origins[chosen].sockets).toHaveLength(5);
+  });
+});
+
+test('explain shows the handshake that the upstream would get', async () => {
+  const config = await configOf(configFor(['http://127.0.0.1:9'], { route: { websocket: {} } }));
+  const headers = handshake().trimEnd().split('\r\n').slice(1);
+  const { route, request } = explainRequest(config, { method: 'GET', url: '/', headers }, new Map());
+  expect([route, request?.headers.upgrade, request?.headers.connection]).toEqual(['all', 'websocket', 'Upgrade']);
 });
 
 test('the access log has a line for a socket when it ends, with its bytes', async () => {

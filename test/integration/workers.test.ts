@@ -9,6 +9,7 @@ import { Supervisor } from '../../src/gateway/workers/supervisor.ts';
 import { configFor, configOf, configWith } from '../support/gateway.ts';
 import { rawClient } from '../support/raw-client.ts';
 import { startOrigin } from '../support/raw-origin.ts';
+import { closeOf, openWebSocket, refusedHandshake, startWebSocketOrigin } from '../support/websocket.ts';
 
 const opened: { close(): unknown }[] = [];
 
@@ -84,6 +85,21 @@ describe.each(modes)('workers with sockets %s', (sharing) => {
       origin.open.length,
     );
     expect(origin.open.length).toBeGreaterThan(1);
+  });
+
+  test('have as many WebSockets together as their route may have, and send all of them away', async () => {
+    const origin = await startWebSocketOrigin();
+    opened.push(origin);
+    const config = configFor([origin.url], { route: { websocket: { maxConnections: 9 } } });
+    const { supervisor, port } = await start(sharing, { ...config, shutdown: { drain: '200ms', timeout: '5s' } });
+    const sockets = [];
+    for (let i = 0; i < 9; i++) sockets.push(await openWebSocket(port));
+    for (let i = 0; i < 4; i++) expect((await refusedHandshake(port)).status).toBe(503);
+    expect(await metric(supervisor, 'portico_websocket_connections{route="all"}')).toBe(9);
+    const ends = sockets.map((socket) => closeOf(socket));
+    const stopped = supervisor.stop();
+    expect(new Set(await Promise.all(ends))).toEqual(new Set([1001]));
+    expect(await stopped).toBe(0);
   });
 
   test('one that is killed is replaced; the other serves on, and what it counted is not lost', async () => {

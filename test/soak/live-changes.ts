@@ -3,18 +3,27 @@
  * `npm run build`, then `node --import jiti/register test/soak/live-changes.ts [SECONDS]` (60 by default; needs `wrk`).
  *
  * First a reload every second, with routes and endpoints that come and go, and an upgrade (SIGUSR2) half-way: no request
- * may fail. Then the same reloads while a worker is killed every ten seconds: at most the requests within it may.
+ * may fail, over HTTP/1, TLS and HTTP/2, and open WebSockets end by the upgrade's drain only. Then the same reloads while a
+ * worker is killed every ten seconds: at most what is within it may.
  */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { WebSocketServer } from 'ws';
+import { createAuthority } from '../support/certificates.ts';
+import { http2, type Outcome, webSockets, wrk } from './clients.ts';
 
 const SECONDS = Number(process.argv[2] ?? 60);
-const CONNECTIONS = 64;
+/** Of each sort of clients; of HTTP/2 requests at once, on a few connections. */
+const PLAIN = 64;
+const SECURE = 16;
+const LINES = 4;
+const STREAMS = 8;
+const SOCKETS = 50;
 const KILL_EVERY = 10;
 
 const directory = mkdtempSync(join(tmpdir(), 'portico-soak-'));
@@ -22,15 +31,6 @@ const file = join(directory, 'portico.yaml');
 const children = new Set<ChildProcess>();
 /** The process that leads the gateway; an upgrade makes it another one. */
 let leader = 0;
-
-interface Outcome {
-  requests: number;
-  connect: number;
-  read: number;
-  write: number;
-  timeout: number;
-  status: number;
-}
 
 interface Status {
   pid: number;
@@ -41,6 +41,7 @@ interface Status {
 function startOrigin(): Promise<Server> {
   const server = createServer((_request, response) => response.end('{"ok":true}')).listen(0, '127.0.0.1');
   server.keepAliveTimeout = 120_000;
+  new WebSocketServer({ server }).on('connection', (socket) => socket.on('message', (data) => socket.send(data)));
   return new Promise((resolve) => server.once('listening', () => resolve(server)));
 }
 
@@ -53,13 +54,18 @@ function writeConfig(turn: number, ports: number[], origins: Server[]): void {
     file,
     `version: 1
 workers: 2
-listeners: [{ name: public, address: 127.0.0.1:${ports[0]} }]
+listeners:
+  - { name: public, address: 127.0.0.1:${ports[0]} }
+  - name: secure
+    address: 127.0.0.1:${ports[2]}
+    tls: { certificates: [{ certFile: soak.crt, keyFile: soak.key }] }
 admin: { address: 127.0.0.1:${ports[1]} }
 shutdown: { drain: 1s, timeout: 10s }
 logging: { level: warn, access: { file: ${join(directory, 'access.log')} } }
 services: [{ name: origin, endpoints: [${endpoints.join(', ')}] }]
 routes:
   - { name: turn-${turn}, match: { path: /turn-${turn} }, respond: { status: 204 } }
+  - { name: chat, match: { path: /chat }, service: origin, websocket: { idleTimeout: 30s } }
   - { name: all, match: { pathPrefix: / }, service: origin, retry: { attempts: 3, on: [connect-failure, reset] } }
 `,
   );
@@ -91,32 +97,28 @@ async function until(what: string, test: () => Promise<boolean>): Promise<void> 
   throw new Error(`waited 20 s in vain: ${what}`);
 }
 
-function load(port: number, seconds: number): Promise<Outcome> {
-  const args = ['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, '--timeout', '5s', `http://127.0.0.1:${port}/users/42`];
-  return new Promise((resolve, reject) => {
-    execFile('wrk', args, (error, out) => {
-      if (error !== null) return reject(error);
-      const requests = Number(/(\d+) requests in/.exec(out)?.[1] ?? 0);
-      const errors = /connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(out) ?? [];
-      const [connect, read, write, timeout] = [1, 2, 3, 4].map((at) => Number(errors[at] ?? 0));
-      resolve({
-        requests,
-        connect,
-        read,
-        write,
-        timeout,
-        status: Number(/Non-2xx or 3xx responses: (\d+)/.exec(out)?.[1] ?? 0),
-      });
-    });
-  });
+/** All sorts of clients at once. */
+function load([plain, , secure]: number[], seconds: number): Promise<Outcome[]> {
+  return Promise.all([
+    wrk('HTTP/1.1', `http://127.0.0.1:${plain}/users/42`, PLAIN, seconds),
+    wrk('HTTP/1.1 over TLS', `https://127.0.0.1:${secure}/users/42`, SECURE, seconds),
+    http2('HTTP/2', new URL(`https://127.0.0.1:${secure}/users/42`), LINES, STREAMS, seconds),
+    webSockets('WebSockets', `wss://127.0.0.1:${secure}/chat`, SOCKETS, seconds),
+  ]);
 }
 
-const failures = (outcome: Outcome): number =>
-  outcome.connect + outcome.read + outcome.write + outcome.timeout + outcome.status;
+function tell(outcomes: readonly Outcome[]): void {
+  for (const { name, requests, failed, details } of outcomes) {
+    console.log(`  ${name}: ${requests} requests, failed: ${failed} ${JSON.stringify(details)}`);
+  }
+}
 
 async function run(): Promise<boolean> {
   const origins = await Promise.all([startOrigin(), startOrigin()]);
-  const ports = await freePorts(2);
+  const ports = await freePorts(3);
+  const { cert, key } = createAuthority().issue({ names: ['127.0.0.1'] });
+  writeFileSync(join(directory, 'soak.crt'), cert);
+  writeFileSync(join(directory, 'soak.key'), key);
   let turn = 0;
   writeConfig(turn, ports, origins);
   startGateway();
@@ -142,7 +144,7 @@ async function run(): Promise<boolean> {
     return reloads;
   };
 
-  const calm = load(ports[0], SECONDS + 2);
+  const calm = load(ports, SECONDS + 2);
   let upgrades = 0;
   const reloads = await changes(SECONDS, async (second) => {
     if (second !== Math.floor(SECONDS / 2)) return;
@@ -152,11 +154,11 @@ async function run(): Promise<boolean> {
     upgrades++;
   });
   const first = await calm;
-  console.log(`reloads and upgrade: ${reloads} reloads, ${upgrades} upgrade, ${first.requests} requests`);
-  console.log(`  failed: ${failures(first)} ${JSON.stringify(first)}`);
+  console.log(`reloads and upgrade: ${reloads} reloads, ${upgrades} upgrade`);
+  tell(first);
 
   let kills = 0;
-  const rough = load(ports[0], SECONDS + 2);
+  const rough = load(ports, SECONDS + 2);
   const more = await changes(SECONDS, async (second) => {
     if (second % KILL_EVERY !== KILL_EVERY - 1) return;
     const { workers } = await statusOf(ports[1]);
@@ -164,8 +166,10 @@ async function run(): Promise<boolean> {
     process.kill(running[kills++ % running.length].pid, 'SIGKILL');
   });
   const second = await rough;
-  console.log(`reloads and kills: ${more} reloads, ${kills} workers killed, ${second.requests} requests`);
-  console.log(`  failed: ${failures(second)} of at most ${kills * CONNECTIONS} in flight ${JSON.stringify(second)}`);
+  // A connection has one request within a worker that is killed, one of HTTP/2 several.
+  const most = [PLAIN, SECURE, LINES * STREAMS, SOCKETS].map((count) => count * kills);
+  console.log(`reloads and kills: ${more} reloads, ${kills} workers killed; at most ${most.join(', ')} may fail`);
+  tell(second);
 
   process.kill(leader, 'SIGTERM');
   for (const origin of origins) {
@@ -180,9 +184,8 @@ async function run(): Promise<boolean> {
         () => false,
       )),
   );
-  const good = first.requests > 0 && failures(first) === 0 && upgrades === 1;
-  // A request within a killed worker is one of a connection: there are no more than those.
-  return good && second.status + second.timeout + second.connect === 0 && failures(second) <= kills * CONNECTIONS;
+  const calmly = upgrades === 1 && first.every(({ requests, failed }) => requests > 0 && failed === 0);
+  return calmly && second.every(({ requests, failed }, index) => requests > 0 && failed <= most[index]);
 }
 
 const good = await run().finally(() => {

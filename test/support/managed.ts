@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Logger, silentLogger } from '../../src/base/logger.ts';
-import { type ManagedGateway, startManaged } from '../../src/cli/managed-gateway.ts';
+import { type ManagedGateway, type ManagedOptions, startManaged } from '../../src/cli/managed-gateway.ts';
 
 export interface TestManaged extends ManagedGateway {
   /** Of the first listener. */
@@ -23,7 +23,7 @@ export async function closeManaged(): Promise<void> {
   for (const close of open.splice(0)) await close();
 }
 
-export interface ManagedTestOptions {
+export interface ManagedTestOptions extends Pick<ManagedOptions, 'onFiles' | 'onTlsFiles'> {
   readonly name?: string;
   readonly logger?: Logger;
   readonly drain?: () => void;
@@ -32,7 +32,7 @@ export interface ManagedTestOptions {
 }
 
 export async function startManagedTest(text: string, options: ManagedTestOptions = {}): Promise<TestManaged> {
-  const { name = 'portico.yaml', logger = { ...silentLogger }, drain, upgrade } = options;
+  const { name = 'portico.yaml', logger = { ...silentLogger }, drain, upgrade, onFiles, onTlsFiles } = options;
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'portico-managed-'));
   const file = join(directory, name);
   writeFileSync(file, text);
@@ -41,6 +41,8 @@ export async function startManagedTest(text: string, options: ManagedTestOptions
     directory,
     env: {},
     logger,
+    ...(onFiles === undefined ? {} : { onFiles }),
+    ...(onTlsFiles === undefined ? {} : { onTlsFiles }),
     ...(drain === undefined ? {} : { drain }),
     ...(upgrade === undefined ? {} : { upgrade }),
   });

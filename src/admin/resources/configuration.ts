@@ -41,7 +41,9 @@ function wantsYaml(accept: string | undefined): boolean {
 const keptSchema = z.object({
   generation: z.int(),
   at: z.string().meta({ description: 'When it came to run, in ISO 8601.' }),
-  cause: z.string().meta({ description: '`start`, `signal`, `file`, `api`, `rollback` or `last-good`.' }),
+  cause: z
+    .string()
+    .meta({ description: '`start`, `signal`, `file`, `certificate`, `api`, `rollback` or `last-good`.' }),
   etag: z.string(),
 });
 

@@ -13,6 +13,10 @@ const explanationSchema = z.object({
     .meta({ description: 'Every route in the order of precedence, and why it was or was not chosen.' }),
   policies: z.array(z.object({ name: z.string(), phase: z.string(), effect: z.string() })),
   service: z.string().nullable(),
+  sticky: z
+    .string()
+    .optional()
+    .meta({ description: 'What the cookie of a sticky service does to the request; absent where there is none.' }),
   endpoints: z.array(z.object({ id: z.string(), url: z.string(), weight: z.number(), chosen: z.boolean() })),
   request: z
     .object({

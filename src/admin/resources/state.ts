@@ -23,7 +23,7 @@ const statusSchema = z.object({
       file: z.string(),
       etag: z.string(),
       cause: z.string().meta({
-        description: 'Why it came to run: `start`, `signal`, `file`, `api`, `rollback` or `last-good`.',
+        description: 'Why it came to run: `start`, `signal`, `file`, `certificate`, `api`, `rollback` or `last-good`.',
       }),
       at: z.string().meta({ description: 'Since when.' }),
       diverged: z.boolean().meta({ description: 'True when the file does not say what runs.' }),

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { createAuthority } from '../../../test/support/certificates.ts';
 import type { ValuePath } from '../source-tree.ts';
 import { writtenAt } from './written-value.ts';
 
@@ -59,4 +60,17 @@ describe('secrets are hidden by their key', () => {
   ])('but not by the names of things: %j', (path, value) => {
     expect(writtenAt(path, value)).toEqual(value);
   });
+});
+
+test('certificates are told by their names and ends, and their keys not at all', () => {
+  const authority = createAuthority('Root');
+  const pair = authority.issue({ names: ['a.example'], days: 10 });
+  const path: ValuePath = ['listeners', 'l', 'tls', 'certificates'];
+  const written = writtenAt(path, [{ certFile: 'a.crt', keyFile: 'a.key', ...pair, cert: pair.cert + authority.ca }]);
+  const until = expect.stringMatching(
+    /^a\.example until \d{4}-\d\d-\d\d \(SHA-256 ([0-9A-F]{2}:){7}[0-9A-F]{2}\.\.\.\), Root until /,
+  );
+  expect(written).toEqual([{ certFile: 'a.crt', keyFile: 'a.key', cert: until, key: hidden }]);
+  const malformed = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+  expect(writtenAt([...path, 'cert'], malformed)).toBe('a malformed certificate');
 });

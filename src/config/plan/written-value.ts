@@ -1,5 +1,6 @@
 /** Values in the form in which a file would have them, without what nobody should read. */
 import { type Address, formatAddress } from '../../base/address.ts';
+import { nameOfCertificate, parseCertificates, validUntil } from '../../base/certificate.ts';
 import { formatDuration } from '../../base/duration.ts';
 import { formatSize } from '../../base/size.ts';
 import type { ValuePath } from '../source-tree.ts';
@@ -13,6 +14,7 @@ const hidden = '(hidden)';
 export function writtenAt(path: ValuePath, value: unknown): unknown {
   if (value === undefined) return undefined;
   if (path.some((_, index) => isSecretStep(path, index))) return hidden;
+  if (typeof value === 'string' && value.includes('-----BEGIN CERTIFICATE-----')) return certificatesIn(value);
   const text = withUnit(path, value);
   if (text !== null) return text;
   if (Array.isArray(value)) {
@@ -28,6 +30,19 @@ export function writtenAt(path: ValuePath, value: unknown): unknown {
   }
   // What a policy's schema may have made of its text.
   return ['string', 'number', 'boolean'].includes(typeof value) || value === null ? value : String(value);
+}
+
+/** What a file held that the configuration names: nobody would see in the text which one it is. */
+function certificatesIn(pem: string): string {
+  try {
+    const said = parseCertificates(pem).map((certificate) => {
+      const until = new Date(validUntil(certificate)).toISOString().slice(0, 10);
+      return `${nameOfCertificate(certificate)} until ${until} (SHA-256 ${certificate.fingerprint256.slice(0, 23)}...)`;
+    });
+    return said.join(', ');
+  } catch {
+    return 'a malformed certificate';
+  }
 }
 
 function writtenUse(path: ValuePath, use: unknown): unknown {

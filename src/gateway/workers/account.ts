@@ -6,6 +6,7 @@ import type { GatewayConfig } from '../../config/model.ts';
 import { createEventLoopLag, type EventLoopLag } from '../../observability/event-loop-lag.ts';
 import { HealthWindow } from '../../observability/health-window.ts';
 import {
+  type CertificateSample,
   createGatewayMetrics,
   type GatewayMetrics,
   type MetricsDelta,
@@ -31,6 +32,7 @@ export interface AccountDeps {
   readonly services: () => ReadonlyMap<string, Service<AbsentPool>>;
   readonly workers: () => Iterable<WorkerProcess>;
   readonly quarantinedRoutes: () => number;
+  readonly certificates: () => Iterable<CertificateSample>;
 }
 
 export class Account {
@@ -55,6 +57,7 @@ export class Account {
         webSockets: () => this.webSockets(),
         droppedLogLines: () => this.droppedLines,
         quarantinedRoutes: deps.quarantinedRoutes,
+        certificates: deps.certificates,
       },
       version: deps.version,
       lag: { worst: () => this.worstLag() },

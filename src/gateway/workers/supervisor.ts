@@ -8,6 +8,7 @@ import { createStartSecret } from '../../base/start-secret.ts';
 import { Turns } from '../../base/turns.ts';
 import type { GatewayConfig } from '../../config/model.ts';
 import type { Emit } from '../../observability/events.ts';
+import { CertificateExpiry } from '../certificate-expiry.ts';
 import type { ApplyOptions } from '../gateway.ts';
 import type { HealthPicture, StatsPicture, StatusPicture } from '../picture.ts';
 import { logQuarantined, type RouteState, routeState } from '../quarantine.ts';
@@ -52,6 +53,7 @@ export class Supervisor {
   private readonly account: Account;
   private readonly services: Services;
   private readonly handOver: HandOver;
+  private readonly certificates: CertificateExpiry;
   private config: GatewayConfig | null = null;
   /** As the workers have it: real ports, and their part of what is theirs alone. */
   private workerConfig: GatewayConfig | null = null;
@@ -61,22 +63,19 @@ export class Supervisor {
     this.deps = deps;
     this.secret = deps.secret ?? createStartSecret();
     this.ledger = new Ledger(count);
-    const { secret } = this;
-    this.workers = new WorkerSet(
-      count,
-      { ...deps, secret },
-      {
-        state: () => this.state,
-        config: () => this.config as GatewayConfig,
-        join: (spare) => this.join(spare),
-        onMessage: (worker, message) => this.onMessage(worker, message),
-        onReturned: (listener, socket) => this.handOver.take(listener, socket),
-        onGone: (worker) => {
-          this.ledger.leave(worker);
-          this.account.leave(worker);
-        },
+    this.certificates = new CertificateExpiry(deps);
+    const workerDeps = { ...deps, secret: this.secret };
+    this.workers = new WorkerSet(count, workerDeps, {
+      state: () => this.state,
+      config: () => this.config as GatewayConfig,
+      join: (spare) => this.join(spare),
+      onMessage: (worker, message) => this.onMessage(worker, message),
+      onReturned: (listener, socket) => this.handOver.take(listener, socket),
+      onGone: (worker) => {
+        this.ledger.leave(worker);
+        this.account.leave(worker);
       },
-    );
+    });
     this.handOver = new HandOver({ workers: () => this.workers, open: () => this.state !== 'stopped' });
     this.sockets = new Sockets(deps.sharing, deps.inherited, (name, socket) => this.handOver.take(name, socket));
     this.account = new Account({
@@ -87,6 +86,7 @@ export class Supervisor {
       services: () => this.services.all,
       workers: () => this.workers,
       quarantinedRoutes: () => this.routeStates().filter(({ reason }) => reason !== undefined).length,
+      certificates: () => this.certificates.samples(),
     });
     this.services = new Services({
       ...deps,
@@ -150,6 +150,7 @@ export class Supervisor {
     }
     const former = this.services.swap(services);
     this.config = config;
+    this.certificates.follow(config);
     this.generation = generation;
     this.deps.logger.level = config.logging.level;
     this.setLimits(config);
@@ -308,6 +309,7 @@ export class Supervisor {
     this.handOver.close();
     this.workers.unwatch();
     this.services.close();
+    this.certificates.close();
     this.account.close();
   }
 }

@@ -33,6 +33,18 @@ export interface GatewayGauges {
   droppedLogLines(): number;
   /** Routes of the running generation that do not serve. */
   quarantinedRoutes(): number;
+  /** Certificates that are shown to clients and to endpoints; of those with the same labels the first counts. */
+  certificates(): Iterable<CertificateSample>;
+}
+
+/** A certificate of a listener or of a service, of which the other one is `''`. */
+export interface CertificateSample {
+  readonly listener: string;
+  readonly service: string;
+  /** Its first name. */
+  readonly name: string;
+  /** Left until it ends; below zero after it. */
+  readonly seconds: number;
 }
 
 export interface GatewayMetricsDeps {
@@ -289,6 +301,21 @@ function addGaugeFamilies(registry: MetricRegistry, gauges: GatewayGauges): void
       function* (): Generator<Sample> {
         for (const { service, endpoint, healthy } of gauges.endpoints()) {
           yield { labels: [service, endpoint], value: healthy ? 1 : 0 };
+        }
+      },
+    ),
+  );
+  registry.add(
+    new SampledFamily(
+      {
+        name: 'portico_tls_certificate_expiry_seconds',
+        type: 'gauge',
+        help: 'Seconds left until the certificate of a listener or of a service expires, below zero when it has.',
+        labels: ['listener', 'service', 'name'],
+      },
+      function* (): Generator<Sample> {
+        for (const { listener, service, name, seconds } of gauges.certificates()) {
+          yield { labels: [listener, service, name], value: seconds };
         }
       },
     ),

@@ -16,6 +16,11 @@ const FIXED_GAUGES: GatewayGauges = {
   webSockets: () => [{ route: 'chat', count: 2 }],
   droppedLogLines: () => 0,
   quarantinedRoutes: () => 0,
+  certificates: () => [
+    { listener: 'secure', service: '', name: 'a.example', seconds: 86_400 },
+    { listener: 'secure', service: '', name: 'a.example', seconds: 172_800 },
+    { listener: '', service: 'users', name: 'gateway "1"', seconds: -5 },
+  ],
 };
 
 const lag: EventLoopLag = { worst: () => 1.5, close: () => {} };

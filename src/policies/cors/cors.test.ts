@@ -17,6 +17,7 @@ function exchangeOf(method: string, fields: Record<string, string>): PolicyExcha
     path: '/',
     query: '',
     clientAddress: '192.0.2.7',
+    clientCertificate: null,
     requestId: 'id',
     routeName: 'route',
     header: (name) => fields[name],
