@@ -17,6 +17,7 @@ export const ACCESS_FIELD_NAMES: readonly string[] = [
   'endpoint',
   'status',
   'upstream_status',
+  'grpc_status',
   'bytes_in',
   'bytes_out',
   'duration_ms',

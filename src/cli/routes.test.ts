@@ -37,3 +37,29 @@ describe('the path shown is the one by which the router finds the route', () => 
     expect(await pathShownFor(match)).toBe(path);
   });
 });
+
+test('routes of relayed connections stand after those of requests, in their own order', async () => {
+  const config = {
+    version: 1,
+    listeners: [
+      { name: 'l', address: '127.0.0.1:0' },
+      { name: 'raw', address: '127.0.0.1:0', mode: 'tls-passthrough' },
+    ],
+    services: [{ name: 's', endpoints: ['tcp://127.0.0.1:1'] }],
+    routes: [
+      { name: 'rest', match: { listeners: ['raw'] }, service: 's' },
+      { name: 'named', match: { sni: ['*.a.test'] }, service: 's' },
+      { name: 'requests', match: {}, respond: {} },
+    ],
+  };
+  writeFileSync(join(directory, 'raw.json'), JSON.stringify(config));
+  let out = '';
+  const io = { out: (text: string) => void (out += text), error: () => {}, env: {}, cwd: directory };
+  expect(await routesCommand.run(['-c', 'raw.json', '--json'], io)).toBe(0);
+  const common = { priority: 0, target: 's', state: 'active', methods: ['TCP'] };
+  expect((JSON.parse(out) as { routes: object[] }).routes).toEqual([
+    { ...common, route: 'requests', methods: [], hosts: [], path: '-', target: 'respond 200' },
+    { ...common, route: 'named', hosts: ['*.a.test'], listeners: [], path: '-' },
+    { ...common, route: 'rest', hosts: [], listeners: ['raw'], path: 'on raw' },
+  ]);
+});

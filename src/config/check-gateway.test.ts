@@ -192,6 +192,11 @@ describe('one fault, one located finding', () => {
       ['5:69 warning no_effect routes[0].retry.on'],
     ],
     [
+      'retry of POST by a status of gRPC',
+      withRoute('match: { methods: [POST] }, service: users, retry: { on: [unavailable] }'),
+      [],
+    ],
+    [
       'timeout of an own answer',
       withRoute('match: {}, respond: {}, timeout: 1s'),
       ['5:40 warning no_effect routes[0].timeout', '3:20 warning unused_service services[0].name'],
@@ -225,6 +230,21 @@ describe('one fault, one located finding', () => {
       'same endpoint twice',
       `${head}services: [{ name: s, endpoints: [http://a, { url: http://A/ }] }]\nroutes: [{ name: r, match: {}, service: s }]`,
       ['3:45 warning duplicate_endpoint services[0].endpoints[1]'],
+    ],
+    [
+      'a path that no check of gRPC asks for',
+      `${head}services: [{ name: s, endpoints: [http://a], healthCheck: { type: grpc, path: /x } }]\nroutes: [{ name: r, match: {}, service: s }]`,
+      ['3:73 warning no_effect services[0].healthCheck.path'],
+    ],
+    [
+      'a service of gRPC that no check of a path asks for',
+      `${head}services: [{ name: s, endpoints: [http://a], healthCheck: { grpcService: a } }]\nroutes: [{ name: r, match: {}, service: s }]`,
+      ['3:61 warning no_effect services[0].healthCheck.grpcService'],
+    ],
+    [
+      'statuses that a connection does not have',
+      `${head}services: [{ name: s, endpoints: [http://a], healthCheck: { type: tcp, expectStatus: [200] } }]\nroutes: [{ name: r, match: {}, service: s }]`,
+      ['3:72 warning no_effect services[0].healthCheck.expectStatus'],
     ],
     [
       'health check slower than its interval',

@@ -125,6 +125,17 @@ describe('one fault, one located finding', () => {
         '7:63 warning no_effect services[0].loadBalancing.sticky',
       ],
     ],
+    [
+      'a health check by HTTP',
+      withService('healthCheck: { type: grpc }'),
+      ['7:32 error conflicting_keys services[0].healthCheck.type'],
+    ],
+    [
+      'a health check by default',
+      withService('healthCheck: {}'),
+      ['7:17 error conflicting_keys services[0].healthCheck'],
+    ],
+    ['a health check of connections', withService('healthCheck: { type: tcp }'), []],
   ])('%s', (_name, text, expected) => {
     expect(findingsOf(text).sort()).toEqual([...expected].sort());
   });

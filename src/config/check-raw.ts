@@ -177,6 +177,7 @@ function checkHttpRoutes({ listeners, routes }: Parsed, context: CheckContext): 
 }
 
 function checkService(service: ServiceConfig, path: ValuePath, { routes }: Parsed, context: CheckContext): void {
+  checkProbe(service, path, context);
   const users = routes.map((route, index) => ({ route, index })).filter(({ route }) => route.service === service.name);
   const http = users.find(({ route }) => !isRawRoute(route));
   if (http === undefined) {
@@ -201,6 +202,21 @@ function checkService(service: ServiceConfig, path: ValuePath, { routes }: Parse
       path: [...path, 'endpoints', item],
       message: `is an endpoint to which connections are only relayed, and ${who}`,
     });
+  });
+}
+
+/** The scheme says that the endpoint is not known to speak anything. */
+function checkProbe({ endpoints, healthCheck }: ServiceConfig, path: ValuePath, context: CheckContext): void {
+  if (healthCheck === undefined || healthCheck.type === 'tcp') return;
+  if (!endpoints.some(({ url }) => url.startsWith('tcp:'))) return;
+  const type = [...path, 'healthCheck', 'type'];
+  const isWritten = context.written(type) !== undefined;
+  context.report({
+    severity: 'error',
+    code: 'conflicting_keys',
+    path: isWritten ? type : [...path, 'healthCheck'],
+    part: 'key',
+    message: `\`healthCheck\` asks by ${isWritten ? '' : '`http`, the default of '}\`${isWritten ? healthCheck.type : 'type'}\`, and endpoints of \`tcp://\` are only connected to: use \`type: tcp\``,
   });
 }
 

@@ -5,6 +5,7 @@ import { checkRawMatch } from './check-raw.ts';
 import { checkRewrite } from './check-rewrite.ts';
 import type { FindingCode } from './finding.ts';
 import type { MatchConfig, RouteConfig, ServiceConfig } from './model.ts';
+import { RETRIABLE_GRPC } from './route-schema.ts';
 import type { GatewaySchema } from './schema.ts';
 import { type ValuePath, valueAt } from './source-tree.ts';
 
@@ -176,7 +177,7 @@ function checkRetry(
   if (
     methods.length > 0 &&
     methods.every((method) => method === 'POST' || method === 'PATCH') &&
-    !retry.on.includes('connect-failure')
+    !retry.on.some((reason) => reason === 'connect-failure' || RETRIABLE_GRPC.includes(reason))
   ) {
     warn(
       'no_effect',

@@ -26,8 +26,27 @@ function writtenServiceNames(raw: unknown): Set<unknown> {
   return new Set(Array.isArray(routes) ? routes.map((route) => valueAt(route, ['service'])) : []);
 }
 
+/** Keys of a health check by the only types that ask for them. */
+const HEALTH_KEYS: readonly (readonly [key: string, types: readonly string[]])[] = [
+  ['path', ['http']],
+  ['expectStatus', ['http']],
+  ['grpcService', ['grpc']],
+];
+
 function checkHealth({ healthCheck }: ServiceConfig, index: number, context: CheckContext): void {
-  if (healthCheck === undefined || healthCheck.timeout < healthCheck.interval) return;
+  if (healthCheck === undefined) return;
+  for (const [key, types] of HEALTH_KEYS) {
+    const path: ValuePath = ['services', index, 'healthCheck', key];
+    if (types.includes(healthCheck.type) || context.written(path) === undefined) continue;
+    context.report({
+      severity: 'warning',
+      code: 'no_effect',
+      path,
+      part: 'key',
+      message: `\`${key}\` has no effect on a check of type \`${healthCheck.type}\``,
+    });
+  }
+  if (healthCheck.timeout < healthCheck.interval) return;
   const timeout: ValuePath = ['services', index, 'healthCheck', 'timeout'];
   const interval: ValuePath = ['services', index, 'healthCheck', 'interval'];
   context.report({

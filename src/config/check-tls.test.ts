@@ -282,6 +282,22 @@ routes: [{ name: r, match: { path: / }, service: s }]
   });
 });
 
+test.each([
+  ['endpoints: ["http://127.0.0.1:1"]', ['no_effect']],
+  ['endpoints: [{ url: "http://127.0.0.1:1" }], protocol: grpc', ['no_effect']],
+  ['endpoints: ["http://127.0.0.1:1", "https://127.0.0.1:2"]', []],
+  ['endpoints: ["http://127.0.0.1:1"], protocol: grpcs', []],
+  ['endpoints: ["http://127.0.0.1:1"], registration: true', []],
+])('`tls` of a service with %s', (rest, expected) => {
+  const text = `version: 1
+admin: false
+listeners: [{ name: a, address: "127.0.0.1:0" }]
+services: [{ name: s, ${rest}, tls: { serverName: x.internal } }]
+routes: [{ name: r, match: { path: / }, service: s }]
+`;
+  expect(load(text, {}).findings.map(({ code }) => code)).toEqual(expected);
+});
+
 test('no key is quoted, nor any other part of a file', () => {
   const keys = [
     good.key,

@@ -24,6 +24,9 @@ const FOR_ANYTHING = '2.5.29.37.0';
 
 const SMALLEST_RSA = 2048;
 
+/** Protocols that say nothing of TLS. */
+const PLAIN: ReadonlySet<unknown> = new Set(['http', 'h2c', 'grpc']);
+
 export interface TlsCheckInput {
   /** The file as it was written. */
   readonly root: unknown;
@@ -76,7 +79,10 @@ class TlsCheck {
       this.report('error', 'missing_key', [...tls, one], `has no \`${other}\` beside it`);
     }
     this.authorities([...tls, 'caFile']);
-    if (written('verify') === false) {
+    if (isForNothing(valueAt(root, service))) {
+      const message = '`tls` has no effect: no endpoint is `https://`, and `protocol` is none under TLS';
+      this.input.findings.addReport({ severity: 'warning', code: 'no_effect', path: tls, part: 'key', message });
+    } else if (written('verify') === false) {
       const message = 'whatever certificate the service shows is taken: anybody in between can stand in its place';
       this.report('warning', 'unverified_upstream', [...tls, 'verify'], message);
       if (written('caFile') !== undefined)
@@ -226,6 +232,16 @@ class TlsCheck {
   private report(severity: Severity, code: FindingCode, path: ValuePath, message: string): void {
     this.input.findings.addReport({ severity, code, path, message });
   }
+}
+
+/** True for a service that says how TLS is to be spoken and has only endpoints to which it is not. */
+function isForNothing(service: unknown): boolean {
+  const endpoints = valueAt(service, ['endpoints']);
+  const protocol = valueAt(service, ['protocol']);
+  // What may register itself is not known; what is not plain HTTP is judged elsewhere.
+  if (!Array.isArray(endpoints) || endpoints.length === 0 || valueAt(service, ['registration']) === true) return false;
+  if (valueAt(service, ['tls']) === undefined || (protocol !== undefined && !PLAIN.has(protocol))) return false;
+  return endpoints.every((endpoint) => String(valueAt(endpoint, ['url']) ?? endpoint).startsWith('http://'));
 }
 
 /** What is said of a certificate that ends soon: by `check`, and in the log. */

@@ -159,7 +159,9 @@ export function createServiceSchema(policies: PolicySchemas) {
           .describe('Time from the last byte of the request sent to the complete head of the answer; then 504'),
         streamIdle: duration(1)
           .prefault('5m')
-          .describe('Longest silence of what has no end of its own: server-sent events, and relayed connections'),
+          .describe(
+            'Longest silence of what has no end of its own: server-sent events, relayed connections, and calls of gRPC without a deadline',
+          ),
       })
       .prefault({})
       .describe('How long the service may take'),

@@ -6,6 +6,15 @@ import { type DeadlineOwner, Deadlines } from '../base/deadlines.ts';
 import { ERRORS, type ErrorCode } from '../base/errors.ts';
 import { FIELD } from '../http/field-name.ts';
 import { fieldById, fieldByName } from '../http/fields.ts';
+import {
+  GRPC,
+  GRPC_STATUS,
+  grpcStatusLines,
+  grpcStatusOfError,
+  grpcStatusOfHttp,
+  NO_GRPC_STATUS,
+  trailersOnlyLines,
+} from '../http/grpc.ts';
 import { HeaderEdits } from '../http/header-edits.ts';
 import type { ResponseParser } from '../http/response-parser.ts';
 import { asksForWebSocket } from '../http/websocket-handshake.ts';
@@ -34,6 +43,8 @@ import type { StickyClaim } from '../upstream/sticky.ts';
 import { certificateLines } from './certificate-lines.ts';
 import type { ExchangeContext } from './exchange-context.ts';
 import { type ConnectionMemo, clientAddressOf, forwardedLines, memoOf } from './forwarded.ts';
+import { type GrpcCall, grpcCallOf, grpcKindOf } from './grpc-call.ts';
+import { GrpcWebStream } from './grpc-web-stream.ts';
 import {
   informationalLines,
   isEventStream,
@@ -44,7 +55,7 @@ import {
   takesTrailers,
 } from './heads.ts';
 import { routingQuery } from './preflight.ts';
-import { problemBody, problemLines } from './problem.ts';
+import { problemBody, problemLines, waitLine } from './problem.ts';
 import { ReplayBody } from './replay-body.ts';
 import type { CompiledRoute, Snapshot } from './snapshot.ts';
 import { errorOf, refusalOf, WebSocketUpgrade } from './websocket-upgrade.ts';
@@ -71,6 +82,8 @@ const BACKOFF = 4;
 /** The service's `timeouts.streamIdle`. */
 const SILENCE = 5;
 const DEADLINES = 6;
+
+const NOTHING = Buffer.alloc(0);
 
 /** Nothing of the answer is on its way. */
 const OPEN = 0;
@@ -106,6 +119,8 @@ export class Exchange
   readonly requestId: string;
   readonly traceparent: string;
   readonly received: string | undefined;
+  /** Null where the request is not gRPC. */
+  private grpc: GrpcCall | null;
   private readonly memo: ConnectionMemo;
   private readonly deadlines: Deadlines;
   // Where it goes.
@@ -165,6 +180,7 @@ export class Exchange
     this.protocol = stream.protocol;
     this.clientAddress = stream.remoteAddress;
     this.bodyComplete = stream.bodyLength === 0;
+    this.grpc = grpcCallOf(stream, false);
     this.begun = context.now();
     const trusted = snapshot.trustedProxies(stream.listener.name);
     this.memo = memoOf(stream, trusted);
@@ -220,6 +236,7 @@ export class Exchange
     const { router, routes } = snapshot;
     const mayBePreflight = this.method === 'OPTIONS' && snapshot.answersPreflights;
     const index = router.match(mayBePreflight ? routingQuery(this, snapshot) : this);
+    if (this.stream instanceof GrpcWebStream) this.bridge(this.stream, index < 0 || routes[index].isGrpc);
     if (mayBePreflight && preflightMethod(this) !== null) {
       const { preflight } = index < 0 ? snapshot.globalChain : routes[index].chain;
       if (preflight !== null) return this.answerPreflight(preflight, index);
@@ -232,7 +249,11 @@ export class Exchange
     }
     const route = routes[index];
     this.compiled = route;
-    if (route.timeout !== 0) this.deadlines.set(WHOLE, this.begun + route.timeout);
+    if (this.grpc !== null) this.beginCall(this.grpc, route);
+    else if (route.timeout !== 0) this.deadlines.set(WHOLE, this.begun + route.timeout);
+    if (route.isGrpc && this.grpc === null && grpcKindOf(this.stream) === GRPC) {
+      return this.refuse('unsupported_media_type', 'gRPC is spoken over HTTP/2, or as gRPC-Web over HTTP/1.1');
+    }
     // 3. Policies: guard, meter, shape, recall.
     if (route.chain.onRequest.length === 0) return this.answerOrForward();
     let reply: ReturnType<typeof runRequest>;
@@ -244,6 +265,20 @@ export class Exchange
     if (reply === undefined) this.answerOrForward();
     else if (reply instanceof Promise) this.awaitPolicies(reply);
     else this.replyOf(reply);
+  }
+
+  /** What is asked as gRPC-Web becomes gRPC where the service speaks it, and where only the gateway answers. */
+  private bridge(stream: GrpcWebStream, wanted: boolean): void {
+    stream.decide(wanted);
+    if (wanted) this.grpc = grpcCallOf(stream, true);
+  }
+
+  private beginCall(grpc: GrpcCall, route: CompiledRoute): void {
+    grpc.limit(this.begun, route.timeout);
+    if (grpc.deadline !== 0) this.deadlines.set(WHOLE, grpc.deadline);
+    else this.watchSilence(route);
+    // Its own bounds take the place of the one on bodies that stall: a call may be a conversation.
+    this.stream.bodyMayRest();
   }
 
   /** `index` of the route, or -1: whether there is one is for the request to come to hear. */
@@ -359,6 +394,7 @@ export class Exchange
     this.connection = connection;
     this.sends++;
     this.sentAt = this.context.now();
+    this.grpc?.tell(this, this.sentAt);
     if (retry !== null && retry.perTryTimeout !== null) this.deadlines.set(ONE_TRY, this.sentAt + retry.perTryTimeout);
     if (this.webSocket !== null) return this.sendUpgrade(connection);
     connection.send(this, this.method, requestHead(this), stream.bodyLength);
@@ -392,6 +428,7 @@ export class Exchange
     // The bytes stand in a buffer that the next read of any client fills again.
     const chunk = Buffer.from(bytes.subarray(start, end));
     const { connection } = this;
+    if (this.streamIdle !== 0) this.heardAt = this.context.now();
     this.body ??= new ReplayBody();
     this.body.add(chunk);
     if (connection === null) {
@@ -422,7 +459,7 @@ export class Exchange
   /** The request's last byte was sent at `now`. */
   private awaitHead(now: number): void {
     const { responseTimeout } = this.compiled as CompiledRoute;
-    if (responseTimeout !== 0) this.deadlines.set(RESPONSE_HEAD, now + responseTimeout);
+    if (responseTimeout !== 0 && this.grpc?.timed !== true) this.deadlines.set(RESPONSE_HEAD, now + responseTimeout);
     this.deadlines.clear(CONTINUE);
   }
 
@@ -487,7 +524,9 @@ export class Exchange
     if (this.stream.mustSwitch && status < 300) return this.onNotSwitched();
     route.service?.onSuccess(endpoint);
     this.upstreamStatus = status;
-    if (route.retry?.covers(status) && this.mayTryAgain(status)) {
+    this.grpc?.onHead(parser, length);
+    const failure = this.grpc?.failure ?? status;
+    if (route.retry?.covers(failure) && this.mayTryAgain(failure)) {
       this.connection?.abort();
       this.endTry();
       this.scheduleRetry();
@@ -532,8 +571,12 @@ export class Exchange
   }
 
   /** The route's time has brought the head of the answer; from here on it is the silences that count. */
-  private beginStream({ service }: CompiledRoute): void {
+  private beginStream(route: CompiledRoute): void {
     this.deadlines.clear(WHOLE);
+    this.watchSilence(route);
+  }
+
+  private watchSilence({ service }: CompiledRoute): void {
     this.streamIdle = service?.config.timeouts.streamIdle ?? 0;
     this.heardAt = this.context.now();
     if (this.streamIdle !== 0) this.deadlines.set(SILENCE, this.heardAt + this.streamIdle);
@@ -545,7 +588,7 @@ export class Exchange
     if (this.held) this.heardAt = now;
     const due = this.heardAt + this.streamIdle;
     if (due > now) this.deadlines.set(SILENCE, due);
-    else this.timeOut('the stream of the upstream was silent for too long', null, false);
+    else this.timeOut('the stream was silent for too long', null, false);
   }
 
   // 7. The body of the answer.
@@ -575,6 +618,7 @@ export class Exchange
     if (this.state !== ANSWERED) return;
     const now = this.context.now();
     this.endTry(now);
+    this.grpc?.onEnd(trailers, this.status);
     // The account comes first: after `end` the stream may at once tell of the next request.
     const last = trailers !== '' && takesTrailers(this.stream) ? trailers : '';
     this.finish(now);
@@ -591,8 +635,7 @@ export class Exchange
       this.markFailure(failure.code === 'upstream_invalid_response' ? 'invalid-response' : 'reset');
       this.endTry();
       this.stream.flush();
-      this.stream.abort();
-      this.finish();
+      this.cutAnswer();
       return;
     }
     if (failure.code === 'upstream_connect_failed') {
@@ -669,7 +712,8 @@ export class Exchange
   }
 
   onDeadline(slot: number): void {
-    if (slot === WHOLE) this.timeOut("the route's time is used up", null, false);
+    if (slot === WHOLE)
+      this.timeOut(this.grpc?.timed ? 'the deadline has passed' : "the route's time is used up", null, false);
     else if (slot === BACKOFF) this.choose();
     else if (slot === ONE_TRY) this.timeOut('the time for one try is used up', 'reset', true);
     else if (slot === SILENCE) this.onSilence();
@@ -684,8 +728,7 @@ export class Exchange
       this.errorCode = 'upstream_timeout';
       this.detail = detail;
       this.endTry();
-      this.stream.abort();
-      this.finish();
+      this.cutAnswer();
       return;
     }
     if (blamed) this.markFailure('timeout');
@@ -707,9 +750,21 @@ export class Exchange
     else {
       this.errorCode = code;
       this.detail = detail;
+      this.cutAnswer();
+    }
+  }
+
+  /** Ends an answer that is under way and will not be whole, so that the client can see it. */
+  private cutAnswer(): void {
+    const { grpc, errorCode } = this;
+    if (grpc === null || errorCode === '' || !grpc.open) {
       this.stream.abort();
       this.finish();
+      return;
     }
+    grpc.status = grpcStatusOfError(errorCode);
+    this.finish();
+    this.stream.end(grpcStatusLines(grpc.status, `${errorCode}: ${this.detail}`));
   }
 
   onClientGone(): void {
@@ -717,6 +772,7 @@ export class Exchange
     this.endTry();
     this.errorCode = 'client_closed';
     if (this.status === 0) this.status = ERRORS.client_closed.status;
+    if (this.grpc !== null) this.grpc.status = GRPC_STATUS.cancelled;
     this.finish();
   }
 
@@ -733,6 +789,10 @@ export class Exchange
     } catch (error) {
       return this.policyFailed(error);
     }
+    if (this.grpc !== null && reply.status >= 400) {
+      edits.remove('content-type');
+      return this.answerCall(grpcStatusOfHttp(reply.status), `HTTP status ${reply.status}`, edits.lines());
+    }
     const body = Buffer.from(reply.body);
     // RFC 9110 section 8.6: no Content-Length in a 204.
     const length = reply.status === 204 ? '' : `Content-Length: ${body.length}\r\n`;
@@ -740,13 +800,25 @@ export class Exchange
   }
 
   private refuse(code: ErrorCode, detail: string, lines = '', retryAfter?: number): void {
+    // Whoever asks as gRPC-Web and gets no further than here is told in its words.
+    if (this.stream instanceof GrpcWebStream && !this.stream.decided) this.bridge(this.stream, true);
     this.errorCode = code;
     this.detail = detail;
-    const body = Buffer.from(problemBody(code, detail, this.requestId));
     const { status, closes } = ERRORS[code];
     if (closes) this.stream.closeAfter();
+    if (this.grpc !== null) {
+      return this.answerCall(grpcStatusOfError(code), `${code}: ${detail}`, waitLine(code, retryAfter) + lines);
+    }
+    const body = Buffer.from(problemBody(code, detail, this.requestId));
     const all = `${this.context.dateLine()}${problemLines(code, retryAfter)}${lines}Content-Length: ${body.length}\r\n`;
     this.answer(status, all, body);
+  }
+
+  /** Answers a call of gRPC with nothing but how it ended. */
+  private answerCall(status: number, message: string, lines: string): void {
+    if (this.state !== OPEN) return;
+    (this.grpc as GrpcCall).status = status;
+    this.answer(200, this.context.dateLine() + trailersOnlyLines(status, message) + lines, NOTHING);
   }
 
   private answer(status: number, lines: string, body: Buffer): void {
@@ -776,6 +848,7 @@ export class Exchange
       this.deadlines.release();
       const metrics = compiled === null ? context.unrouted : compiled.metrics;
       metrics.record(this.method, this.status, this.durationMs, compiled === null ? -1 : this.upstreamMs);
+      if (this.grpc !== null) metrics.recordGrpc(this.grpc.status);
       context.active--;
     }
     this.webSocket?.release();
@@ -850,6 +923,10 @@ export class Exchange
 
   get upgrades(): boolean {
     return this.webSocket !== null;
+  }
+
+  get grpcStatus(): number {
+    return this.grpc === null ? NO_GRPC_STATUS : this.grpc.status;
   }
 
   get traceId(): string {

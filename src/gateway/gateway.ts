@@ -16,6 +16,7 @@ import { createStartSecret } from '../base/start-secret.ts';
 import { TimerWheel } from '../base/timer-wheel.ts';
 import { Turns } from '../base/turns.ts';
 import type { GatewayConfig, ServiceConfig } from '../config/model.ts';
+import { isGrpcFault } from '../http/grpc.ts';
 import { Http2UpstreamPool } from '../net/http2-upstream-pool.ts';
 import type {
   ClientLink,
@@ -41,12 +42,13 @@ import { createRequestIdSource } from '../observability/request-id.ts';
 import type { Policy } from '../pipeline/policy.ts';
 import { createServices } from '../upstream/create-services.ts';
 import { type Endpoint, isSecure, speaksHttp2 } from '../upstream/endpoint.ts';
-import { probeHttp } from '../upstream/health/http-probe.ts';
+import { probe } from '../upstream/health/probe.ts';
 import { createPoolOptions, type Service } from '../upstream/service.ts';
 import { CertificateExpiry } from './certificate-expiry.ts';
 import { DateHeader } from './date-header.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangeContext } from './exchange-context.ts';
+import { bridgedStream } from './grpc-web-stream.ts';
 import { Listeners, type PreparedListeners } from './listeners.ts';
 import { type LateQuarantine, logQuarantined, routeState } from './quarantine.ts';
 import { RawConnection, type RawContext } from './raw-connection.ts';
@@ -304,7 +306,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
       random: this.random,
       secret: this.secret,
       createPool: (endpoint, service) => this.createPool(endpoint, service),
-      check: this.deps.team === undefined ? probeHttp : null,
+      check: this.deps.team === undefined ? probe : null,
       onHealthChange: (service, { id, url, healthy }, reason) => {
         this.deps.team?.onHealthChange(service.name, url, healthy, reason);
         this.deps.emit?.({ type: 'health', service: service.name, endpoint: id, healthy, reason });
@@ -394,7 +396,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
   onRequest(stream: ClientStream): void {
     // Before the first generation is live there is nobody to answer.
     if (this.snapshot === null) stream.abort();
-    else new Exchange(stream, this.snapshot, this).begin();
+    else new Exchange(bridgedStream(stream), this.snapshot, this).begin();
   }
 
   onRefused(stream: ClientStream, code: ErrorCode, detail: string): void {
@@ -440,7 +442,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
   }
 
   account(entry: AccessEntry, now: number): void {
-    this.window.record(entry.status >= 500, now);
+    this.window.record(entry.status >= 500 || isGrpcFault(entry.grpcStatus), now);
     if (this.accessLog !== null) this.accessLog.record(entry);
   }
 

@@ -96,8 +96,9 @@ export function isEventStream(parser: HeadParser): boolean {
   return Number.isNaN(next) || next === 59 || next === 32 || next === 9;
 }
 
-/** True when the client said that it can be sent trailers (RFC 9110 section 6.5.1). */
+/** True when the client said that it can be sent trailers (RFC 9110 section 6.5.1), or speaks HTTP/2, where all can. */
 export function takesTrailers(stream: ClientStream): boolean {
+  if (stream.protocol === 'HTTP/2.0') return true;
   const te = fieldById(stream.head, FIELD.te);
   return te !== undefined && stream.minor === 1 && hasListMember(te, 'trailers');
 }

@@ -14,6 +14,10 @@ export function problemBody(code: ErrorCode, detail: string, requestId: string):
 
 /** Header lines that belong to the code. */
 export function problemLines(code: ErrorCode, retryAfter = RETRY_AFTER): string {
-  const wait = ERRORS[code].retryAfter ? `Retry-After: ${retryAfter}\r\n` : '';
-  return `Content-Type: ${PROBLEM_MEDIA_TYPE}\r\nCache-Control: no-store\r\n${wait}`;
+  return `Content-Type: ${PROBLEM_MEDIA_TYPE}\r\nCache-Control: no-store\r\n${waitLine(code, retryAfter)}`;
+}
+
+/** When to come again, where that may help. */
+export function waitLine(code: ErrorCode, retryAfter = RETRY_AFTER): string {
+  return ERRORS[code].retryAfter ? `Retry-After: ${retryAfter}\r\n` : '';
 }

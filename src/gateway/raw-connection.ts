@@ -93,6 +93,7 @@ export class RawConnection extends Timed implements ClientLink, AccessEntry {
   readonly clientAddress: string;
   readonly protocol: string;
   readonly upstreamStatus = 0;
+  readonly grpcStatus = -1;
   readonly traceId = '';
   host = '';
   endpoint = '';

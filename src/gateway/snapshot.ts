@@ -44,6 +44,8 @@ export interface CompiledRoute {
   /** Milliseconds from the request's last byte to the head of the answer; 0 for no bound. */
   readonly responseTimeout: number;
   readonly retry: RetryPlan | null;
+  /** True where the service speaks gRPC. */
+  readonly isGrpc: boolean;
   /** Null where no WebSockets are served. */
   readonly webSocket: WebSocketRoute | null;
   readonly chain: Chain;
@@ -217,6 +219,7 @@ function quarantinedRoute(
     timeout: 0,
     responseTimeout: 0,
     retry: null,
+    isGrpc: false,
     webSocket: null,
     chain: quarantineChain(globalChain),
     metrics: deps.metrics.routeMetrics(config.name, config.service ?? ''),
@@ -248,6 +251,7 @@ function compileRoute(
     timeout: config.timeout ?? 0,
     responseTimeout: serviceConfig?.timeouts.response ?? 0,
     retry: compileRetry(config.retry),
+    isGrpc: serviceConfig?.protocol === 'grpc' || serviceConfig?.protocol === 'grpcs',
     webSocket: compileWebSocket(config, deps),
     chain: compileChain(scopes, deps.policies, { logger: deps.logger }),
     metrics: deps.metrics.routeMetrics(config.name, config.service ?? ''),

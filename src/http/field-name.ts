@@ -25,6 +25,7 @@ export const FIELD = {
   http2Settings: 20,
   userAgent: 21,
   tracestate: 22,
+  contentType: 23,
   /** Every name that begins with `x-client-cert-`. */
   xClientCert: 30,
 } as const;
@@ -52,6 +53,7 @@ const names: Record<string, number> = {
   'http2-settings': FIELD.http2Settings,
   'user-agent': FIELD.userAgent,
   tracestate: FIELD.tracestate,
+  'content-type': FIELD.contentType,
 };
 
 interface Candidate {

@@ -409,6 +409,10 @@ export class ClientConnection extends Timed implements ClientLink, ClientStream,
     this.socket.pause();
   }
 
+  bodyMayRest(): void {
+    // Nobody converses over HTTP/1: the answer mostly waits for the whole request.
+  }
+
   resumeBody(): void {
     if (!this.bodyPaused) return;
     this.bodyPaused = false;

@@ -19,9 +19,12 @@ const INVALID_FRAMES = 100;
 /** Streams that a client may give up at once, and after that by second: each is work that nobody wanted (CVE-2023-44487). */
 const RESETS = 500;
 const RESET_RATE = 30;
-/** Pings and settings, which the library answers however many come, as long as they come slowly enough to be read. */
-const CONTROL_FRAMES = 1000;
-const CONTROL_RATE = 50;
+/**
+ * Pings and settings, which the library answers however many come, as long as they come slowly enough to be read. Clients of
+ * gRPC measure by pings, one for each round trip while they receive: that may be thousands a second.
+ */
+const CONTROL_FRAMES = 10_000;
+const CONTROL_RATE = 5000;
 /** What the library calls an attack in its messages; it has no codes for them. */
 const FLOOD = /flood|too many/i;
 /** How long a client has to learn that no new streams are taken before they are refused, in milliseconds. */

@@ -65,8 +65,11 @@ export class Http2Stream extends Timed implements ClientStream {
   private received = true;
   /** Nothing more of the body is wanted, or to come. */
   private bodyDone = true;
+  /** How long the body may stall, in milliseconds; 0 for as long as it likes. */
+  private bodyIdle: number;
   private answered = false;
   private bodiless = false;
+  private endsByTrailers = false;
   private over = false;
   private pending: Buffer = NO_BYTES;
   private trailers = '';
@@ -80,6 +83,7 @@ export class Http2Stream extends Timed implements ClientStream {
     this.kit = kit;
     this.listener = connection.context.listener;
     this.remoteAddress = connection.remoteAddress;
+    this.bodyIdle = connection.context.limits.bodyIdle;
     stream.on('error', noop);
     stream.on('close', () => this.onClose());
   }
@@ -149,7 +153,7 @@ export class Http2Stream extends Timed implements ClientStream {
   }
 
   private receive(isWhole: boolean): void {
-    const { handler, limits, wheel } = this.connection.context;
+    const { handler, limits } = this.connection.context;
     const length = isWhole ? 0 : requestFraming(this.kit.parser, 1);
     if (length === INVALID_FRAMING)
       return this.refuse('bad_request', 'Content-Length does not tell one certain length');
@@ -163,18 +167,18 @@ export class Http2Stream extends Timed implements ClientStream {
       stream.on('trailers', (...[, , fields]: [object, number, string[]]) => this.onTrailers(fields));
       stream.on('data', (chunk: Buffer) => this.onData(chunk));
       stream.on('end', () => this.onEnd());
-      wheel.scheduleIn(this, limits.bodyIdle);
+      this.awaitBody();
     }
     handler.onRequest(this);
   }
 
   private onData(chunk: Buffer): void {
-    const { limits, wheel } = this.connection.context;
+    const { limits } = this.connection.context;
     if (this.bodyDone) return;
     this.bodyReceived += chunk.length;
     if (this.bodyReceived > limits.requestBody)
       return this.fault('payload_too_large', 'the body is larger than the limit');
-    wheel.scheduleIn(this, limits.bodyIdle);
+    this.awaitBody();
     this.sink?.onRequestBody(chunk, 0, chunk.length);
   }
 
@@ -207,7 +211,7 @@ export class Http2Stream extends Timed implements ClientStream {
   }
 
   onDeadline(): void {
-    if (!this.bodyDone) this.fault('request_timeout', 'the body stalled');
+    if (!this.bodyDone && this.bodyIdle > 0) this.fault('request_timeout', 'the body stalled');
     else this.stream.close(constants.NGHTTP2_CANCEL);
   }
 
@@ -232,9 +236,18 @@ export class Http2Stream extends Timed implements ClientStream {
     this.stream.pause();
   }
 
+  private awaitBody(): void {
+    if (this.bodyIdle > 0) this.connection.context.wheel.scheduleIn(this, this.bodyIdle);
+  }
+
+  bodyMayRest(): void {
+    this.bodyIdle = 0;
+    if (!this.bodyDone) this.connection.context.wheel.cancel(this);
+  }
+
   resumeBody(): void {
     if (this.bodyDone || !this.stream.isPaused()) return;
-    this.connection.context.wheel.scheduleIn(this, this.connection.context.limits.bodyIdle);
+    this.awaitBody();
     this.stream.resume();
   }
 
@@ -258,8 +271,9 @@ export class Http2Stream extends Timed implements ClientStream {
     this.bodiless = endStream;
     const { stream } = this;
     const waitForTrailers = !endStream && length < 0;
+    this.endsByTrailers = waitForTrailers;
     stream.respond(fieldsOf(fields, status), { endStream, waitForTrailers, sendDate: false } as object);
-    if (waitForTrailers) stream.on('wantTrailers', () => stream.sendTrailers(fieldsOf(this.trailers, 0)));
+    if (waitForTrailers) stream.on('wantTrailers', () => this.sendTrailers());
     if (!endStream) stream.on('drain', () => this.onDrain());
   }
 
@@ -286,8 +300,14 @@ export class Http2Stream extends Timed implements ClientStream {
   }
 
   private onDrain(): void {
-    if (this.bodyDone) this.connection.context.wheel.cancel(this);
+    if (this.bodyDone || this.bodyIdle === 0) this.connection.context.wheel.cancel(this);
     this.sink?.onClientDrain();
+  }
+
+  private sendTrailers(): void {
+    this.stream.sendTrailers(fieldsOf(this.trailers, 0));
+    // In a turn of its own: a reset would overtake the trailers.
+    if (!this.received) setImmediate(stopReceiving, this.stream);
   }
 
   end(trailers: string): void {
@@ -305,8 +325,8 @@ export class Http2Stream extends Timed implements ClientStream {
     this.bodyDone = true;
     this.connection.context.wheel.cancel(this);
     stream.resume();
-    if (stream.writableFinished) stream.close(constants.NGHTTP2_NO_ERROR);
-    else stream.once('finish', () => stream.close(constants.NGHTTP2_NO_ERROR));
+    if (stream.writableFinished) stopReceiving(stream);
+    else if (!this.endsByTrailers) stream.once('finish', () => stopReceiving(stream));
   }
 
   switchProtocols(_protocol: string, fields: string): Tunnel {
@@ -325,6 +345,10 @@ export class Http2Stream extends Timed implements ClientStream {
     this.sink = null;
     if (!this.over) this.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
   }
+}
+
+function stopReceiving(stream: ServerHttp2Stream): void {
+  stream.close(constants.NGHTTP2_NO_ERROR);
 }
 
 function noop(): void {

@@ -129,8 +129,11 @@ export class Listener {
       this.watch(socket);
       this.tls.accept(socket);
     } else if (!protocols.includes('h2')) this.add(new ClientConnection(socket, this.context));
-    else if (protocols.length === 1) this.connectHttp2(socket);
-    else {
+    else if (protocols.length === 1) {
+      this.connectHttp2(socket);
+      // It was accepted paused, and the library goes on with what is being read only.
+      socket.resume();
+    } else {
       this.watch(socket);
       sniffHttp2(socket, (isHttp2) => {
         this.beginning.delete(socket);

@@ -116,6 +116,8 @@ export interface ClientStream {
   abort(): void;
   pauseBody(): void;
   resumeBody(): void;
+  /** A body that stalls is no fault: it is one half of a conversation. */
+  bodyMayRest(): void;
   /** The connection is not to be used again after this answer. */
   closeAfter(): void;
   /**

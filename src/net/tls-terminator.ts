@@ -66,11 +66,12 @@ export class TlsTerminator {
       events.onFailed(address, `the client's certificate: ${String(fault)}`);
     });
     this.server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
+      const address = addressOf(socket);
       socket.destroy();
       const { authorizationError } = socket;
       // Where a certificate is required, a wrong one ends the connection before anybody is told why.
       const reason = authorizationError ? `the client's certificate: ${String(authorizationError)}` : reasonOf(error);
-      events.onFailed(addressOf(socket), reason);
+      events.onFailed(address, reason);
     });
   }
 

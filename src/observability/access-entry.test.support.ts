@@ -12,6 +12,7 @@ export function createEntry(changes: Partial<AccessEntry> = {}): AccessEntry {
     endpoint: '127.0.0.1:9001',
     status: 200,
     upstreamStatus: 200,
+    grpcStatus: -1,
     bytesIn: 0,
     bytesOut: 105,
     durationMs: 1.25,

@@ -16,6 +16,8 @@ export interface AccessEntry {
   readonly status: number;
   /** 0 when no upstream answered. */
   readonly upstreamStatus: number;
+  /** Of a call of gRPC, 0 to 16; below 0 for other requests. */
+  readonly grpcStatus: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
   /** Milliseconds. */

@@ -55,6 +55,7 @@ const FIELDS: Readonly<Record<string, FieldWriter>> = {
   endpoint: (entry) => optionalJson(entry.endpoint),
   status: (entry) => String(entry.status),
   upstream_status: (entry) => (entry.upstreamStatus === 0 ? 'null' : String(entry.upstreamStatus)),
+  grpc_status: (entry) => (entry.grpcStatus < 0 ? 'null' : String(entry.grpcStatus)),
   bytes_in: (entry) => String(entry.bytesIn),
   bytes_out: (entry) => String(entry.bytesOut),
   duration_ms: (entry) => millisecondsJson(entry.durationMs),

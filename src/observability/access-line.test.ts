@@ -35,6 +35,7 @@ const hostileEntry = fc
     agent: fc.oneof(bytes, fc.constant('x'.repeat(600))),
     status: fc.constantFrom(200, 404, 502),
     upstreamStatus: fc.constantFrom(0, 200),
+    grpcStatus: fc.constantFrom(-1, 0, 14),
     durationMs: fc.double({ min: 0, max: 1e6, noNaN: true }),
     upstreamMs: fc.constantFrom(-1, 0, 0.0004, 12.3456, 1999.9999),
     retries: fc.nat(3),
@@ -51,7 +52,7 @@ describe('the line of all fields', () => {
       '{"time":"2026-01-31T23:59:58.007Z","level":"info","msg":"access",' +
         '"request_id":"01a1fd1c-b4d6-7098-b8a4-f501aa81a652","client":"192.0.2.1","method":"GET",' +
         '"host":"api.example.com","path":"/users/1","query":"a=b","protocol":"HTTP/1.1","route":"user-by-id",' +
-        '"service":"users","endpoint":"127.0.0.1:9001","status":200,"upstream_status":200,"bytes_in":0,' +
+        '"service":"users","endpoint":"127.0.0.1:9001","status":200,"upstream_status":200,"grpc_status":null,"bytes_in":0,' +
         '"bytes_out":105,"duration_ms":1.250,"upstream_ms":1.100,"gateway_ms":0.150,"retries":0,"error":null,' +
         '"trace_id":"1177d525167d19420b0c90ab67fcab20","user_agent":"curl/8.0"}\n',
     );

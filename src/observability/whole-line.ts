@@ -26,7 +26,7 @@ export function createWholeLine(redaction: Redaction): AccessLine {
         ? jsonString(target)
         : `${jsonString(target.slice(0, mark))},"query":${jsonString(redaction.query(target.slice(mark + 1)))}`) +
       places.of(entry) +
-      (statuses.of(entry.status, entry.upstreamStatus) + bytesIn) +
+      (statuses.of(entry) + bytesIn) +
       (',"bytes_out":' + entry.bytesOut + ',"duration_ms":' + millisecondsJson(durationMs)) +
       (',"upstream_ms":' + millisecondsJson(upstreamMs)) +
       (',"gateway_ms":' + millisecondsJson(durationMs - Math.max(0, upstreamMs))) +
@@ -104,17 +104,20 @@ class PlaceTexts {
   }
 }
 
-/** The part that the two statuses make; mostly that of the request before. */
+/** The part that the statuses make; mostly that of the request before. */
 class StatusText {
   private status = -1;
   private upstream = -1;
+  private grpc = -1;
   private text = '';
 
-  of(status: number, upstream: number): string {
-    if (status !== this.status || upstream !== this.upstream) {
+  of({ status, upstreamStatus, grpcStatus }: AccessEntry): string {
+    if (status !== this.status || upstreamStatus !== this.upstream || grpcStatus !== this.grpc) {
       this.status = status;
-      this.upstream = upstream;
-      this.text = `${status},"upstream_status":${upstream === 0 ? 'null' : upstream},"bytes_in":`;
+      this.upstream = upstreamStatus;
+      this.grpc = grpcStatus;
+      const upstream = upstreamStatus === 0 ? 'null' : upstreamStatus;
+      this.text = `${status},"upstream_status":${upstream},"grpc_status":${grpcStatus < 0 ? 'null' : grpcStatus},"bytes_in":`;
     }
     return this.text;
   }

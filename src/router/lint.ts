@@ -3,14 +3,8 @@ import type { RouteConfig } from '../config/model.ts';
 import { compareRank, compileEntries, type Entry } from './compiled-route.ts';
 import { PATH_KIND } from './path-matcher.ts';
 import { areExclusive, servesMethod } from './predicate.ts';
-
-export interface RouteFault {
-  route: string;
-  code: 'unreachable_route' | 'ambiguous_routes';
-  message: string;
-  /** The route that takes its requests. */
-  other: string;
-}
+import { lintRawRoutes } from './raw-lint.ts';
+import type { RouteFault } from './route-fault.ts';
 
 /** What is found about the entries of one route. */
 interface Verdict {
@@ -43,7 +37,7 @@ export function lintRoutes(routes: readonly RouteConfig[]): RouteFault[] {
     // Only what asks nothing but a host and a prefix can swallow routes of other paths.
     if (entry.predicates.length === 0 && isWide(entry, lowest)) covers.push(entry);
   }
-  return [...verdicts.values()].flatMap(faultOf);
+  return [...[...verdicts.values()].flatMap(faultOf), ...lintRawRoutes(routes)];
 }
 
 function faultOf({ entry: { name }, reachable, rival, twin }: Verdict): RouteFault[] {

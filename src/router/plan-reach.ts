@@ -5,9 +5,10 @@ import { type Change, createChange, inOrder } from '../config/plan/change.ts';
 import { authenticationOf } from '../config/plan/exposure.ts';
 import { pairRoutes } from '../config/plan/pairing.ts';
 import { planOf } from '../config/plan/plan.ts';
-import { lintRoutes, type RouteFault } from './lint.ts';
+import { lintRoutes } from './lint.ts';
 import { planOrder } from './plan-order.ts';
 import { witnessesOf } from './plan-witness.ts';
+import type { RouteFault } from './route-fault.ts';
 import { createRouter } from './router.ts';
 
 /** Everything that differs: the configurations themselves, and what becomes of requests. The gravest first. */

@@ -4,8 +4,9 @@ import { isRawRoute } from '../config/raw-route.ts';
 import { compileHosts, type HostMatcher } from './host-matcher.ts';
 
 /** A route under one of its names. */
-interface RawEntry {
+export interface RawEntry {
   readonly index: number;
+  readonly route: string;
   readonly priority: number;
   readonly name: HostMatcher;
   readonly listeners: readonly string[] | null;
@@ -25,7 +26,7 @@ export class RawRouter {
 
   /** `routes` may hold others, which are left out. */
   constructor(routes: readonly RouteConfig[]) {
-    const entries = entriesOf(routes);
+    const entries = rawEntriesOf(routes);
     for (const entry of entries) {
       const { name, wildcard } = entry.name;
       if (name === '') this.everyName.push(entry);
@@ -55,13 +56,14 @@ export class RawRouter {
   }
 }
 
-function entriesOf(routes: readonly RouteConfig[]): RawEntry[] {
+/** The entries of all routes that take connections, in the order of precedence, `rank` being the place. */
+export function rawEntriesOf(routes: readonly RouteConfig[]): RawEntry[] {
   const entries: RawEntry[] = [];
   for (const [index, route] of routes.entries()) {
     if (!isRawRoute(route) || route.quarantined?.matched === false) continue;
     const listeners = route.match.listeners ?? null;
     for (const name of compileHosts(route.match.sni)) {
-      entries.push({ index, priority: route.priority, name, listeners, rank: 0 });
+      entries.push({ index, route: route.name, priority: route.priority, name, listeners, rank: 0 });
     }
   }
   entries.sort(compare);

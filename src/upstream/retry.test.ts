@@ -21,13 +21,33 @@ describe('what a plan covers', () => {
     [['429', '409'], 409, true],
     [['connect-failure', 'reset', '502', '503', '504'], 504, true],
     [['503'], 5030, false],
+    [['unavailable'], 14, true],
+    [['unavailable'], 503, false],
+    [['unavailable'], 13, false],
+    [['503'], 14, false],
+    [['cancelled', 'deadline-exceeded', 'internal', 'resource-exhausted'], 8, true],
     [[], 'connect-failure', false],
     [[], 200, false],
   ])('%j covers %j: %j', (on, failure, expected) => {
     expect(compileRetry(config(on))!.covers(failure)).toBe(expected);
   });
 
-  it.each(['4xx', '5xx', 'timeout', '99', '1000', '5', '', 'Reset', '502 ', '-503'])('refuses %j', (entry) => {
+  it.each([
+    '4xx',
+    '5xx',
+    'timeout',
+    'UNAVAILABLE',
+    'ok',
+    '14',
+    'constructor',
+    '99',
+    '1000',
+    '5',
+    '',
+    'Reset',
+    '502 ',
+    '-503',
+  ])('refuses %j', (entry) => {
     expect(() => compileRetry(config([entry]))).toThrow(TypeError);
   });
 });

@@ -1,7 +1,11 @@
 /** When a failed try may be sent again, and after what pause; compiled once per route. */
 import type { RetryConfig } from '../config/model.ts';
+import { GRPC_STATUS } from '../http/grpc.ts';
 
-/** What went wrong with a try: no connection, a connection lost (or a try's time used up), or an answer's status. */
+/**
+ * What went wrong with a try: no connection, a connection lost (or a try's time used up), or an answer's status: one of
+ * HTTP, which is above 99, or one of gRPC, which is below.
+ */
 export type TryFailure = 'connect-failure' | 'reset' | number;
 
 export interface RetryPlan {
@@ -18,6 +22,15 @@ export interface RetryPlan {
 }
 
 const HIGHEST_STATUS = 999;
+const LOWEST_HTTP_STATUS = 100;
+
+const GRPC_FAILURES: Readonly<Record<string, number>> = {
+  cancelled: GRPC_STATUS.cancelled,
+  'deadline-exceeded': GRPC_STATUS.deadlineExceeded,
+  internal: GRPC_STATUS.internal,
+  'resource-exhausted': GRPC_STATUS.resourceExhausted,
+  unavailable: GRPC_STATUS.unavailable,
+};
 const LARGEST_EXPONENT = 52;
 
 class CompiledRetry implements RetryPlan {
@@ -56,6 +69,7 @@ class CompiledRetry implements RetryPlan {
 function markStatuses(statuses: Uint8Array, entry: string): void {
   if (entry === 'connect-failure' || entry === 'reset') return;
   if (/^[1-9][0-9]{2}$/.test(entry)) statuses[Number(entry)] = 1;
+  else if (Object.hasOwn(GRPC_FAILURES, entry)) statuses[GRPC_FAILURES[entry]] = 1;
   else throw new TypeError(`a retry cannot be made on "${entry}"`);
 }
 
@@ -83,7 +97,8 @@ export function isIdempotent(method: string): boolean {
 
 /**
  * Whether one more send is allowed after `sends` of them. A request that is not idempotent is only sent again where
- * nothing of it has been sent (`untouched`). Whether the body can be replayed is for the caller to know.
+ * nothing of it has been sent (`untouched`), or by a status of gRPC: all its calls are POST, and who names a status says by
+ * that that the route's calls may be made twice. Whether the body can be replayed is for the caller to know.
  */
 export function mayRetry(
   plan: RetryPlan,
@@ -92,5 +107,6 @@ export function mayRetry(
   method: string,
   untouched: boolean,
 ): boolean {
-  return sends < plan.attempts && (untouched || isIdempotent(method)) && plan.covers(failure);
+  if (sends >= plan.attempts || !plan.covers(failure)) return false;
+  return untouched || isIdempotent(method) || (typeof failure === 'number' && failure < LOWEST_HTTP_STATUS);
 }

@@ -236,9 +236,11 @@ export class Service<Pool extends EndpointPool = EndpointPool> implements Endpoi
     inherited?.stop();
     const probe = this.#deps.check;
     if (probe === null) return;
+    // The check may go over to later generations, which must not keep this one.
+    const service = this.config;
     const check = new ActiveCheck(endpoint, config, {
       ...this.#deps,
-      check: (checked, how, signal) => probe(checked, how, signal, this.config),
+      check: (checked, how, signal) => probe(checked, how, signal, service),
     });
     this.#checks.set(endpoint, check);
     check.start();

@@ -23,9 +23,9 @@ afterEach(async () => {
   await closeManaged();
 });
 
-function configText(certFile: string, keyFile: string, body = 'one'): string {
+function configText(certFile: string, keyFile: string, body = 'one', workers = 1): string {
   return `version: 1
-workers: 1
+workers: ${workers}
 shutdown: { drain: 0ms, timeout: 1s }
 logging: { level: info, access: false }
 admin: { address: "127.0.0.1:0" }
@@ -176,6 +176,21 @@ describe('a pair that is replaced', () => {
     await gateway.until('certificates renewed');
     expect(await shown(gateway.port)).toBe(fingerprint(second));
   });
+
+  test('is shown by every worker, and counted down once', async () => {
+    const directory = emptyDirectory();
+    writePair(directory, first);
+    const gateway = await start(directory, configText('tls.crt', 'tls.key', 'one', 2));
+    writePair(directory, second);
+    await gateway.until('certificates renewed');
+    for (let i = 0; i < 16; i++) expect(await shown(gateway.port)).toBe(fingerprint(second));
+    const [sample, ...more] = await metric(gateway.admin, 'portico_tls_certificate_expiry_seconds');
+    expect(sample).toMatch(
+      /^portico_tls_certificate_expiry_seconds\{listener="secure",service="",name="a\.example"\} 25\d{5}$/,
+    );
+    expect(more).toEqual([]);
+    // Programs of workers are compiled at their first start.
+  }, 60_000);
 
   test('that holds what it held makes no generation', async () => {
     const directory = emptyDirectory();

@@ -1,8 +1,9 @@
 /** Connections whose bytes are only relayed, and PROXY headers on either side: real servers, real sockets. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect as connectHttp2 } from 'node:http2';
+import { type AddressInfo, connect, createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls';
@@ -386,14 +387,86 @@ describe('a listener of mode tcp', () => {
     expect((await one.untilBytes(2)).toString()).toBe('ab');
   });
 
-  test('closes what no route takes', async () => {
+  test('takes no more connections than it may', async () => {
     const peer = await startPeer();
-    const config = rawConfig([peer.url], { route: { match: { sni: ['a.example.com'] } } });
-    const gateway = await start(config).catch((error: Error) => error.message);
-    // Of a listener that knows no names the check speaks.
-    if (typeof gateway === 'string') return expect(gateway).toContain('sni');
-    expect(await refusal(gateway.port)).toBe('ECONNRESET');
+    const gateway = await start(rawConfig([peer.url], { listener: { mode: 'tcp', limits: { connections: 2 } } }));
+    const [one, two] = [await client(gateway.port), await client(gateway.port)];
+    for (const each of [one, two]) {
+      await each.send('x');
+      await each.untilBytes(1);
+    }
+    const third = await client(gateway.port);
+    await third.untilEnded();
+    expect(peer.accepted).toBe(2);
+    expect(gateway.gateway.relays).toBe(2);
+  });
+
+  test('writes a line to the access log for each connection that is over', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'portico-raw-'));
+    const file = join(directory, 'access.log');
+    opened.push({ close: () => rmSync(directory, { recursive: true }) });
+    const peer = await startPeer();
+    const gateway = await start(
+      rawConfig([peer.url], {
+        listener: { mode: 'tls-passthrough' },
+        route: { match: { sni: ['a.example.com'] } },
+        logging: { level: 'silent', access: { file } },
+      }),
+    );
+    const hello = connectTls({ port: gateway.port, host: '127.0.0.1', servername: 'A.example.com' });
+    hello.on('error', () => {});
+    await peer.until(() => peer.received.length > 0, 'the ClientHello');
+    const { length } = peer.received;
+    hello.destroy();
+    await untilIdle(gateway);
+    const other = connectTls({ port: gateway.port, host: '127.0.0.1', servername: 'b.example.com' });
+    await new Promise((resolve) => other.on('error', () => {}).on('close', resolve));
+    await untilIdle(gateway);
     expect(metric(gateway, ended('no_route', 'none', ''))).toBe(1);
+    await gateway.gateway.stop(0, 100);
+    const lines = readFileSync(file, 'latin1')
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    const common = { client: '127.0.0.1', method: 'TCP', protocol: 'TLS', path: '', upstream_status: null, retries: 0 };
+    expect(lines).toMatchObject([
+      { ...common, host: 'a.example.com', route: 'raw', service: 'echo', bytes_in: length },
+      {
+        ...common,
+        host: 'b.example.com',
+        route: 'none',
+        service: null,
+        endpoint: null,
+        status: 404,
+        error: 'route_not_found',
+        bytes_in: 0,
+      },
+    ]);
+    expect(lines[0].endpoint).toBe(`127.0.0.1:${peer.port}`);
+    expect(lines[0].duration_ms).toBeGreaterThan(0);
+  });
+
+  test('resets what a quarantined route takes, and leaves requests to others', async () => {
+    const gateway = await start({
+      ...configWith({
+        services: [{ name: 'echo', endpoints: ['tcp://127.0.0.1:9'] }],
+        routes: [
+          { name: 'raw', match: { listeners: ['raw'] }, service: 'echo', timeout: '1s' },
+          { name: 'all', match: {}, respond: { body: 'http' } },
+        ],
+        onInvalidRoute: 'quarantine',
+      }),
+      listeners: [
+        { name: 'test', address: '127.0.0.1:0' },
+        { name: 'raw', address: '127.0.0.1:0', mode: 'tcp' },
+      ],
+    });
+    expect(await refusal(gateway.gateway.addresses[1].port)).toBe('ECONNRESET');
+    await untilIdle(gateway);
+    expect(metric(gateway, ended('quarantined', 'raw', ''))).toBe(1);
+    const one = await client(gateway.port);
+    await one.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    expect((await one.answer()).body.toString()).toBe('http');
   });
 });
 
@@ -545,7 +618,26 @@ describe('a PROXY header', () => {
     ]);
   });
 
-  test('stands before TLS and before HTTP/2 by prior knowledge', async () => {
+  test('stands before HTTP/2 by prior knowledge, beside HTTP/1.1 and alone', async () => {
+    const origin = await startOrigin();
+    opened.push(origin);
+    for (const protocols of [['h2', 'http/1.1'], ['h2']]) {
+      const gateway = await start(configFor([origin.url], { listener: { ...from, protocols } }));
+      const socket = connect({ port: gateway.port, host: '127.0.0.1' });
+      socket.write(writeProxyV2(CLIENT));
+      const session = connectHttp2('http://a.example', { createConnection: () => socket });
+      session.on('error', () => {});
+      const stream = session.request({ ':path': '/' });
+      const [headers] = await once(stream, 'response');
+      expect(headers[':status']).toBe(200);
+      session.destroy();
+      expect(headerOf(origin.requests.at(-1) as (typeof origin.requests)[number], 'x-forwarded-for')).toBe(
+        '203.0.113.7',
+      );
+    }
+  });
+
+  test('stands before TLS', async () => {
     const origin = await startOrigin();
     opened.push(origin);
     const { cert, key } = authority.issue({ names: ['a.example'] });

@@ -1,6 +1,7 @@
 /** Whether a route asks more or less of a request than before, key by key of `match`; where that is not plain, only that it differs. */
 import { isDeepStrictEqual } from 'node:util';
 import type { MatchConfig, ValueMatch } from '../model.ts';
+import { isRawMatch } from '../raw-route.ts';
 
 /** How what is asked after relates to what was asked before. `same` is another text for the same. */
 export type MatchRelation = 'same' | 'wider' | 'narrower' | 'other';
@@ -35,6 +36,11 @@ export function togetherOf(differences: readonly MatchDifference[]): MatchRelati
 }
 
 const relations: readonly [keyof MatchConfig, (before: MatchConfig, after: MatchConfig) => MatchRelation][] = [
+  [
+    'listeners',
+    (before, after) => rawRelation(before, after, coverRelation(before.listeners, after.listeners, coversNames)),
+  ],
+  ['sni', (before, after) => rawRelation(before, after, coverRelation(before.sni, after.sni, coversHosts))],
   ['hosts', (before, after) => coverRelation(before.hosts, after.hosts, coversHosts)],
   ['methods', (before, after) => coverRelation(before.methods, after.methods, coversMethods)],
   ['headers', (before, after) => coverRelation(lowered(before.headers), lowered(after.headers), coversValues)],
@@ -44,6 +50,11 @@ const relations: readonly [keyof MatchConfig, (before: MatchConfig, after: Match
   ['all', (before, after) => coverRelation(before.all, after.all, coversAll)],
   ['not', (before, after) => coverRelation(before.not, after.not, coversNothing)],
 ];
+
+/** What takes connections has nothing in common with what takes requests. */
+function rawRelation(before: MatchConfig, after: MatchConfig, relation: MatchRelation): MatchRelation {
+  return isRawMatch(before) === isRawMatch(after) ? relation : 'other';
+}
 
 /** `covers(a, b)` is true only where every request that meets `b` meets `a`. Nothing asked is met by all. */
 function coverRelation<T>(
@@ -60,6 +71,10 @@ function coverRelation<T>(
   if (widens && narrows) return 'same';
   if (widens) return 'wider';
   return narrows ? 'narrower' : 'other';
+}
+
+function coversNames(wide: readonly string[], narrow: readonly string[]): boolean {
+  return narrow.every((name) => wide.includes(name));
 }
 
 function coversHosts(wide: readonly string[], narrow: readonly string[]): boolean {

@@ -103,6 +103,12 @@ const listeners: Row[] = [
     'danger trusted_proxies_widened listeners.public.trustedProxies ["10.0.0.0/8"] -> ["10.0.0.0/7"]',
   ],
   [
+    'trust in PROXY headers',
+    {},
+    listener({ proxyProtocol: { from: ['10.0.0.0/8'] } }),
+    'danger trusted_proxies_widened listeners.public.proxyProtocol.from [] -> ["10.0.0.0/8"]',
+  ],
+  [
     'other trust',
     listener({ trustedProxies: ['10.0.0.0/8', '::1'] }),
     listener({ trustedProxies: ['::2'] }),

@@ -61,11 +61,13 @@ function planListeners(pairing: Pairing<ListenerConfig>): Change[] {
   const changes = planThings('listener', pairing);
   for (const [one, other] of pairing.pairs) {
     const path = ['listeners', other.name];
-    for (const difference of differencesOf(path, one, other, ['name', 'address', 'trustedProxies'])) {
+    for (const difference of differencesOf(path, one, other, ['name', 'address', 'trustedProxies', 'proxyProtocol'])) {
       changes.push(...planSetting(difference));
     }
     changes.push(...planAddress(path, one.address, other.address, 'listener_address_changed', 'listener_exposed'));
     changes.push(...planTrusted([...path, 'trustedProxies'], one.trustedProxies, other.trustedProxies));
+    const [from, to] = [one.proxyProtocol?.from ?? [], other.proxyProtocol?.from ?? []];
+    changes.push(...planTrusted([...path, 'proxyProtocol', 'from'], from, to));
   }
   return changes;
 }
@@ -99,7 +101,7 @@ function planTrusted(path: ValuePath, before: readonly string[], after: readonly
     const message = `${subject} believes fewer addresses about the client`;
     return [createChange('trusted_proxies_narrowed', path, { message, ...values })];
   }
-  const message = `\`trustedProxies\` of ${subject} is written in another way and believes the same addresses`;
+  const message = `\`${path.at(-1)}\` of ${subject} is written in another way and believes the same addresses`;
   return [createChange('trusted_proxies_rewritten', path, { message, ...values })];
 }
 

@@ -4,7 +4,7 @@ import type { Logger } from '../../base/logger.ts';
 import type { GatewayConfig } from '../../config/model.ts';
 import type { Emit } from '../../observability/events.ts';
 import { createServices } from '../../upstream/create-services.ts';
-import { probeHttp } from '../../upstream/health/http-probe.ts';
+import { probe } from '../../upstream/health/probe.ts';
 import type { Service } from '../../upstream/service.ts';
 import { connectionsKey, REQUESTS_KEY, webSocketsKey } from '../team.ts';
 import type { AbsentPool } from './account.ts';
@@ -42,7 +42,7 @@ export class Services {
       logger: this.deps.logger,
       random: this.deps.random,
       createPool: this.deps.createPool,
-      check: probeHttp,
+      check: probe,
       onHealthChange: ({ name }, { id, url, healthy }, reason) => {
         this.deps.emit?.({ type: 'health', service: name, endpoint: id, healthy, reason });
         // A rest ends in each worker by itself.

@@ -6,7 +6,7 @@ import { HistogramLayout } from './histogram.ts';
 import { createProcessFamilies, type OtherProcesses } from './process-metrics.ts';
 import { type Cell, CellFamily, createNumberFamily, MetricRegistry, type Sample, SampledFamily } from './registry.ts';
 import { createRelayFamilies, RelayMetrics, retainRelays } from './relay-metrics.ts';
-import { REQUEST_LABELS, ROUTE_LABELS, type RouteDelta, RouteMetrics } from './route-metrics.ts';
+import { GRPC_LABELS, REQUEST_LABELS, ROUTE_LABELS, type RouteDelta, RouteMetrics } from './route-metrics.ts';
 import { type MetricDefinition, sampleLine } from './text-format.ts';
 import { Traffic, type TrafficStats } from './traffic.ts';
 
@@ -219,6 +219,20 @@ function addRequestFamilies(registry: MetricRegistry, routes: RouteTable): void 
         let text = '';
         for (const series of route.sorted()) text += sampleLine(requests.name, series.labels, series.durations.count);
         if (text !== '') yield text;
+      }
+    },
+  });
+  const calls: MetricDefinition = {
+    name: 'portico_grpc_requests_total',
+    type: 'counter',
+    help: 'Calls of gRPC and gRPC-Web that are over, by the status that the client was given (1 when it left).',
+    labels: GRPC_LABELS,
+  };
+  registry.add({
+    definition: calls,
+    *render() {
+      for (const route of routes.sorted()) {
+        for (const [labels, count] of route.grpcSamples()) yield sampleLine(calls.name, labels, count);
       }
     },
   });

@@ -26,7 +26,12 @@ const STATUS_SPAN = 1000;
 /** Series of one route beyond which further combinations of method and status count as status `other`. */
 const MAX_SERIES = 256;
 
+/** OK to UNAUTHENTICATED. */
+const GRPC_STATUSES = 17;
+const UNKNOWN = 2;
+
 export const ROUTE_LABELS: readonly string[] = ['route', 'service'];
+export const GRPC_LABELS: readonly string[] = [...ROUTE_LABELS, 'grpc_status'];
 export const REQUEST_LABELS: readonly string[] = [...ROUTE_LABELS, 'method', 'status'];
 
 /** Requests of one method and status: their durations, and so their number too. */
@@ -41,6 +46,7 @@ export interface RouteDelta {
   readonly service: string;
   readonly series: readonly (readonly [key: number, delta: readonly number[]])[];
   readonly upstream: readonly number[] | null;
+  readonly grpc: readonly (readonly [status: number, count: number])[];
   /** WebSockets that ended, by code. */
   readonly closes: readonly (readonly [code: string, count: number])[];
 }
@@ -54,6 +60,8 @@ export class RouteMetrics {
   closes: Map<string, Cell> | null = null;
   private readonly layout: HistogramLayout;
   private readonly series = new Map<number, Series>();
+  /** Calls of gRPC by status; null until the first. */
+  private grpc: Cell[] | null = null;
   private lastMethod = '';
   private lastStatus = -1;
   private lastCell: HistogramCell | null = null;
@@ -75,6 +83,31 @@ export class RouteMetrics {
     if (upstreamMs < 0) return;
     if (this.upstream === null) this.upstream = this.layout.createCell();
     this.upstream.observe(upstreamMs);
+  }
+
+  /** Counts one finished call of gRPC; `status` is 0 to 16. */
+  recordGrpc(status: number): void {
+    if (this.grpc === null) this.grpc = Array.from({ length: GRPC_STATUSES }, () => new Cell());
+    // A call that is over has a status: without one it was cut.
+    this.grpc[status < 0 ? UNKNOWN : status].value++;
+  }
+
+  /** The statuses of gRPC that were counted, with their labels and numbers. */
+  *grpcSamples(): Generator<readonly [labels: string, count: number]> {
+    if (this.grpc === null) return;
+    for (let status = 0; status < GRPC_STATUSES; status++) {
+      const { value } = this.grpc[status];
+      if (value > 0) yield [labelText(GRPC_LABELS, [this.route, this.service, String(status)]), value];
+    }
+  }
+
+  private takeGrpcDelta(): [number, number][] {
+    const delta: [number, number][] = [];
+    this.grpc?.forEach((cell, status) => {
+      const count = cell.takeDelta();
+      if (count !== 0) delta.push([status, count]);
+    });
+    return delta;
   }
 
   /** Counts a WebSocket that ended; `code` as it came, from a peer that may be hostile. */
@@ -112,16 +145,21 @@ export class RouteMetrics {
       const count = cell.takeDelta();
       if (count !== 0) closes.push([code, count]);
     }
-    if (series.length === 0 && upstream === null && closes.length === 0) return null;
-    return { route: this.route, service: this.service, series, upstream, closes };
+    const grpc = this.takeGrpcDelta();
+    if (series.length === 0 && upstream === null && closes.length === 0 && grpc.length === 0) return null;
+    return { route: this.route, service: this.service, series, upstream, grpc, closes };
   }
 
   /** Adds what the route's metrics of another process told. */
-  addDelta({ series, upstream, closes }: RouteDelta): void {
+  addDelta({ series, upstream, grpc, closes }: RouteDelta): void {
     for (const [code, count] of closes) this.closeCell(code).value += count;
     for (const [key, delta] of series) {
       const own = this.series.get(key) ?? this.create(Math.floor(key / STATUS_SPAN), key % STATUS_SPAN);
       own.durations.addDelta(delta);
+    }
+    for (const [status, count] of grpc) {
+      this.grpc ??= Array.from({ length: GRPC_STATUSES }, () => new Cell());
+      this.grpc[status].value += count;
     }
     if (upstream === null) return;
     if (this.upstream === null) this.upstream = this.layout.createCell();

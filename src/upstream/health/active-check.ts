@@ -9,15 +9,18 @@ export interface CheckOutcome {
   readonly reason: string;
 }
 
+/** What a check needs to know of the endpoint's service. */
+export type ProbedService = Pick<ServiceConfig, 'protocol' | 'tls'>;
+
 /**
- * Performs one check of an endpoint, spoken to as `service` says. Must settle soon after `signal` is aborted, which happens when the check's time is up and when the
- * endpoint is no longer checked. A rejection counts as a failed check.
+ * Performs one check of an endpoint, spoken to as `service` says. Must settle soon after `signal` is aborted, which
+ * happens when the check's time is up and when the endpoint is no longer checked. A rejection counts as a failed check.
  */
 export type HealthProbe = (
   endpoint: Endpoint,
   config: HealthCheckConfig,
   signal: AbortSignal,
-  service: ServiceConfig,
+  service: ProbedService,
 ) => Promise<CheckOutcome>;
 
 export interface ActiveCheckDeps {

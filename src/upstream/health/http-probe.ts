@@ -1,13 +1,13 @@
 /** One health check over HTTP: a GET on a connection of its own, judged by status, bounded in what it reads. */
 import { type IncomingMessage, request } from 'node:http';
 import { request as secureRequest } from 'node:https';
-import type { HealthCheckConfig, ServiceConfig } from '../../config/model.ts';
+import type { HealthCheckConfig } from '../../config/model.ts';
 import { DEFAULT_TLS, tlsConnectOptions } from '../../net/upstream-tls.ts';
 import { type Endpoint, isSecure } from '../endpoint.ts';
-import type { CheckOutcome } from './active-check.ts';
+import type { CheckOutcome, ProbedService } from './active-check.ts';
 
 /** A health answer needs no more; what is longer is judged by its head and cut. Bytes. */
-const LARGEST_BODY = 64 * 1024;
+export const LARGEST_BODY = 64 * 1024;
 
 export const HEALTH_USER_AGENT = 'portico-health/1';
 
@@ -16,7 +16,7 @@ export function probeHttp(
   endpoint: Endpoint,
   config: HealthCheckConfig,
   signal: AbortSignal,
-  service: Pick<ServiceConfig, 'protocol' | 'tls'>,
+  service: ProbedService,
 ): Promise<CheckOutcome> {
   return new Promise((resolve) => {
     try {
@@ -78,12 +78,13 @@ function judge(
   response.on('error', () => {});
 }
 
-function isExpected(status: number, config: HealthCheckConfig): boolean {
+/** Whether the configuration calls a status good. */
+export function isExpected(status: number, config: HealthCheckConfig): boolean {
   return config.expectStatus.some(([lowest, highest]) => status >= lowest && status <= highest);
 }
 
-/** Node's own words or codes only: they carry addresses, never what the peer wrote. */
-function describeFailure(error: unknown): string {
+/** Why a check failed. Node's own words or codes only: they carry addresses, never what the peer wrote. */
+export function describeFailure(error: unknown): string {
   if (!(error instanceof Error)) return 'the check itself failed';
   const code = (error as NodeJS.ErrnoException).code ?? '';
   if (code.startsWith('HPE_')) return `not an HTTP answer (${code})`;
