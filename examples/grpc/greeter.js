@@ -24,5 +24,14 @@ function method(name, responseStream) {
   };
 }
 
+/** `grpc.health.v1.Health`, as far as the gateway asks: an origin that answers at all is well, `status: SERVING`. */
+export const health = {
+  Check: {
+    ...method('Check', false),
+    path: '/grpc.health.v1.Health/Check',
+    responseSerialize: () => Buffer.from([8, 1]),
+  },
+};
+
 /** `rpc Greet (Text) returns (Text); rpc Count (Text) returns (stream Text);` */
 export const greeter = { Greet: method('Greet', false), Count: method('Count', true) };

@@ -1,6 +1,6 @@
-/** Greeters for the example, on the ports given or on both. */
+/** Greeters for the example, on the ports given or on both; each says by `grpc.health.v1` that it is well. */
 import { Server, ServerCredentials, status } from '@grpc/grpc-js';
-import { greeter } from './greeter.js';
+import { greeter, health } from './greeter.js';
 
 const ports = process.argv.slice(2).map(Number);
 
@@ -17,6 +17,7 @@ for (const port of ports.length > 0 ? ports : [9050, 9051]) {
       call.end();
     },
   });
+  server.addService(health, { Check: (_call, answer) => answer(null, 'serving') });
   server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, bound) => {
     if (error !== null) throw error;
     own = bound;

@@ -673,9 +673,14 @@ export class Exchange
     return mayRetry(retry, failure, this.sends + this.refusals, this.method, this.sends === 0);
   }
 
+  /** Whether the route's plan covers the status of gRPC that the client would be given. */
+  private mayCallAgain(code: ErrorCode): boolean {
+    return this.grpc !== null && this.mayTryAgain(grpcStatusOfError(code));
+  }
+
   /** A try is over without an answer: another one where the route's plan and the request allow it, else the error. */
   private failTry(failure: TryFailure | null, code: ErrorCode, detail: string): void {
-    const again = failure !== null && this.mayTryAgain(failure);
+    const again = failure !== null && (this.mayTryAgain(failure) || this.mayCallAgain(code));
     this.endTry();
     if (again) this.scheduleRetry();
     else this.refuse(code, detail);

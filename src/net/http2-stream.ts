@@ -306,7 +306,6 @@ export class Http2Stream extends Timed implements ClientStream {
 
   private sendTrailers(): void {
     this.stream.sendTrailers(fieldsOf(this.trailers, 0));
-    // In a turn of its own: a reset would overtake the trailers.
     if (!this.received) setImmediate(stopReceiving, this.stream);
   }
 
@@ -325,8 +324,8 @@ export class Http2Stream extends Timed implements ClientStream {
     this.bodyDone = true;
     this.connection.context.wheel.cancel(this);
     stream.resume();
-    if (stream.writableFinished) stopReceiving(stream);
-    else if (!this.endsByTrailers) stream.once('finish', () => stopReceiving(stream));
+    if (stream.writableFinished) setImmediate(stopReceiving, stream);
+    else if (!this.endsByTrailers) stream.once('finish', () => setImmediate(stopReceiving, stream));
   }
 
   switchProtocols(_protocol: string, fields: string): Tunnel {
@@ -347,6 +346,7 @@ export class Http2Stream extends Timed implements ClientStream {
   }
 }
 
+/** In a turn of its own: a reset would overtake what was written in this one. */
 function stopReceiving(stream: ServerHttp2Stream): void {
   stream.close(constants.NGHTTP2_NO_ERROR);
 }

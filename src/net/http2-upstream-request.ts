@@ -60,6 +60,9 @@ export class Http2UpstreamRequest implements UpstreamRequest {
   private method = '';
   private requestTrailers = '';
   private requestDone = false;
+  private waitsForTrailers = false;
+  /** Given up after its answer, and to be reset in place of its trailers. */
+  private left = false;
   private answered = false;
   private informational = 0;
   /** What is left of the body that the head declared; below zero when it declared none. */
@@ -101,7 +104,8 @@ export class Http2UpstreamRequest implements UpstreamRequest {
     stream.on('close', onClose);
     if (length === 0) return;
     stream.on('drain', onDrain);
-    if (length === CHUNKED) stream.on('wantTrailers', onWantTrailers);
+    this.waitsForTrailers = length === CHUNKED;
+    if (this.waitsForTrailers) stream.on('wantTrailers', onWantTrailers);
   }
 
   sendBody(bytes: Buffer): boolean {
@@ -145,12 +149,27 @@ export class Http2UpstreamRequest implements UpstreamRequest {
     stream.resume();
   }
 
+  /**
+   * Breaks a request off whose answer is complete. The library does not survive a reset in place of the trailers that it
+   * was told to wait for (an assertion of Node.js 26): where it would ask for them at once, the reset is what it is given.
+   */
+  private leave(): void {
+    const { stream } = this;
+    if (stream === null || !this.waitsForTrailers || stream.writableLength > 0 || stream.destroyed || stream.closed) {
+      this.cancel();
+      return;
+    }
+    this.left = true;
+    stream.end();
+  }
+
   onDrain(): void {
     this.sink?.onUpstreamDrain();
   }
 
   sendTrailers(): void {
-    this.stream?.sendTrailers(fieldsOf(this.requestTrailers, 0));
+    if (this.left) this.cancel();
+    else this.stream?.sendTrailers(fieldsOf(this.requestTrailers, 0));
   }
 
   // The answer.
@@ -247,7 +266,7 @@ export class Http2UpstreamRequest implements UpstreamRequest {
     if (sink === null) return;
     this.sink = null;
     // A body that the endpoint did not wait for is of no use to it.
-    if (!this.requestDone) this.cancel();
+    if (!this.requestDone) this.leave();
     sink.onResponseEnd(this.trailers);
   }
 

@@ -58,6 +58,14 @@ describe('the line of all fields', () => {
     );
   });
 
+  it('tells the status of a call of gRPC, of each anew', () => {
+    const line = createWholeLine(none);
+    const statuses = [0, 14, -1, 0].map(
+      (grpcStatus) => JSON.parse(line(createEntry({ grpcStatus }), WALL)).grpc_status,
+    );
+    expect(statuses).toEqual([0, 14, null, 0]);
+  });
+
   it('says null for what there was not, and has no query where there was none', () => {
     const entry = createEntry({
       target: '/x',

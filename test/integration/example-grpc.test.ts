@@ -19,6 +19,11 @@ test('calls go to both origins, a stream arrives, and a status is passed on', as
   expect(lines.slice(4)).toEqual(['1', '2', '3', '3 who is there?']);
 });
 
+test('a browser may call, too', async () => {
+  const answer = await example.run(commandWith('grpc-web-text'));
+  expect(answer).toMatch(/hello, Ada.*grpc-status: 0/s);
+});
+
 test('the metrics tell of the statuses', async () => {
   expect(await example.run(commandWith('/metrics'))).toMatch(/grpc_status="3"/);
 });

@@ -283,6 +283,27 @@ describe('a retry', () => {
     expect(server.calls).toHaveLength(calls);
   });
 
+  test.each<[string, string[], (stream: ServerHttp2Stream) => void, number, number]>([
+    ['a reset', ['unavailable'], (stream) => stream.close(2), 0, 2],
+    ['a try that takes too long', ['deadline-exceeded'], () => {}, 0, 2],
+    ['a reset that the route does not name', ['internal', 'reset'], (stream) => stream.close(2), 14, 1],
+    ['a try that the route does not name', ['unavailable', 'reset'], () => {}, 4, 1],
+  ])('of no answer at all: %s', async (_, on, first, code, tries) => {
+    let calls = 0;
+    const url = await startHttp2((stream) => {
+      if (calls++ === 0) return first(stream);
+      stream.respond({ 'content-type': 'application/grpc' }, { waitForTrailers: true });
+      stream.write(frameOf({ payload: 'at last' }));
+      end(stream, { 'grpc-status': '0' });
+    });
+    const gateway = await startGateway([url], { route: { retry: { ...retry, on, perTryTimeout: '300ms' } } });
+    const client = new TestClient(gateway.port);
+    opened.push(client);
+    expect((await client.unary('UnaryCall', {})).code).toBe(code);
+    expect(calls).toBe(tries);
+    await atRest(gateway);
+  });
+
   test('does not follow a call whose answer has begun', async () => {
     const { server, client } = await setUp({ route: { retry } });
     server.unary = (call, answer) => {

@@ -44,6 +44,19 @@ describe('the metrics of a route', () => {
     expect(Object.keys(counts(metrics))).toHaveLength(3);
   });
 
+  it('counts calls of gRPC by status, one without a status as UNKNOWN, and hands them to another process', () => {
+    const [worker, leader] = [create(), create()];
+    for (const status of [0, 0, 14, 16, -1]) worker.recordGrpc(status);
+    const samples = (metrics: RouteMetrics) => Object.fromEntries(metrics.grpcSamples());
+    const grpc = (status: number): string => `route="r",service="s",grpc_status="${status}"`;
+    const expected = { [grpc(0)]: 2, [grpc(2)]: 1, [grpc(14)]: 1, [grpc(16)]: 1 };
+    expect(samples(worker)).toEqual(expected);
+    leader.recordGrpc(0);
+    leader.addDelta(worker.takeDelta()!);
+    expect(samples(leader)).toEqual({ ...expected, [grpc(0)]: 3 });
+    expect(worker.takeDelta()).toBeNull();
+  });
+
   it('stays bounded whatever an upstream answers, and loses no request', () => {
     const metrics = create();
     let sent = 0;
