@@ -19,7 +19,6 @@ const entry = {
   endpoint: '127.0.0.1:9001',
   status: 200,
   upstreamStatus: 200,
-  grpcStatus: -1,
   bytesIn: 0,
   bytesOut: 105,
   durationMs: 0.442,
@@ -28,6 +27,7 @@ const entry = {
   errorCode: '',
   clientAddress: '127.0.0.1',
   protocol: 'HTTP/1.1',
+  grpcStatus: -1,
   traceId: '1177d525167d19420b0c90ab67fcab20',
   userAgent: () =>
     'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36',

@@ -42,17 +42,24 @@ const CODES: ReadonlyMap<number, number> = new Map([
 /** How often a connection is given time to show that it is sound, and how long each time, in milliseconds. */
 const MOST_DOUBTS = 10;
 const ANSWER_TIME = 100;
+/** How often a connection with streams is looked at in the time that one without is kept. */
+const LOOKS = 4;
+const MOST_SILENT_LOOKS = 8;
 
 export class Http2Connection extends Timed implements ClientLink, StreamOwner {
   readonly context: ConnectionContext;
   readonly remoteAddress: string;
   readonly clientCertificate: ClientCertificate | null;
   private readonly session: ServerHttp2Session;
+  private readonly socket: Socket;
   private readonly kits: StreamKit[] = [];
   private streams = 0;
   private doubts = 0;
   /** Frames that showed that the codec reads. */
   private signs = 0;
+  /** Octets that had come when it was last looked at, and how often there were no more. */
+  private bytesHeard = 0;
+  private silentLooks = 0;
   private readonly resets: LeakyBucket;
   private readonly controlFrames: LeakyBucket;
   private draining = false;
@@ -62,6 +69,7 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner {
     super();
     this.context = context;
     this.remoteAddress = addressOf(socket);
+    this.socket = socket;
     this.clientCertificate = clientCertificateOf(socket);
     const now = context.wheel.now();
     this.resets = new LeakyBucket(RESETS, RESET_RATE, now);
@@ -102,9 +110,8 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner {
   }
 
   private onStream(stream: ServerHttp2Stream, flags: number, fields: readonly string[]): void {
-    this.streams++;
     this.signs++;
-    this.context.wheel.cancel(this);
+    if (this.streams++ === 0) this.context.wheel.scheduleIn(this, this.context.limits.keepAlive / LOOKS);
     const kit = this.kits.pop() ?? { parser: new RequestParser(this.context.limits.requestHead), memo: null };
     new Http2Stream(stream, this, kit).begin(fields, (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0);
   }
@@ -130,7 +137,23 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner {
   }
 
   onDeadline(): void {
-    this.session.close();
+    if (this.draining || this.streams === 0) this.session.close();
+    else this.look();
+  }
+
+  /**
+   * Who is not heard of for long is asked for a sign, and given up when there is none: a client that vanished, and on Node.js
+   * 20 one whose fault made the codec say goodbye, after which it reads nothing, not even the client's end.
+   */
+  private look(): void {
+    const { session, socket } = this;
+    this.context.wheel.scheduleIn(this, this.context.limits.keepAlive / LOOKS);
+    const { bytesRead } = socket;
+    if (bytesRead !== this.bytesHeard) {
+      this.bytesHeard = bytesRead;
+      this.silentLooks = 0;
+    } else if (++this.silentLooks <= MOST_SILENT_LOOKS) session.ping(noop);
+    else session.destroy(new Error('nothing was heard of the client'));
   }
 
   /**
@@ -182,4 +205,8 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner {
   destroy(): void {
     this.session.destroy();
   }
+}
+
+function noop(): void {
+  // The answer is heard as octets.
 }

@@ -39,7 +39,7 @@ export function requestFields(head: string, scheme: string): OutgoingHttpHeaders
     const end = head.indexOf('\r\n', start);
     const colon = head.indexOf(':', start);
     const name = head.slice(start, colon).toLowerCase();
-    add(fields, name, valueOf(head, colon + 1, end));
+    add(fields, name, trimmed(head, colon + 1, end));
     start = end + 2;
   }
   return fields;
@@ -58,7 +58,7 @@ function add(fields: OutgoingHttpHeaders, name: string, value: string): void {
 }
 
 /** Without the white space around it, which a value of HTTP/2 must not have (RFC 9113 section 8.2.1). */
-function valueOf(head: string, from: number, to: number): string {
+function trimmed(head: string, from: number, to: number): string {
   let start = from;
   let end = to;
   while (start < end && isBlank(head.charCodeAt(start))) start++;

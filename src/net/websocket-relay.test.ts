@@ -1,7 +1,8 @@
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { close, frame, KEY, type ReadFrame, readFrames } from '../../test/support/websocket-frame.ts';
 import { TimerWheel } from '../base/timer-wheel.ts';
-import { NO_RSV } from '../http/websocket-frames.ts';
+import { FrameScanner, NO_RSV } from '../http/websocket-frames.ts';
 import type { Tunnel, TunnelSink } from './stream.ts';
 import { WebSocketRelay } from './websocket-relay.ts';
 
@@ -78,14 +79,16 @@ let upstream: Peer;
 let relay: WebSocketRelay;
 let ended: number;
 
-beforeEach(() => {
+function begin(): void {
   wheel = new TimerWheel(clock);
   client = new Peer();
   upstream = new Peer();
   ended = 0;
   const options = { idleTimeout: IDLE, maxMessage: MAX, rsv: NO_RSV };
   relay = new WebSocketRelay(client, upstream, options, wheel, { onRelayEnded: () => ended++ });
-});
+}
+
+beforeEach(begin);
 
 afterEach(() => {
   client.gone();
@@ -311,5 +314,64 @@ describe('going away', () => {
     relay.goAwayIn(0);
     pass(100);
     expect([relay.end, upstream.frames]).toEqual(['closed', [expect.objectContaining({ code: 1000 })]]);
+  });
+});
+
+describe('whatever comes, in whatever order', () => {
+  const mask = (side: Peer): Buffer | null => (side === client ? KEY : null);
+  /** What a side, or time, can do; the data are what it needs for it. */
+  const doings: Record<string, (side: Peer, data: Buffer) => void> = {
+    text: (side, data) => side.send(frame({ payload: data, mask: mask(side) })),
+    part: (side, data) => {
+      for (const byte of frame({ payload: data, mask: mask(side) }).subarray(0, data.length))
+        side.send(Buffer.from([byte]));
+    },
+    bytes: (side, data) => side.send(data),
+    close: (side) => side.send(close(1000, mask(side))),
+    stall: (side) => {
+      side.takes = false;
+    },
+    drain: (side) => {
+      side.takes = true;
+      relay.onTunnelDrain(side);
+    },
+    finish: (side) => side.finish(),
+    gone: (side) => side.gone(),
+    leave: () => relay.goAwayIn(100),
+    wait: () => pass(300),
+    waitLong: () => pass(6000),
+  };
+  const step = fc.record({
+    fromClient: fc.boolean(),
+    doing: fc.constantFrom('text', 'text', 'part', 'bytes', ...Object.keys(doings)),
+    data: fc.uint8Array({ maxLength: 120 }).map((bytes) => Buffer.from(bytes)),
+  });
+
+  test('each side gets whole frames, at most one Close, and nothing after it', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 25 }), (script) => {
+        begin();
+        relay.start();
+        for (const { fromClient, doing, data } of script) {
+          const side = fromClient ? client : upstream;
+          // A peer whose tunnel is closed says no more.
+          if (side.sink !== null) doings[doing](side, data);
+        }
+        for (const peer of [client, upstream]) {
+          const scanner = new FrameScanner(peer === upstream, MAX, NO_RSV);
+          expect(scanner.scan(peer.received, 0, peer.received.length)).toBe(peer.received.length);
+          expect(scanner.fault).toBe(0);
+        }
+        // Silence ends what nothing else has, and who does not answer is cut; a drain has its bound elsewhere.
+        for (let i = 0; i < 3; i++) pass(6000);
+        for (const peer of [client, upstream]) {
+          if (relay.end !== 'drain') expect(peer.destroyed || peer.sink === null).toBe(true);
+        }
+        client.gone();
+        upstream.gone();
+        expect(ended).toBe(1);
+      }),
+      { numRuns: 1000 },
+    );
   });
 });

@@ -59,6 +59,8 @@ class Side {
   told = false;
   /** A Close to be sent to it as soon as the frame that it is being sent is whole. */
   closing: { readonly code: number; readonly reason: string } | null = null;
+  /** Nothing more is sent to it. */
+  finished = false;
   /** It sends no more. */
   ended = false;
   closed = false;
@@ -159,7 +161,7 @@ export class WebSocketRelay extends Timed implements TunnelSink {
   }
 
   private pass(from: Side, to: Side, bytes: Buffer, start: number, end: number): void {
-    if (start === end || to.closed) return;
+    if (start === end || to.finished || to.closed) return;
     if (to.tunnel.write(bytes, start, end) || from.paused) return;
     from.paused = true;
     from.tunnel.pause();
@@ -218,7 +220,7 @@ export class WebSocketRelay extends Timed implements TunnelSink {
   private tell(side: Side, code: number, reason: string): void {
     const source = this.other(side);
     source.cut = true;
-    if (side.told || side.closing !== null || side.closed) return;
+    if (side.told || side.closing !== null || side.finished || side.closed) return;
     side.closing = { code, reason };
     if (source.scanner.atBoundary) this.sendClose(side);
   }
@@ -241,7 +243,9 @@ export class WebSocketRelay extends Timed implements TunnelSink {
 
   private endSide(side: Side): void {
     // What is still owed to it would be lost: the Close, when its frame is whole.
-    if (side.closing === null) side.tunnel.end();
+    if (side.closing !== null || side.finished) return;
+    side.finished = true;
+    side.tunnel.end();
   }
 
   onDeadline(): void {
@@ -283,6 +287,7 @@ export class WebSocketRelay extends Timed implements TunnelSink {
     const side = this.sideOf(tunnel);
     if (!side.ended) this.onTunnelEnd(tunnel);
     side.closed = true;
+    side.closing = null;
     if (!this.client.closed || !this.upstream.closed) return;
     this.wheel.remove(this);
     this.owner.onRelayEnded(this);

@@ -223,3 +223,22 @@ test.each([0, 1])('answers to windows of %i octets wait with the origin, not in 
   expect(client.dataBytes).toBe(50 * window + 1000);
   await expectSound(gateway, client, before);
 });
+
+// The codec says goodbye by itself, tells nobody, and does not read on: not even that the client leaves.
+test.each([
+  ['DATA on no stream', frame(FRAME.data, 0, 0, Buffer.from('x'))],
+  ['DATA on a stream that never began', frame(FRAME.data, 0, 7, Buffer.from('x'))],
+  ['a frame that is too large', frame(FRAME.data, 0, 1, Buffer.alloc(20_000))],
+])('after %s nothing is left of requests under way', async (_, bad) => {
+  const { gateway } = await setUp({ onRequest: () => {} }, { keepAlive: '200ms' });
+  const client = await connectTo(gateway);
+  const before = process.memoryUsage.rss();
+  await client.send(POST, requestFrame(3, '/waits'));
+  await expect.poll(() => gateway.gateway.active).toBe(2);
+  await client.send(bad);
+  await client.until(() => isStopped(client), 'the end of the connection');
+  client.close();
+  await expect.poll(() => gateway.gateway.active, { timeout: PATIENCE }).toBe(0);
+  await expect.poll(() => gateway.gateway.connections, { timeout: PATIENCE }).toBe(0);
+  expect(process.memoryUsage.rss() - before).toBeLessThan(MOST_MEMORY);
+});
