@@ -118,17 +118,18 @@ export class ClientConnection extends Timed implements ClientLink, ClientStream,
   private hostSeen: string | null = null;
   private tunnel: SocketTunnel | null = null;
 
-  /** `plain`: the socket is the very one that was accepted; what was read from it was put back. */
-  constructor(socket: Socket, context: ConnectionContext, plain = true) {
+  constructor(socket: Socket, context: ConnectionContext) {
     super();
     this.context = context;
     this.listener = context.listener;
     this.parser = new RequestParser(context.limits.requestHead);
     this.remoteAddress = addressOf(socket);
     this.clientCertificate = clientCertificateOf(socket);
-    const shared = plain && context.sharedReads;
-    this.socket = readShared(socket, (bytes, start, end) => this.feed(bytes, start, end), shared);
-    this.writer = new SocketWriter(this.socket, () => this.onDrain(), shared);
+    const { sharedReads } = context;
+    this.socket = readShared(socket, (bytes, start, end) => this.feed(bytes, start, end), sharedReads);
+    // The handle of TLS takes one write at a time, and only its `Writable` keeps to that.
+    const direct = sharedReads && (socket as Partial<TLSSocket>).encrypted !== true;
+    this.writer = new SocketWriter(this.socket, () => this.onDrain(), direct);
     this.socket.on('end', () => this.onEnd());
     this.socket.on('error', () => this.socket.destroy());
     this.socket.on('close', () => this.onClose());

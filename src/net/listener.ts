@@ -110,7 +110,7 @@ export class Listener {
     return new TlsTerminator(options, {
       onSecure: (socket) => {
         if (socket.alpnProtocol === 'h2') this.connectHttp2(socket);
-        else this.add(new ClientConnection(socket, this.context, false));
+        else this.add(new ClientConnection(socket, this.context));
       },
       onFailed: (address, reason) => this.deps.handler.onConnectionFault(this.info, address, 'tls_handshake', reason),
     });
@@ -138,7 +138,7 @@ export class Listener {
       sniffHttp2(socket, this.limits.headTimeout, (isHttp2) => {
         this.beginning.delete(socket);
         if (isHttp2) this.connectHttp2(socket);
-        else this.add(new ClientConnection(socket, this.context, false));
+        else this.add(new ClientConnection(socket, this.context));
       });
     }
   }

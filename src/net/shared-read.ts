@@ -6,10 +6,11 @@
  * not let that happen, the socket stays as it is and its `data` events are used.
  */
 import { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 
 /** The parts of a socket that Node.js does not document, each checked before it is used. */
 interface Internals {
-  _handle: { readStop?: unknown; useUserBuffer?: unknown } | null;
+  _handle: { readStop?: unknown; useUserBuffer?: (buffer: Buffer) => void } | null;
   _server: object | null;
 }
 
@@ -26,9 +27,11 @@ const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
 export function readShared(socket: Socket, onRead: OnRead, shared = true): Socket {
   const old = socket as unknown as Internals;
   const handle = old._handle;
-  if (!shared || typeof handle?.useUserBuffer !== 'function' || old._server === undefined) {
+  const anew = shared && typeof handle?.useUserBuffer === 'function' && old._server !== undefined;
+  if (!anew || (socket as Partial<TLSSocket>).encrypted === true) {
     // One that another process accepted was made without this.
     socket.allowHalfOpen = true;
+    if (shared && readInPlace(socket, onRead)) return socket;
     socket.on('data', (chunk: Buffer) => onRead(chunk, 0, chunk.length));
     socket.resume();
     return socket;
@@ -56,4 +59,31 @@ export function readShared(socket: Socket, onRead: OnRead, shared = true): Socke
   // Reads are of later phases of the loop.
   if (before !== null) process.nextTick(() => onRead(before, 0, before.length));
   return taken;
+}
+
+/** Where `net.connect({ onread })` keeps what it was given. */
+const [BUFFER, CALLBACK, GENERATOR] = ['kBuffer', 'kBufferCb', 'kBufferGen'].map((name) =>
+  Object.getOwnPropertySymbols(new Socket()).find(({ description }) => description === name),
+);
+
+/**
+ * Gives a socket that is more than its handle, as one under TLS, what it would have been made with. False, with nothing
+ * changed, where the runtime has no place for it.
+ */
+function readInPlace(socket: Socket, onRead: OnRead): boolean {
+  const { _handle: handle } = socket as unknown as Internals;
+  if (BUFFER === undefined || CALLBACK === undefined || GENERATOR === undefined) return false;
+  if (typeof handle?.useUserBuffer !== 'function') return false;
+  const before = socket.readableLength > 0 ? (socket.read() as Buffer | null) : null;
+  const inner = socket as unknown as Record<symbol, unknown>;
+  inner[BUFFER] = readBuffer;
+  inner[GENERATOR] = null;
+  inner[CALLBACK] = (size: number): boolean => {
+    onRead(readBuffer, 0, size);
+    return true;
+  };
+  handle.useUserBuffer(readBuffer);
+  if (before !== null) process.nextTick(() => onRead(before, 0, before.length));
+  socket.resume();
+  return true;
 }
