@@ -245,8 +245,7 @@ function isForNothing(service: unknown): boolean {
   return endpoints.every((endpoint) => String(valueAt(endpoint, ['url']) ?? endpoint).startsWith('http://'));
 }
 
-/** What is said of a certificate that ends soon: by `check`, and in the log. */
-export function expiresSoon(name: string, until: number, now: number): string {
+function expiresSoon(name: string, until: number, now: number): string {
   const days = Math.floor((until - now) / 86_400_000);
   const left = days === 0 ? 'within a day' : `in ${days} day${days === 1 ? '' : 's'}`;
   return `the certificate of ${name} expires ${left}, on ${dayOf(until)}`;

@@ -54,9 +54,9 @@ import {
   responseLines,
   takesTrailers,
 } from './heads.ts';
-import { routingQuery } from './preflight.ts';
 import { problemBody, problemLines, waitLine } from './problem.ts';
 import { ReplayBody } from './replay-body.ts';
+import { routingQuery } from './routing-query.ts';
 import type { CompiledRoute, Snapshot } from './snapshot.ts';
 import { errorOf, refusalOf, WebSocketUpgrade } from './websocket-upgrade.ts';
 
