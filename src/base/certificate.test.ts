@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createAuthority } from '../../test/support/certificates.ts';
-import { alternativeNames, distinguishedName, hostNames, nameOfCertificate, parseCertificates } from './certificate.ts';
+import {
+  alternativeNames,
+  distinguishedName,
+  hostNames,
+  nameOfCertificate,
+  parseCertificates,
+  sniNames,
+} from './certificate.ts';
 
 const authority = createAuthority('Root');
 const leaf = authority.issue({ names: ['A.example', '*.b.example', '10.0.0.1', 'spiffe://c/d'] });
@@ -86,6 +93,18 @@ describe('names', () => {
     ['', ''],
   ])('of a subject %j', (lines, expected) => {
     expect(distinguishedName(lines)).toBe(expected);
+  });
+
+  test.each<[string[], string | undefined, string | undefined]>([
+    [['a.example', '*.b.example'], 'DNS:A.example, IP Address:10.0.0.1, DNS:*.b.example', 'CN=c.example'],
+    // One name that pretends to be two is no name of either.
+    [['a.example, dns:b.example'], 'DNS:"a.example\\u002c DNS:b.example"', undefined],
+    [[], 'IP Address:10.0.0.1', 'CN=c.example'],
+    [['c.example'], undefined, 'O=B\nCN=C.example'],
+    [[], undefined, 'O=B'],
+    [[], undefined, undefined],
+  ])('that SNI may ask for: %j of %s and %s', (expected, subjectAltName, subject) => {
+    expect(sniNames({ subjectAltName, subject: subject as string })).toEqual(expected);
   });
 
   test('without hosts are the common name, or what there is', () => {

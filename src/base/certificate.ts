@@ -59,6 +59,21 @@ export function hostNames(certificate: Pick<X509Certificate, 'subjectAltName'>):
 }
 
 /**
+ * Names that a client may ask for by SNI, lower case, wildcards as `*.example.com`. Addresses are none (RFC 6066 section 3). Only
+ * where there are no alternative names is the subject asked: RFC 9525 has done away with it, old certificates have not.
+ */
+export function sniNames(certificate: Pick<X509Certificate, 'subjectAltName' | 'subject'>): string[] {
+  const names = alternativeNames(certificate).filter(({ type }) => type === 'DNS');
+  const common = certificate.subjectAltName === undefined ? commonName(certificate) : undefined;
+  return (common === undefined ? names.map(({ value }) => value) : [common]).map((name) => name.toLowerCase());
+}
+
+/** A certificate may have no subject at all, or one without it. */
+function commonName({ subject }: Pick<X509Certificate, 'subject'>): string | undefined {
+  return /^CN=(.+)$/m.exec(subject ?? '')?.[1];
+}
+
+/**
  * A name of RFC 4514 from what the runtime gives, which has one relative name a line, the widest first: `CN=a,O=b`. Special
  * characters in values are escaped already.
  */
@@ -75,9 +90,7 @@ export function nameOfCertificate(certificate: Pick<X509Certificate, 'subjectAlt
   const names = alternativeNames(certificate);
   const first = names.find(({ type }) => type === 'DNS') ?? names[0];
   if (first !== undefined) return first.value;
-  // A certificate may have no subject at all.
-  const subject = certificate.subject ?? '';
-  return /^CN=(.+)$/m.exec(subject)?.[1] ?? distinguishedName(subject);
+  return commonName(certificate) ?? distinguishedName(certificate.subject ?? '');
 }
 
 /** Milliseconds since the Unix epoch. */

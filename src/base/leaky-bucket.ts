@@ -1,5 +1,4 @@
 /** Counts what may come in a burst, and then at a rate. */
-
 export class LeakyBucket {
   private readonly capacity: number;
   private readonly rate: number;

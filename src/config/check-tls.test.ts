@@ -231,6 +231,12 @@ describe('a certificate of a listener', () => {
     const exact = authority.issue({ names: ['www.a.example'], days: 90 });
     expect(check(text, { ...pair(good), 'b.crt': exact.cert, 'b.key': exact.key })).toEqual([]);
   });
+
+  test('may share an address with another of its listener, since nobody asks for one by SNI', () => {
+    const text = `${LISTENER}        - { certFile: b.crt, keyFile: b.key }\n`;
+    const [a, b] = ['a.example', 'b.example'].map((name) => authority.issue({ names: [name, '10.0.0.1'], days: 90 }));
+    expect(check(text, { ...pair(a), 'b.crt': b.cert, 'b.key': b.key })).toEqual([]);
+  });
 });
 
 /** A certificate whose base64 is sound and whose DER is not. */

@@ -6,6 +6,7 @@ import {
   isSelfIssued,
   nameOfCertificate,
   parseCertificates,
+  sniNames,
   validFrom,
   validUntil,
 } from '../base/certificate.ts';
@@ -197,14 +198,14 @@ class TlsCheck {
     this.report('warning', 'certificate_purpose', path, message);
   }
 
-  /** `taken`: names of the listener’s certificates before this one, and which has them. */
+  /** `taken`: names by SNI of the listener’s certificates before this one, and which has them. */
   private names(own: X509Certificate, pair: ValuePath, place: string, taken: Map<string, string>): void {
     const path: ValuePath = [...pair, 'certFile'];
-    const names = hostNames(own);
-    if (names.length === 0) {
+    if (hostNames(own).length === 0) {
       const message = 'the certificate has no names of hosts (subjectAltName), and clients look nowhere else';
       this.report('warning', 'certificate_without_names', path, message);
     }
+    const names = sniNames(own);
     const again = names.filter((name) => taken.has(name));
     if (again.length > 0) {
       const [first] = again;
@@ -244,8 +245,7 @@ function isForNothing(service: unknown): boolean {
   return endpoints.every((endpoint) => String(valueAt(endpoint, ['url']) ?? endpoint).startsWith('http://'));
 }
 
-/** What is said of a certificate that ends soon: by `check`, and in the log. */
-export function expiresSoon(name: string, until: number, now: number): string {
+function expiresSoon(name: string, until: number, now: number): string {
   const days = Math.floor((until - now) / 86_400_000);
   const left = days === 0 ? 'within a day' : `in ${days} day${days === 1 ? '' : 's'}`;
   return `the certificate of ${name} expires ${left}, on ${dayOf(until)}`;

@@ -1,24 +1,21 @@
 /**
  * One request and its answer, from the parsed head to the account: the straight line of `docs/life-of-a-request.md`,
- * top to bottom. It is one file because it is one path; what can be told apart stands beside it.
+ * top to bottom. It is one file because it is one path; what can be told apart stands beside it, and what others read of a
+ * request in `exchange-facts.ts`.
  */
 import { type DeadlineOwner, Deadlines } from '../base/deadlines.ts';
 import { ERRORS, type ErrorCode } from '../base/errors.ts';
-import { FIELD } from '../http/field-name.ts';
-import { fieldById, fieldByName } from '../http/fields.ts';
 import {
   GRPC,
   GRPC_STATUS,
   grpcStatusLines,
   grpcStatusOfError,
   grpcStatusOfHttp,
-  NO_GRPC_STATUS,
   trailersOnlyLines,
 } from '../http/grpc.ts';
 import { HeaderEdits } from '../http/header-edits.ts';
 import type { ResponseParser } from '../http/response-parser.ts';
 import { asksForWebSocket } from '../http/websocket-handshake.ts';
-import type { ClientCertificate } from '../net/client-certificate.ts';
 import type { ClientStream, RequestSink, UpgradeSink, UpstreamFailure } from '../net/stream.ts';
 import {
   canUpgrade,
@@ -28,35 +25,22 @@ import {
   type UpstreamRequest,
 } from '../net/upstream.ts';
 import type { RelayOwner, WebSocketRelay } from '../net/websocket-relay.ts';
-import type { AccessEntry } from '../observability/access-log.ts';
-import { isRequestId } from '../observability/request-id.ts';
-import { continueTrace, traceIdOf } from '../observability/trace-context.ts';
 import { runEnd, runRequest, runResponse } from '../pipeline/chain.ts';
-import type { PolicyExchange, PolicyHooks, Reply } from '../pipeline/policy.ts';
+import type { PolicyHooks, Reply } from '../pipeline/policy.ts';
 import { preflightMethod } from '../pipeline/preflight.ts';
 import { normalizePath } from '../router/path.ts';
-import type { RouteQuery } from '../router/route-query.ts';
 import type { Endpoint, FailureKind } from '../upstream/endpoint.ts';
 import { isIdempotent, mayRetry, type RetryPlan, type TryFailure } from '../upstream/retry.ts';
 import type { Service } from '../upstream/service.ts';
 import type { StickyClaim } from '../upstream/sticky.ts';
-import { certificateLines } from './certificate-lines.ts';
 import type { ExchangeContext } from './exchange-context.ts';
-import { type ConnectionMemo, clientAddressOf, forwardedLines, memoOf } from './forwarded.ts';
+import { ExchangeFacts } from './exchange-facts.ts';
 import { type GrpcCall, grpcCallOf, grpcKindOf } from './grpc-call.ts';
 import { GrpcWebStream } from './grpc-web-stream.ts';
-import {
-  informationalLines,
-  isEventStream,
-  type OutgoingRequest,
-  ownLines,
-  requestHead,
-  responseLines,
-  takesTrailers,
-} from './heads.ts';
-import { routingQuery } from './preflight.ts';
+import { informationalLines, isEventStream, ownLines, requestHead, responseLines, takesTrailers } from './heads.ts';
 import { problemBody, problemLines, waitLine } from './problem.ts';
 import { ReplayBody } from './replay-body.ts';
+import { routingQuery } from './routing-query.ts';
 import type { CompiledRoute, Snapshot } from './snapshot.ts';
 import { errorOf, refusalOf, WebSocketUpgrade } from './websocket-upgrade.ts';
 
@@ -93,61 +77,25 @@ const ANSWERED = 1;
 const SWITCHED = 2;
 const OVER = 3;
 
-export class Exchange
-  implements
-    RequestSink,
-    UpgradeSink,
-    RelayOwner,
-    PoolWaiter,
-    RouteQuery,
-    PolicyExchange,
-    AccessEntry,
-    OutgoingRequest,
-    DeadlineOwner
-{
-  // The request.
-  readonly stream: ClientStream;
-  readonly snapshot: Snapshot;
+export class Exchange extends ExchangeFacts implements RequestSink, UpgradeSink, RelayOwner, PoolWaiter, DeadlineOwner {
   private readonly context: ExchangeContext;
-  readonly method: string;
-  readonly host: string;
-  path: string;
-  readonly query: string;
-  readonly target: string;
-  readonly protocol: string;
-  clientAddress: string;
-  readonly requestId: string;
-  readonly traceparent: string;
-  readonly received: string | undefined;
-  /** Null where the request is not gRPC. */
-  private grpc: GrpcCall | null;
-  private readonly memo: ConnectionMemo;
   private readonly deadlines: Deadlines;
   // Where it goes.
-  private compiled: CompiledRoute | null = null;
-  private endpointChosen: Endpoint<UpstreamPoolLike> | null = null;
   private connection: UpstreamRequest | null = null;
   private tried: Endpoint<UpstreamPoolLike>[] | null = null;
   private waitingFor: UpstreamPoolLike | null = null;
-  private lastTried: Endpoint<UpstreamPoolLike> | null = null;
   /** What the client's cookie says; null where the service is not sticky. */
   private claim: StickyClaim<UpstreamPoolLike> | null = null;
-  retries = 0;
   /** Tries that sent something, and those that found no connection. */
   private sends = 0;
   private refusals = 0;
   private staleReplaced = 0;
-  upstreamTarget = '';
-  private editsOfRequest: HeaderEdits | null = null;
-  private editsOfResponse: HeaderEdits | null = null;
   private responseFailed = false;
   // The body on its way up.
   private body: ReplayBody | null = null;
   private bodyComplete: boolean;
   private requestTrailers = '';
   private upstreamPaused = false;
-  /** Of a request for a WebSocket. */
-  private webSocket: WebSocketUpgrade | null = null;
   // The answer.
   private state = OPEN;
   /** Longest silence of the upstream in an answer without an end of its own, in milliseconds; 0 for every other answer. */
@@ -156,42 +104,18 @@ export class Exchange
   private heardAt = 0;
   /** The client has not taken what it was sent, and the upstream waits for it. */
   private held = false;
-  status = 0;
-  upstreamStatus = 0;
-  bytesOut = 0;
-  errorCode: ErrorCode | '' = '';
   private detail = '';
   // Times, on the gateway's clock.
-  private readonly begun: number;
-  durationMs = 0;
-  upstreamMs = -1;
   private sentAt = 0;
   queuedAt = 0;
 
   constructor(stream: ClientStream, snapshot: Snapshot, context: ExchangeContext) {
-    this.stream = stream;
-    this.snapshot = snapshot;
+    super(stream, snapshot, context);
     this.context = context;
-    this.method = stream.method;
-    this.host = stream.host;
-    this.path = stream.target.path;
-    this.query = stream.target.query;
-    this.target = stream.rawTarget;
-    this.protocol = stream.protocol;
-    this.clientAddress = stream.remoteAddress;
     this.bodyComplete = stream.bodyLength === 0;
-    this.grpc = grpcCallOf(stream, false);
-    this.begun = context.now();
-    const trusted = snapshot.trustedProxies(stream.listener.name);
-    this.memo = memoOf(stream, trusted);
     this.memo.deadlines ??= new Deadlines(context.wheel, DEADLINES);
     this.deadlines = this.memo.deadlines;
     this.deadlines.owner = this;
-    this.received = fieldById(stream.head, FIELD.traceparent);
-    this.traceparent = continueTrace(this.received);
-    const requestId = this.memo.trusted ? fieldById(stream.head, FIELD.xRequestId) : undefined;
-    this.requestId = requestId !== undefined && isRequestId(requestId) ? requestId : context.newRequestId();
-    if (this.memo.trusted) this.clientAddress = clientAddressOf(stream, this.memo, trusted);
     snapshot.active++;
     context.active++;
   }
@@ -861,84 +785,5 @@ export class Exchange
     if (this.errorCode !== '') context.onError(this, this.errorCode, this.detail);
     context.account(this, now);
     this.snapshot.release();
-  }
-
-  // What policies, the router and the access log read.
-
-  header(lowerName: string): string | undefined {
-    return fieldByName(this.stream.head, lowerName);
-  }
-
-  get requestEdits(): HeaderEdits {
-    this.editsOfRequest ??= new HeaderEdits();
-    return this.editsOfRequest;
-  }
-
-  get responseEdits(): HeaderEdits {
-    this.editsOfResponse ??= new HeaderEdits();
-    return this.editsOfResponse;
-  }
-
-  get route(): string {
-    return this.compiled === null ? 'none' : this.compiled.name;
-  }
-
-  get routeName(): string {
-    return this.route;
-  }
-
-  get service(): string {
-    return this.compiled === null ? '' : this.compiled.serviceName;
-  }
-
-  get upstreamHost(): string | null {
-    return this.compiled === null ? null : this.compiled.host;
-  }
-
-  get forwarded(): string {
-    return forwardedLines(this.stream, this.memo);
-  }
-
-  get clientCertificate(): ClientCertificate | null {
-    return this.stream.clientCertificate;
-  }
-
-  get certificateLines(): string {
-    const { memo, stream } = this;
-    if (memo.certificateLines === null) {
-      const { clientCertificate, listener } = stream;
-      const forwards = clientCertificate !== null && this.snapshot.forwardsCertificates(listener.name);
-      memo.certificateLines = forwards ? certificateLines(clientCertificate) : '';
-    }
-    return memo.certificateLines;
-  }
-
-  get edits(): HeaderEdits | null {
-    return this.editsOfRequest;
-  }
-
-  get endpoint(): string {
-    const endpoint = this.endpointChosen ?? this.lastTried;
-    return endpoint === null ? '' : endpoint.id;
-  }
-
-  get bytesIn(): number {
-    return this.webSocket?.relay?.bytesIn ?? this.stream.bodyReceived;
-  }
-
-  get upgrades(): boolean {
-    return this.webSocket !== null;
-  }
-
-  get grpcStatus(): number {
-    return this.grpc === null ? NO_GRPC_STATUS : this.grpc.status;
-  }
-
-  get traceId(): string {
-    return traceIdOf(this.traceparent);
-  }
-
-  userAgent(): string {
-    return fieldById(this.stream.head, FIELD.userAgent) ?? '';
   }
 }

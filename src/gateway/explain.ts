@@ -20,7 +20,7 @@ import { createServices } from '../upstream/create-services.ts';
 import type { Sticky } from '../upstream/sticky.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangeContext } from './exchange-context.ts';
-import { routingQuery } from './preflight.ts';
+import { routingQuery } from './routing-query.ts';
 import { Snapshot } from './snapshot.ts';
 import { WebSockets } from './web-sockets.ts';
 

@@ -28,7 +28,7 @@ export const GRPC_STATUS = {
 } as const;
 
 /** The highest status there is. */
-export const HIGHEST_GRPC_STATUS = 16;
+const HIGHEST_GRPC_STATUS = 16;
 
 /** No status has been seen. */
 export const NO_GRPC_STATUS = -1;

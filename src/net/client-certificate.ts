@@ -28,7 +28,7 @@ export function clientCertificateOf(socket: Socket): ClientCertificate | null {
   return certificate === undefined ? null : describeCertificate(certificate);
 }
 
-export function describeCertificate(certificate: X509Certificate): ClientCertificate {
+function describeCertificate(certificate: X509Certificate): ClientCertificate {
   return {
     // A certificate may have no subject at all.
     subject: distinguishedName(certificate.subject ?? ''),

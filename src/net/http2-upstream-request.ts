@@ -3,15 +3,11 @@ import { type ClientHttp2Stream, constants, type OutgoingHttpHeaders } from 'nod
 import { Readable } from 'node:stream';
 import { CHUNKED, INVALID_FRAMING, responseFraming } from '../http/framing.ts';
 import { ResponseParser } from '../http/response-parser.ts';
+import { MAX_INFORMATIONAL, RESPONSE_HEAD } from './answer-limits.ts';
 import { fieldsOf, trailerText } from './http2-fields.ts';
 import { readResponse, requestFields } from './http2-upstream-fields.ts';
 import type { ResponseSink, UpstreamFailure } from './stream.ts';
 import type { UpstreamRequest } from './upstream.ts';
-
-/** Largest head of an answer, in bytes. */
-export const RESPONSE_HEAD = 64 * 1024;
-/** Interim answers to one request, before it counts as an attack. */
-const MAX_INFORMATIONAL = 32;
 
 const {
   NGHTTP2_CANCEL,

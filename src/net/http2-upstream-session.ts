@@ -4,7 +4,8 @@ import { connect as connectSocket, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { formatAddress } from '../base/address.ts';
 import { Timed, type TimerWheel } from '../base/timer-wheel.ts';
-import { Http2UpstreamRequest, RESPONSE_HEAD, type StreamCarrier } from './http2-upstream-request.ts';
+import { RESPONSE_HEAD } from './answer-limits.ts';
+import { Http2UpstreamRequest, type StreamCarrier } from './http2-upstream-request.ts';
 import type { UpstreamTls } from './upstream-tls.ts';
 
 /** Where a connection leads and what it reports to. */

@@ -1,18 +1,25 @@
 /** What becomes of connections that come before a listener is to answer, and while it closes. */
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { connect as secure } from 'node:tls';
 import { afterEach, expect, test } from 'vitest';
+import { createAuthority } from '../../test/support/certificates.ts';
 import { systemClock } from '../base/clock.ts';
 import { TimerWheel } from '../base/timer-wheel.ts';
-import { Listener, type ListenOptions } from './listener.ts';
+import { Listener, type ListenerSettings, type ListenOptions } from './listener.ts';
 import type { ClientStream } from './stream.ts';
+import type { TlsOptions } from './tls-terminator.ts';
 
 const opened: Listener[] = [];
 afterEach(() => {
   for (const listener of opened.splice(0)) listener.destroy();
 });
 
-async function start(options: ListenOptions, onRequest: (stream: ClientStream) => void) {
+async function start(
+  options: ListenOptions,
+  onRequest: (stream: ClientStream) => void,
+  other: Partial<ListenerSettings> = {},
+) {
   const info = { name: 'test', scheme: 'http' as const, port: 0 };
   const limits = {
     streams: 100,
@@ -30,6 +37,7 @@ async function start(options: ListenOptions, onRequest: (stream: ClientStream) =
     maxConnections: 100,
     tls: null,
     protocols: ['http/1.1' as const],
+    ...other,
   };
   const listener = new Listener(info, '127.0.0.1', settings, { handler, wheel: new TimerWheel(systemClock) });
   opened.push(listener);
@@ -97,4 +105,65 @@ test('those that wait to be accepted when it drains are served, and later ones r
   expect([...new Set(await Promise.all(answers))]).toEqual(['HTTP/1.1 204']);
   await drained;
   expect(await ask(port)).toContain('ECONNREFUSED');
+});
+
+const tls = {
+  name: 'test',
+  certificates: [createAuthority('Root').issue({ names: ['a.example'] })],
+  minVersion: 'TLSv1.2' as const,
+  clientCertificates: null,
+  handshakeTimeout: 10_000,
+  sessionTimeout: 10_000,
+  protocols: ['http/1.1'],
+  ticketKeys: null,
+};
+
+/** Has `listener` take what a socket of another one accepts. */
+async function handOverTo(listener: Listener) {
+  const acceptor = createServer({ pauseOnConnect: true, allowHalfOpen: true });
+  await once(acceptor.listen(0, '127.0.0.1'), 'listening');
+  const { port } = acceptor.address() as AddressInfo;
+  const handOver = async (): Promise<{ client: Socket; taken: Socket }> => {
+    const accepted = once(acceptor, 'connection');
+    const client = connect(port, '127.0.0.1').on('error', () => {});
+    const [taken] = (await accepted) as [Socket];
+    listener.adopt(taken);
+    return { client, taken };
+  };
+  return { acceptor, handOver };
+}
+
+test.each<[string, Partial<ListenerSettings>]>([
+  ['a request', {}],
+  ['a handshake', { tls }],
+  ['what the client speaks', { protocols: ['h2', 'http/1.1'] }],
+])('those that another process accepted count while %s is waited for', async (_, settings) => {
+  const { listener } = await start({}, answer, { ...settings, maxConnections: 2 });
+  const { acceptor, handOver } = await handOverTo(listener);
+  const first = await handOver();
+  await handOver();
+  const third = await handOver();
+  await closed(third.client);
+  expect([first.client.destroyed, third.taken.destroyed]).toEqual([false, true]);
+  acceptor.close();
+});
+
+test.each<[string, TlsOptions | null]>([
+  ['without TLS', null],
+  ['under TLS', tls],
+])('those that another process accepted count no more when they are over, %s', async (_, options) => {
+  const { listener } = await start({}, answer, { tls: options, protocols: ['h2', 'http/1.1'], maxConnections: 1 });
+  const { acceptor, handOver } = await handOverTo(listener);
+  for (let turn = 0; turn < 3; turn++) {
+    const { client, taken } = await handOver();
+    const socket = options === null ? client : secure({ socket: client, rejectUnauthorized: false });
+    let text = '';
+    socket.setEncoding('latin1').on('data', (part) => (text += part));
+    socket.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+    await closed(socket);
+    expect(text).toMatch(/^HTTP\/1\.1 204 /);
+    if (options !== null && !taken.destroyed) await closed(taken);
+    while (listener.size > 0) await new Promise(setImmediate);
+  }
+  acceptor.close();
 });

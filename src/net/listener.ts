@@ -173,6 +173,13 @@ export class Listener {
     for (const socket of waiting) this.connect(socket);
   }
 
+  /** As `size`, with those that only begin: who never ends a handshake must not have any number of them. */
+  private get open(): number {
+    const { connections, beginning } = this;
+    // Under TLS a socket stays among those that begin.
+    return this.tls === null ? connections.size + beginning.size : Math.max(connections.size, beginning.size);
+  }
+
   /** How many client connections there are. */
   get size(): number {
     return this.connections.size;
@@ -214,7 +221,7 @@ export class Listener {
 
   /** Takes a connection that another process accepted. */
   adopt(socket: Socket): void {
-    if (this.connections.size >= this.server.maxConnections) socket.destroy();
+    if (this.open >= this.server.maxConnections) socket.destroy();
     else this.server.emit('connection', socket);
   }
 

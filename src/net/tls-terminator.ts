@@ -2,6 +2,7 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createSecureContext, createServer, type SecureContext, type Server, type TLSSocket } from 'node:tls';
+import { sniNames } from '../base/certificate.ts';
 import { addressOf } from './peer.ts';
 
 export interface TlsOptions {
@@ -97,20 +98,9 @@ function namesOf(
 ): Map<string, SecureContext> {
   const names = new Map<string, SecureContext>();
   for (const [index, { cert }] of certificates.entries()) {
-    for (const name of certificateNames(cert)) if (!names.has(name)) names.set(name, contexts[index]);
+    for (const name of sniNames(new X509Certificate(cert))) if (!names.has(name)) names.set(name, contexts[index]);
   }
   return names;
-}
-
-/** DNS names of the first certificate of a PEM text, lower case, wildcards as `*.example.com`. */
-export function certificateNames(pem: string): string[] {
-  const { subjectAltName, subject } = new X509Certificate(pem);
-  const names: string[] = [];
-  for (const part of (subjectAltName ?? '').split(', ')) if (part.startsWith('DNS:')) names.push(part.slice(4));
-  // Only where there are no other names is the subject asked (RFC 9525 has done away with it; old certificates have not).
-  const common = /^CN=(.+)$/m.exec(subject ?? '')?.[1];
-  if (subjectAltName === undefined && common !== undefined) names.push(common);
-  return names.map((name) => name.toLowerCase());
 }
 
 /**

@@ -7,6 +7,7 @@ import { fieldById, hasListMember } from '../http/fields.ts';
 import { CHUNKED, INVALID_FRAMING, responseFraming, UNTIL_CLOSE } from '../http/framing.ts';
 import { HEAD_COMPLETE, NEED_MORE } from '../http/head-parser.ts';
 import { ResponseParser } from '../http/response-parser.ts';
+import { MAX_INFORMATIONAL, RESPONSE_HEAD } from './answer-limits.ts';
 import { SocketTunnel } from './socket-tunnel.ts';
 import { SocketWriter } from './socket-writer.ts';
 import type { ResponseSink, Tunnel, UpgradeSink, UpstreamFailure } from './stream.ts';
@@ -30,11 +31,6 @@ export interface UpstreamOwner {
   /** The connection speaks HTTP no more: it is no longer the owner's. */
   onDetached(connection: UpstreamConnection): void;
 }
-
-/** Largest head of an answer, in bytes. */
-const RESPONSE_HEAD = 64 * 1024;
-/** Interim answers to one request, before it counts as an attack. */
-const MAX_INFORMATIONAL = 32;
 
 const CONNECTING = 0;
 const IDLE = 1;

@@ -87,7 +87,7 @@ export class RouteMetrics {
 
   /** Counts one finished call of gRPC; `status` is 0 to 16. */
   recordGrpc(status: number): void {
-    if (this.grpc === null) this.grpc = Array.from({ length: GRPC_STATUSES }, () => new Cell());
+    this.grpc ??= grpcCells();
     // A call that is over has a status: without one it was cut.
     this.grpc[status < 0 ? UNKNOWN : status].value++;
   }
@@ -158,7 +158,7 @@ export class RouteMetrics {
       own.durations.addDelta(delta);
     }
     for (const [status, count] of grpc) {
-      this.grpc ??= Array.from({ length: GRPC_STATUSES }, () => new Cell());
+      this.grpc ??= grpcCells();
       this.grpc[status].value += count;
     }
     if (upstream === null) return;
@@ -196,6 +196,10 @@ export class RouteMetrics {
     this.series.set(index * STATUS_SPAN + status, series);
     return series;
   }
+}
+
+function grpcCells(): Cell[] {
+  return Array.from({ length: GRPC_STATUSES }, () => new Cell());
 }
 
 /** The codes of the registry one by one, those of libraries and applications together: a peer can send any. */
