@@ -1,7 +1,8 @@
 /** What the admin listener asks of the running gateway: plain data, and the places that may change it. */
 import type { ConfigControl } from '../control/config-control.ts';
 import type { EndpointRegistry } from '../control/endpoint-registry.ts';
-import type { ExplainRequest, Explanation } from '../gateway/explain.ts';
+import type { Explanation } from '../gateway/explain.ts';
+import type { ExplainRequest } from '../gateway/explain-request.ts';
 import type { HealthPicture, StatsPicture, StatusPicture } from '../gateway/picture.ts';
 import type { EventLog } from '../observability/events.ts';
 

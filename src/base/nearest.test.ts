@@ -48,3 +48,12 @@ test('one changed letter in a long word is found again', () => {
     }),
   );
 });
+
+test.each([
+  ['HTTP/2', ['h2', 'http/1.1'], 'h2'],
+  ['http1', ['h2', 'http/1.1'], 'http/1.1'],
+  ['http2', ['http', 'https', 'h2', 'h2c'], 'h2'],
+  ['http2', ['http', 'https'], 'http'],
+])('%s is another name, of which %j know one', (word, known, expected) => {
+  expect(nearest(word, known)).toBe(expected);
+});

@@ -1,5 +1,16 @@
 /** The known word that somebody most likely meant. */
 
+/** What things are called elsewhere, or by other people, as `fold` has it. */
+const OTHER_NAMES: Readonly<Partial<Record<string, string>>> = {
+  http2: 'h2',
+  'http/2': 'h2',
+  'http/2.0': 'h2',
+  http1: 'http/1.1',
+  'http1.1': 'http/1.1',
+  h1: 'http/1.1',
+  passthrough: 'tls-passthrough',
+};
+
 /**
  * The candidate nearest to `word` by edit distance (insert, delete, replace, swap of neighbours), without regard to case;
  * undefined when none is near: more than a third of the longer word's letters would have to change, and
@@ -9,7 +20,10 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   let best: string | undefined;
   let bestDistance = Number.POSITIVE_INFINITY;
   const plain = fold(word);
-  for (const candidate of candidates) {
+  const known = [...candidates];
+  const meant = OTHER_NAMES[plain];
+  if (meant !== undefined && known.includes(meant)) return meant;
+  for (const candidate of known) {
     const other = fold(candidate);
     const limit = Math.max(1, Math.floor(Math.max(plain.length, other.length) / 3));
     const edits = Math.abs(plain.length - other.length) > limit ? limit + 1 : distance(plain, other);

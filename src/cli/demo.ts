@@ -84,8 +84,8 @@ function linesToTry(address: string, admin: string): string {
   curl -i ${base}/teapot                  answered by the gateway itself
   curl -i -X POST ${base}/users           405 with Allow
   curl ${base}/nowhere                    404 as problem+json
-  curl http://${admin}/metrics          what Prometheus reads
-  curl http://${admin}/status           routes, services, endpoints and their health
+  curl http://${admin}/metrics                    what Prometheus reads
+  curl http://${admin}/status                     routes, services, endpoints and their health
 
 Ctrl-C stops it.
 `;

@@ -11,7 +11,9 @@ export const explainCommand: Command = {
   summary:
     'Tells which route, policies and endpoint decide a request, and why the others do not. Exit status 1: no route.',
   details:
-    'It runs the code that serves, with a socket that leads nowhere: what it prints is what would be sent. Of a quarantined route it tells why.',
+    'It runs the code that serves, with a socket that leads nowhere: what it prints is what would be sent. Of a quarantined route it tells why. ' +
+    'The listener is the one of the scheme and port of the URL, or the nearest to that; `ws://` and `wss://` add the handshake of a WebSocket. A call of gRPC ' +
+    '(by its `content-type`) comes by HTTP/2 where the listener speaks it. What a client shows under mutual TLS is not known here.',
   usage: "METHOD URL [-H 'name: value']... -c FILE [--json]",
   options: [
     CONFIG_OPTION,
@@ -26,7 +28,7 @@ export const explainCommand: Command = {
     if (method === undefined || url === undefined) {
       throw new UsageError(`usage: portico explain ${explainCommand.usage}`, explainCommand);
     }
-    if (!url.startsWith('/') && !/^https?:\/\//i.test(url))
+    if (!url.startsWith('/') && !/^(https?|wss?):\/\//i.test(url))
       throw new UsageError(`"${url}" is neither a URL nor a path`, explainCommand);
     const { config, findings } = await readConfig(configFile(parsed, io), io);
     if (config === null) throw new OperatorError(`the file has errors\n${textOfFindings(findings)}`);

@@ -233,8 +233,13 @@ describe('one fault, one located finding', () => {
     ],
     [
       'a path that no check of gRPC asks for',
-      `${head}services: [{ name: s, endpoints: [http://a], healthCheck: { type: grpc, path: /x } }]\nroutes: [{ name: r, match: {}, service: s }]`,
-      ['3:73 warning no_effect services[0].healthCheck.path'],
+      `${head}services: [{ name: s, protocol: grpc, endpoints: [http://a], healthCheck: { type: grpc, path: /x } }]\nroutes: [{ name: r, match: {}, service: s }]`,
+      ['3:89 warning no_effect services[0].healthCheck.path'],
+    ],
+    [
+      'a check of gRPC for a service of HTTP/1.1',
+      `${head}services: [{ name: s, endpoints: [http://a], healthCheck: { type: grpc } }]\nroutes: [{ name: r, match: {}, service: s }]`,
+      ['3:67 warning conflicting_keys services[0].healthCheck.type'],
     ],
     [
       'a service of gRPC that no check of a path asks for',

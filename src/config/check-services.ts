@@ -33,8 +33,18 @@ const HEALTH_KEYS: readonly (readonly [key: string, types: readonly string[]])[]
   ['grpcService', ['grpc']],
 ];
 
-function checkHealth({ healthCheck }: ServiceConfig, index: number, context: CheckContext): void {
+function checkHealth({ endpoints, healthCheck, protocol }: ServiceConfig, index: number, context: CheckContext): void {
   if (healthCheck === undefined) return;
+  // Of endpoints that are only connected to another check tells.
+  const isHttp1 = /^https?$/.test(protocol) && !endpoints.some(({ url }) => url.startsWith('tcp:'));
+  if (healthCheck.type === 'grpc' && isHttp1) {
+    context.report({
+      severity: 'warning',
+      code: 'conflicting_keys',
+      path: ['services', index, 'healthCheck', 'type'],
+      message: `\`type\` \`grpc\` asks by HTTP/2, and the service speaks \`${protocol}\`: an endpoint that speaks HTTP/1.1 only is never up; is \`protocol: grpc\` missing?`,
+    });
+  }
   for (const [key, types] of HEALTH_KEYS) {
     const path: ValuePath = ['services', index, 'healthCheck', key];
     if (types.includes(healthCheck.type) || context.written(path) === undefined) continue;

@@ -51,3 +51,10 @@ test.each([
   expect(() => parseEndpointUrl(text)).toThrow(AddressError);
   expect(() => parseEndpointUrl(text)).toThrow(reason);
 });
+
+test.each([
+  ['ws://chat:80', 'write http://, and `websocket` on the route'],
+  ['grpcs://calls:443', 'write https://, and `protocol: grpcs` on the service'],
+])('%s: what to write in its place', (text, hint) => {
+  expect(() => parseEndpointUrl(text)).toThrow(hint);
+});

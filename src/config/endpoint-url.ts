@@ -5,12 +5,25 @@ import { refuse } from './scalar-schema.ts';
 
 const SCHEMES = ['http', 'https', 'tcp'];
 
+/** Schemes that people write for what another key says. */
+const KINDRED: Readonly<Record<string, string>> = {
+  ws: 'write http://, and `websocket` on the route',
+  wss: 'write https://, and `websocket` on the route',
+  grpc: 'write http://, and `protocol: grpc` on the service',
+  grpcs: 'write https://, and `protocol: grpcs` on the service',
+  h2c: 'write http://, and `protocol: h2c` on the service',
+  h2: 'write https://, and `protocol: h2` on the service',
+  tls: 'write tcp://, which relays TLS as it is',
+};
+
 /** The origin in normal form (`https://host` or `http://host:port`); throws `AddressError`, whose message quotes nothing. */
 export function parseEndpointUrl(text: string): string {
   const match = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?#]*)(.*)$/s.exec(text);
   if (match === null) throw new AddressError('is not a URL such as http://127.0.0.1:9001');
   const [, , authority, rest] = match;
   const scheme = match[1].toLowerCase();
+  if (Object.hasOwn(KINDRED, scheme))
+    throw new AddressError(`has a scheme that endpoints cannot have: ${KINDRED[scheme]}`);
   if (!SCHEMES.includes(scheme)) {
     throw new AddressError('has a scheme that endpoints cannot have: http://, https:// and tcp:// are known');
   }

@@ -423,7 +423,8 @@ export class Exchange extends ExchangeFacts implements RequestSink, UpgradeSink,
     this.upstreamMs = Math.max(0, this.upstreamMs) + now - this.sentAt;
     this.sentAt = 0;
     // Of what counts as a request only the handshake is one.
-    metrics.record(this.method, this.status, now - this.begun, this.upstreamMs);
+    this.durationMs = now - this.begun;
+    metrics.record(this.method, this.status, this.durationMs, this.upstreamMs);
     this.context.active--;
     const lines = responseLines(parser, this.requestId, this.editsOfResponse);
     const client = this.stream.switchProtocols('websocket', lines);
@@ -772,6 +773,8 @@ export class Exchange extends ExchangeFacts implements RequestSink, UpgradeSink,
     this.state = OVER;
     const { context, compiled } = this;
     this.body = null;
+    // Time in which a socket is open is not the gateway's own.
+    if (switched) this.upstreamMs += now - this.begun - this.durationMs;
     this.durationMs = now - this.begun;
     if (!switched) {
       this.deadlines.release();

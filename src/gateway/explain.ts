@@ -9,6 +9,7 @@ import { formatDuration } from '../base/duration.ts';
 import { silentLogger } from '../base/logger.ts';
 import { TimerWheel } from '../base/timer-wheel.ts';
 import type { GatewayConfig } from '../config/model.ts';
+import { GRPC } from '../http/grpc.ts';
 import { ClientConnection } from '../net/client-connection.ts';
 import type { UpstreamPoolLike } from '../net/upstream.ts';
 import { HistogramLayout } from '../observability/metrics/histogram.ts';
@@ -20,6 +21,10 @@ import { createServices } from '../upstream/create-services.ts';
 import type { Sticky } from '../upstream/sticky.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangeContext } from './exchange-context.ts';
+import { type ExplainRequest, headOf, listenerFor } from './explain-request.ts';
+import { grpcKindOf } from './grpc-call.ts';
+import { bridgedStream } from './grpc-web-stream.ts';
+import { spokenAt } from './listeners.ts';
 import { routingQuery } from './routing-query.ts';
 import { Snapshot } from './snapshot.ts';
 import { WebSockets } from './web-sockets.ts';
@@ -39,15 +44,6 @@ export interface Explanation {
   answer: { status: number; code: string; body: string } | null;
   /** Why the route is quarantined; absent where it serves. */
   quarantined?: string;
-}
-
-export interface ExplainRequest {
-  readonly method: string;
-  /** Absolute, or a path for which the host is `localhost`. */
-  readonly url: string;
-  /** `name: value` lines. */
-  readonly headers: readonly string[];
-  readonly clientAddress?: string;
 }
 
 /** Explains one request against a config. */
@@ -78,12 +74,14 @@ export function explainRequest(
   for (const service of services.values()) service.commit();
   let exchange: Exchange | null = null;
   const socket = new NowhereSocket(request.clientAddress ?? '127.0.0.1');
-  const listener = config.listeners.find(({ mode }) => mode === 'http') ?? config.listeners[0];
-  new ClientConnection(socket as unknown as Socket, {
-    listener: { name: listener.name, scheme: 'http', port: listener.address.port },
+  const listener = listenerFor(config, request);
+  const scheme = listener.tls === undefined ? 'http' : 'https';
+  const Connection = spokenAt(listener).includes('h2') ? LikelyConnection : ClientConnection;
+  new Connection(socket as unknown as Socket, {
+    listener: { name: listener.name, scheme, port: listener.address.port },
     handler: {
       onRequest(stream) {
-        exchange = new Exchange(stream, snapshot, context);
+        exchange = new Exchange(bridgedStream(stream), snapshot, context);
         exchange.begin();
       },
       onRefused(stream, code, detail) {
@@ -111,6 +109,13 @@ export function explainRequest(
   return explanation;
 }
 
+/** Of a listener that speaks HTTP/2, too: there calls of gRPC come by that, and nobody would send them otherwise. */
+class LikelyConnection extends ClientConnection {
+  override get protocol(): string {
+    return grpcKindOf(this) === GRPC ? 'HTTP/2.0' : super.protocol;
+  }
+}
+
 function explainContext(now: () => number, metrics: RouteMetrics): ExchangeContext {
   const wheel = new TimerWheel({ now, wall: now });
   return {
@@ -127,16 +132,6 @@ function explainContext(now: () => number, metrics: RouteMetrics): ExchangeConte
     onError: () => {},
     account: () => {},
   };
-}
-
-function headOf({ method, url, headers }: ExplainRequest): string {
-  const relative = url.startsWith('/') || url === '*';
-  const authority = relative ? 'localhost' : /^https?:\/\/([^/?#]*)/i.exec(url)?.[1];
-  const target = relative ? url : url.replace(/^https?:\/\/[^/?#]*/i, '').replace(/^(?!\/)/, '/');
-  const lines = headers.some((line) => /^host\s*:/i.test(line))
-    ? [...headers]
-    : [`Host: ${authority ?? ''}`, ...headers];
-  return `${method} ${target.replace(/#.*$/, '')} HTTP/1.1\r\n${lines.map((line) => `${line}\r\n`).join('')}\r\n`;
 }
 
 /** What the router was asked: of a request that is answered the connection has forgotten the head. */

@@ -89,8 +89,8 @@ export class Listeners {
   }
 
   private settingsOf(config: ListenerConfig): ListenerSettings {
-    const { name, limits, mode, proxyProtocol, timeouts, tls, protocols } = config;
-    const spoken = protocols ?? (tls === undefined ? ['http/1.1'] : ['h2', 'http/1.1']);
+    const { name, limits, mode, proxyProtocol, timeouts, tls } = config;
+    const spoken = spokenAt(config);
     return {
       mode,
       proxies: proxyProtocol === undefined ? null : createCidrSet(proxyProtocol.from),
@@ -155,6 +155,11 @@ function isSame(config: ListenerConfig, listener: Listener): boolean {
   const { name, port } = listener.info;
   const { host, port: wanted } = config.address;
   return config.name === name && host === listener.host && (wanted === port || (wanted === 0 && listener.anyPort));
+}
+
+/** What is spoken at a listener, the preferred first. */
+export function spokenAt({ protocols, tls }: ListenerConfig): readonly ('h2' | 'http/1.1')[] {
+  return protocols ?? (tls === undefined ? ['http/1.1'] : ['h2', 'http/1.1']);
 }
 
 function tlsOptionsOf(

@@ -69,6 +69,16 @@ export function requestText(fields: readonly string[]): HeadText | FieldFault {
   return { text: `${method} ${path} HTTP/1.1\r\n${lines}\r\n`, lines: count, extended: protocol !== null };
 }
 
+/** Fields of one connection, which HTTP/2 has no use for and forbids (RFC 9113 section 8.2.2); the library throws for them. */
+export const CONNECTION_SPECIFIC: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+]);
+
 /** Names of which each line must stay by itself: their values have commas of their own (RFC 9110 section 5.3). */
 const SEPARATE: ReadonlySet<string> = new Set(['set-cookie', 'www-authenticate', 'proxy-authenticate']);
 
@@ -85,8 +95,10 @@ export function fieldsOf(lines: string, status: number): OutgoingHttpHeaders {
     const name = lines.slice(start, colon).toLowerCase();
     const value = lines.slice(lines.charCodeAt(colon + 1) === 32 ? colon + 2 : colon + 1, end);
     const before = headers[name];
-    if (before === undefined) headers[name] = value;
-    else if (!SEPARATE.has(name)) headers[name] = `${before}, ${value}`;
+    if (before === undefined) {
+      // A policy may have added what upstreams are not let through with.
+      if (!CONNECTION_SPECIFIC.has(name) && name !== 'te') headers[name] = value;
+    } else if (!SEPARATE.has(name)) headers[name] = `${before}, ${value}`;
     else if (Array.isArray(before)) before.push(value);
     else headers[name] = [String(before), value];
     start = end + 2;

@@ -3,16 +3,7 @@ import type { OutgoingHttpHeaders } from 'node:http2';
 import { FIELD, maskOf } from '../http/field-name.ts';
 import { FIELD_STRIDE, HEAD_COMPLETE } from '../http/head-parser.ts';
 import type { ResponseParser } from '../http/response-parser.ts';
-
-/** Fields of one connection, which HTTP/2 has no use for and forbids (RFC 9113 section 8.2.2). */
-const CONNECTION_SPECIFIC: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'transfer-encoding',
-  'upgrade',
-  'http2-settings',
-]);
+import { CONNECTION_SPECIFIC } from './http2-fields.ts';
 
 const CONNECTION_SPECIFIC_IDS = maskOf(
   FIELD.connection,

@@ -115,7 +115,11 @@ function sessionContextOf({ name, clientCertificates }: TlsOptions): string {
 }
 
 /** OpenSSL's words without its numbers and places. */
+/** What OpenSSL says in words that only it understands. */
+const REASONS: Readonly<Record<string, string>> = { 'http request': 'plain HTTP, where TLS is spoken' };
+
 function reasonOf(error: NodeJS.ErrnoException): string {
   const { code, reason } = error as NodeJS.ErrnoException & { reason?: string };
-  return reason ?? code ?? error.message.split('\n', 1)[0].slice(0, 100);
+  if (reason !== undefined) return Object.hasOwn(REASONS, reason) ? REASONS[reason] : reason;
+  return code ?? error.message.split('\n', 1)[0].slice(0, 100);
 }

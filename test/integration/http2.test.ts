@@ -2,6 +2,8 @@
 import { once } from 'node:events';
 import { constants } from 'node:http2';
 import { afterEach, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { definePolicy } from '../../src/pipeline/policy.ts';
 import { configFor, configWith, startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { answerOf, type Http2Client, http2Client } from '../support/http2-client.ts';
 import { headerOf, rawClient } from '../support/raw-client.ts';
@@ -192,6 +194,32 @@ describe('bodies and trailers', () => {
     expect(received).toBe(size);
     await atRest(gateway);
   });
+});
+
+test('fields of a connection that a policy of somebody else sets are left out, and the process lives', async () => {
+  const stubborn = definePolicy({
+    name: 'stubborn',
+    phase: 'answer',
+    schema: z.strictObject({}),
+    create: () => ({
+      effect: 'sets what it should not',
+      onResponse: ({ responseEdits }) => {
+        for (const name of ['x-a', 'connection', 'keep-alive', 'te', 'upgrade']) responseEdits.add(name, 'close');
+        for (const value of ['1', '2']) responseEdits.add('content-location', value);
+      },
+    }),
+  });
+  const config = configWith({
+    listener: { protocols: ['h2'] },
+    routes: [{ name: 'r', match: {}, respond: {}, policies: [{ stubborn: {} }] }],
+  });
+  const gateway = await startTestGateway(config, [stubborn]);
+  const client = await http2Client(`http://127.0.0.1:${gateway.port}`);
+  opened.push(gateway, client);
+  const { status, headers } = await client.request({ ':path': '/', ':authority': 'a' });
+  expect([status, headers['x-a'], headers['content-location']]).toEqual([200, 'close', '1, 2']);
+  expect([headers.connection, headers['keep-alive'], headers.te, headers.upgrade]).toEqual(Array(4).fill(undefined));
+  await atRest(gateway);
 });
 
 describe('what is refused', () => {

@@ -228,6 +228,16 @@ describe('what is refused', () => {
     expect(counted(setting)).toContain('fault="tls_handshake"} 1');
     expect(setting.gateway.gateway.connections).toBe(0);
   });
+
+  test('plain HTTP, of which the log tells', async () => {
+    const setting = await setUp();
+    const socket = connectPlain(setting.gateway.port, '127.0.0.1');
+    socket.on('error', () => {});
+    socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    await expect
+      .poll(() => setting.lines)
+      .toMatchObject([['connection refused', { reason: 'plain HTTP, where TLS is spoken' }]]);
+  });
 });
 
 describe('ends', () => {

@@ -638,12 +638,13 @@ test('the access log has a line for a socket when it ends, with its bytes', asyn
   const file = join(directory, 'access.log');
   const origin = await startWebSocketOrigin();
   opened.push(origin);
-  const fields = ['method', 'path', 'status', 'bytes_in', 'bytes_out', 'error', 'route'];
+  const fields = ['method', 'path', 'status', 'bytes_in', 'bytes_out', 'error', 'route', 'duration_ms', 'upstream_ms'];
   const logging = { level: 'silent', access: { file, fields } };
   const gateway = await gatewayTo(origin.url, {}, {}, { logging });
   const client = await openWebSocket(gateway.port, '/chat');
   client.send('12345');
   await messageOf(client);
+  await new Promise((resolve) => setTimeout(resolve, 100));
   origin.sockets[0].terminate();
   await closeOf(client);
   await untilNothingIsLeft(gateway);
@@ -652,6 +653,9 @@ test('the access log has a line for a socket when it ends, with its bytes', asyn
   expect(line).toMatchObject({ method: 'GET', status: 101, route: 'all', error: 'upstream_reset', bytes_out: 7 });
   // A frame of five bytes under a mask, and the answer to the Close.
   expect(line.bytes_in).toBeGreaterThanOrEqual(11);
+  // The time in which the socket was open is not the gateway's own.
+  expect(line.upstream_ms).toBeGreaterThanOrEqual(90);
+  expect(line.upstream_ms).toBeLessThanOrEqual(line.duration_ms as number);
 });
 
 describe('over HTTP/2', () => {

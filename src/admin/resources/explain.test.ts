@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { ExplainRequest } from '../../gateway/explain.ts';
+import type { ExplainRequest } from '../../gateway/explain-request.ts';
 import { ask, closeAll, sourceWith, start } from '../admin.test.support.ts';
 
 afterEach(closeAll);

@@ -58,8 +58,14 @@ export const explain: AdminResource = {
         url: z
           .string()
           .max(32 * 1024)
-          .regex(/^(\/|https?:\/\/[^/?#])[\x21-\x7e\x80-\xff]*$/i, 'must be an absolute URL or a path, percent-encoded')
-          .meta({ description: 'Absolute, or a path for which the host is `localhost`.' }),
+          .regex(
+            /^(\/|(https?|wss?):\/\/[^/?#])[\x21-\x7e\x80-\xff]*$/i,
+            'must be an absolute URL or a path, percent-encoded',
+          )
+          .meta({
+            description:
+              'Absolute, or a path for which the host is `localhost`; `ws://` and `wss://` add the handshake of a WebSocket.',
+          }),
         header: z
           .array(headerLine)
           .max(100)

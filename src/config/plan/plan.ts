@@ -11,6 +11,7 @@ import { type MatchDifference, matchDifferences, togetherOf } from './match-rela
 import { type Named, type Pairing, pairRoutes, pairUp } from './pairing.ts';
 import { planPolicies } from './policy-plan.ts';
 import { directionOf, settingAt } from './setting.ts';
+import { tlsLoss } from './tls-loss.ts';
 import { coversRanges } from './trusted-ranges.ts';
 import { writtenAt } from './written-value.ts';
 
@@ -273,6 +274,8 @@ function planSetting(difference: Difference): Change[] {
     const message = 'the access log writes values that it hid: names are gone from `logging.access.redact`';
     return [createChange('redaction_narrowed', path, { message, ...values })];
   }
+  const exposed = tlsLoss(difference);
+  if (exposed !== null) return [createChange(exposed[0], path, { message: `${subject} ${exposed[1]}`, ...values })];
   return [createChange(fallbackCode(path), path, { message: `\`${key}\` of ${subject} differs`, ...values })];
 }
 

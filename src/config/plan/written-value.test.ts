@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { createAuthority } from '../../../test/support/certificates.ts';
+import { policies } from '../config.test.support.ts';
+import { describeConfig } from '../reference.ts';
 import type { ValuePath } from '../source-tree.ts';
+import { settingAt } from './setting.ts';
 import { writtenAt } from './written-value.ts';
 
 const hidden = '(hidden)';
@@ -30,6 +33,19 @@ describe('a value is written as a file would have it', () => {
   });
 });
 
+test('every duration and size of the schema has its unit', () => {
+  const keys = describeConfig(policies).flatMap(({ title, rows }) => {
+    const [, name, isList] = /^`(\w+)(\[\])?`$/.exec(title) ?? [];
+    if (name === undefined && title !== 'Top level') return [];
+    const above = name === undefined ? [] : isList === undefined ? [name] : [name, 'x'];
+    return rows
+      .filter(({ type }) => /^(duration|size)\b/.test(type))
+      .map(({ key, type }) => [[...above, ...key.split('.')], type.split(',')[0]] as const);
+  });
+  expect(keys.length).toBeGreaterThan(20);
+  expect(keys.filter(([path, unit]) => settingAt(path)?.unit !== unit)).toEqual([]);
+});
+
 describe('secrets are hidden by their key', () => {
   test.each<[ValuePath, unknown, unknown]>([
     [['admin', 'token'], 'abc', hidden],
@@ -48,6 +64,11 @@ describe('secrets are hidden by their key', () => {
     [['listeners', 'l', 'tls', 'key'], 'a', hidden],
     [[...policy('introspection'), 'clientSecret'], 'a', hidden],
     [['routes', 'r', 'match', 'cookies'], { session: 'a' }, hidden],
+    [
+      ['services', 's', 'loadBalancing', 'sticky'],
+      { cookie: 'id', ttl: 60_000, secret: 'a' },
+      { cookie: 'id', ttl: '1m', secret: hidden },
+    ],
   ])('%j of %o', (path, value, written) => {
     expect(writtenAt(path, value)).toEqual(written);
   });
@@ -55,6 +76,7 @@ describe('secrets are hidden by their key', () => {
   test.each<[ValuePath, unknown]>([
     [policy('apiKey'), { header: 'x-k' }],
     [policy('rateLimit'), { key: 'ip' }],
+    [['services', 's', 'loadBalancing', 'sticky', 'cookie'], 'session_id'],
     [['routes', 'tokens', 'priority'], 3],
     [['services', 'keys', 'panic'], true],
   ])('but not by the names of things: %j', (path, value) => {

@@ -1,0 +1,82 @@
+/** What `explain` tells of requests that do not come as plain HTTP/1.1: by TLS, as calls of gRPC, as WebSockets. */
+import { beforeAll, expect, test } from 'vitest';
+import type { GatewayConfig } from '../../src/config/model.ts';
+import { builtInPolicies } from '../../src/gateway/built-in-policies.ts';
+import { explainRequest } from '../../src/gateway/explain.ts';
+import { createAuthority } from '../support/certificates.ts';
+import { configOf } from '../support/gateway.ts';
+
+let config: GatewayConfig;
+
+beforeAll(async () => {
+  const { cert, key } = createAuthority().issue({ names: ['shop.example'] });
+  const tls = { certificates: [{ certFile: 'shop.crt', keyFile: 'shop.key' }] };
+  const file = {
+    version: 1,
+    listeners: [
+      { name: 'raw', address: '127.0.0.1:8025', mode: 'tcp' },
+      { name: 'plain', address: '127.0.0.1:8080' },
+      { name: 'shop', address: '127.0.0.1:8443', tls },
+      { name: 'partners', address: '127.0.0.1:8444', tls },
+    ],
+    services: [
+      { name: 'calls', protocol: 'grpc', endpoints: ['http://127.0.0.1:9'] },
+      { name: 'chat', endpoints: ['http://127.0.0.1:9'] },
+      { name: 'mail', endpoints: ['tcp://127.0.0.1:9'] },
+    ],
+    routes: [
+      { name: 'calls', match: { pathPrefix: '/x.Y' }, service: 'calls', timeout: '3s' },
+      { name: 'chat', match: { path: '/chat' }, service: 'chat', websocket: {} },
+      { name: 'mail', match: { listeners: ['raw'] }, service: 'mail' },
+    ],
+  };
+  config = await configOf(file, [], { 'shop.crt': cert, 'shop.key': key });
+});
+
+function explain(method: string, url: string, ...headers: string[]) {
+  return explainRequest(config, { method, url, headers }, builtInPolicies);
+}
+
+test.each([
+  ['/chat', 'http', '8080'],
+  ['http://shop.example/chat', 'http', '8080'],
+  ['https://shop.example/chat', 'https', '8443'],
+  ['https://shop.example:8444/chat', 'https', '8444'],
+  ['https://shop.example:8080/chat', 'http', '8080'],
+  ['https://shop.example:1/chat', 'https', '8443'],
+])('%s comes in at the listener that fits it', (url, proto, port) => {
+  const headers = { 'x-forwarded-proto': proto, 'x-forwarded-port': port };
+  expect(explain('GET', url)).toMatchObject({ route: 'chat', request: { headers } });
+});
+
+test('a call of gRPC comes by HTTP/2 where that is spoken, and is refused elsewhere', () => {
+  const type = 'content-type: application/grpc';
+  expect(explain('POST', 'https://shop.example/x.Y/Z', type, 'grpc-timeout: 2S')).toMatchObject({
+    route: 'calls',
+    request: { url: 'http://127.0.0.1:9/x.Y/Z', headers: { 'content-type': 'application/grpc' } },
+    answer: null,
+  });
+  expect(explain('POST', 'http://shop.example/x.Y/Z', type)).toMatchObject({
+    route: 'calls',
+    request: null,
+    answer: { status: 415, code: 'unsupported_media_type' },
+  });
+});
+
+test('a call of gRPC-Web is shown as the call that it becomes', () => {
+  expect(explain('POST', 'http://shop.example/x.Y/Z', 'content-type: application/grpc-web+proto')).toMatchObject({
+    route: 'calls',
+    request: { headers: { 'content-type': 'application/grpc+proto', te: 'trailers' } },
+  });
+});
+
+test('ws:// and wss:// stand for the handshake, in which what is given is kept', () => {
+  const handshake = { upgrade: 'websocket', connection: 'Upgrade', 'sec-websocket-version': '13' };
+  expect(explain('GET', 'wss://shop.example/chat')).toMatchObject({
+    route: 'chat',
+    request: { headers: { ...handshake, host: 'shop.example', 'x-forwarded-proto': 'https' } },
+  });
+  expect(explain('GET', 'ws://shop.example/chat', 'Sec-WebSocket-Version: 8')).toMatchObject({
+    answer: { status: 426, code: 'upgrade_required' },
+  });
+});
