@@ -28,7 +28,7 @@ export function requestText(fields: readonly string[]): HeadText | FieldFault {
   let protocol: string | null = null;
   let cookie = '';
   let lines = '';
-  let hosts = 0;
+  let host: string | null = null;
   let count = 0;
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i];
@@ -41,7 +41,8 @@ export function requestText(fields: readonly string[]): HeadText | FieldFault {
       else if (name !== ':scheme') return { fault: `${name} is not known here` };
     } else if (name === 'cookie') cookie = cookie === '' ? value : `${cookie}; ${value}`;
     else {
-      if (name === 'host') hosts++;
+      // More than one is for the reader of the head to refuse.
+      if (name === 'host') host = value;
       lines += `${name}: ${value}\r\n`;
       count++;
     }
@@ -59,8 +60,8 @@ export function requestText(fields: readonly string[]): HeadText | FieldFault {
     count++;
   }
   if (authority !== null) {
-    if (hosts > 0 && !lines.includes(`host: ${authority}\r\n`)) return { fault: ':authority and Host differ' };
-    if (hosts === 0) {
+    if (host !== null && host !== authority) return { fault: ':authority and Host differ' };
+    if (host === null) {
       lines = `host: ${authority}\r\n${lines}`;
       count++;
     }
@@ -68,7 +69,13 @@ export function requestText(fields: readonly string[]): HeadText | FieldFault {
   return { text: `${method} ${path} HTTP/1.1\r\n${lines}\r\n`, lines: count, extended: protocol !== null };
 }
 
-/** Field lines as the library takes them; `status` 0 for trailers. The lines were checked when they were made. */
+/** Names of which each line must stay by itself: their values have commas of their own (RFC 9110 section 5.3). */
+const SEPARATE: ReadonlySet<string> = new Set(['set-cookie', 'www-authenticate', 'proxy-authenticate']);
+
+/**
+ * Field lines as the library takes them; `status` 0 for trailers. The lines were checked when they were made. Lines of one
+ * name become one value: the library throws when a name that it takes for a single one comes twice.
+ */
 export function fieldsOf(lines: string, status: number): OutgoingHttpHeaders {
   const headers: OutgoingHttpHeaders = Object.create(null);
   if (status !== 0) headers[':status'] = status;
@@ -79,6 +86,7 @@ export function fieldsOf(lines: string, status: number): OutgoingHttpHeaders {
     const value = lines.slice(lines.charCodeAt(colon + 1) === 32 ? colon + 2 : colon + 1, end);
     const before = headers[name];
     if (before === undefined) headers[name] = value;
+    else if (!SEPARATE.has(name)) headers[name] = `${before}, ${value}`;
     else if (Array.isArray(before)) before.push(value);
     else headers[name] = [String(before), value];
     start = end + 2;

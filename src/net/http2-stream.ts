@@ -189,6 +189,8 @@ export class Http2Stream extends Timed implements ClientStream {
   }
 
   private onEnd(): void {
+    // The library ends what was reset, or lost with its connection, as it ends what is complete. Its close follows.
+    if (this.stream.closed) return;
     this.received = true;
     if (this.bodyDone) return;
     this.bodyDone = true;
@@ -253,19 +255,24 @@ export class Http2Stream extends Timed implements ClientStream {
 
   // Writing.
 
+  /** True when nothing can be answered: a stream that was reset is closed only when what came of its body is read. */
+  private get isGone(): boolean {
+    return this.over || this.stream.closed || this.stream.destroyed;
+  }
+
   closeAfter(): void {
     // Other streams of the connection are none of this one's business.
   }
 
   writeInformational(status: number, fields: string): void {
-    if (this.answered || this.over) return;
+    if (this.answered || this.isGone) return;
     if (status === 100) this.expectsContinue = false;
     this.stream.additionalHeaders(fieldsOf(fields, status));
   }
 
   writeHead(status: number, fields: string, length: number): void {
     this.answered = true;
-    if (this.over) return;
+    if (this.isGone) return;
     if (status === 204 || status === 304) this.bodiless = true;
     const endStream = this.bodiless || length === 0;
     this.bodiless = endStream;
@@ -335,7 +342,7 @@ export class Http2Stream extends Timed implements ClientStream {
     const headers = fieldsOf(fields, 200);
     // Of no use here (RFC 8441 section 5).
     delete headers['sec-websocket-accept'];
-    if (!stream.destroyed && !stream.closed) stream.respond(headers, { endStream: false, sendDate: false } as object);
+    if (!this.isGone) stream.respond(headers, { endStream: false, sendDate: false } as object);
     this.tunnel = new Http2Tunnel(stream);
     return this.tunnel;
   }

@@ -1,66 +1,69 @@
-/** The least that a proxy of node:http2's streams and undici's Pool.dispatch can be: the floor for what is built on them. */
+/**
+ * The least that a proxy on node:http2's streams can be: heads are rewritten and nothing is checked, and answers must come in
+ * one read. The floor for what is built on node:http2.
+ */
 import { readFileSync } from 'node:fs';
 import { createSecureServer } from 'node:http2';
-import { Pool } from 'undici';
-import { certificateFile, keyFile, origin, port, upstreamConnections } from './settings.js';
+import { connect } from 'node:net';
+import { certificateFile, keyFile, origin, port } from './settings.js';
 
-const pool = new Pool(origin, { connections: upstreamConnections, pipelining: 1 });
+const { hostname, port: originPort } = new URL(origin);
+const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
+const resting = [];
 
-function forwardedHeaders(fields) {
-  const headers = [];
+class Upstream {
+  constructor() {
+    this.answer = null;
+    const callback = (size) => {
+      const text = readBuffer.latin1Slice(0, size);
+      const end = text.indexOf('\r\n\r\n');
+      const { answer } = this;
+      resting.push(this);
+      answer(text.slice(0, end + 2), text.slice(end + 4));
+      return true;
+    };
+    this.socket = connect({
+      host: hostname,
+      port: originPort,
+      noDelay: true,
+      onread: { buffer: readBuffer, callback },
+    });
+    this.socket.on('error', () => {});
+  }
+}
+
+function requestHead(head, fields) {
+  let text = `${head[':method']} ${head[':path']} HTTP/1.1\r\nhost: ${head[':authority']}\r\n`;
   for (let i = 0; i < fields.length; i += 2) {
-    if (fields[i] === ':authority') headers.push('host', fields[i + 1]);
-    else if (fields[i].charCodeAt(0) !== 58) headers.push(fields[i], fields[i + 1]);
+    if (fields[i].charCodeAt(0) !== 58) text += `${fields[i]}: ${fields[i + 1]}\r\n`;
+  }
+  return `${text}\r\n`;
+}
+
+function responseHeaders(head) {
+  const headers = { ':status': Number(head.slice(9, 12)) };
+  for (let start = head.indexOf('\r\n') + 2; start < head.length; ) {
+    const end = head.indexOf('\r\n', start);
+    const colon = head.indexOf(':', start);
+    const name = head.slice(start, colon).toLowerCase();
+    if (name !== 'connection' && name !== 'keep-alive') headers[name] = head.slice(colon + 2, end);
+    start = end + 2;
   }
   return headers;
 }
 
-class Relay {
-  constructor(stream) {
-    this.stream = stream;
-  }
-
-  onRequestStart(controller) {
-    this.stream.on('drain', () => controller.resume());
-    this.stream.on('close', () => {
-      if (!this.stream.writableFinished) controller.abort(new Error('the client left'));
-    });
-  }
-
-  onResponseStart(_controller, status, headers) {
-    delete headers.connection;
-    delete headers['keep-alive'];
-    delete headers['transfer-encoding'];
-    headers[':status'] = status;
-    this.stream.respond(headers);
-  }
-
-  onResponseData(controller, chunk) {
-    if (!this.stream.write(chunk)) controller.pause();
-  }
-
-  onResponseEnd() {
-    this.stream.end();
-  }
-
-  onResponseError() {
-    if (this.stream.headersSent) this.stream.close(2);
-    else if (!this.stream.destroyed) this.stream.respond({ ':status': 502 }, { endStream: true });
-  }
-}
-
-const END_STREAM = 1;
 const server = createSecureServer({
   cert: readFileSync(certificateFile),
   key: readFileSync(keyFile),
   minVersion: 'TLSv1.3',
 });
-server.on('stream', (stream, head, flags, fields) => {
+server.on('stream', (stream, head, _flags, fields) => {
   stream.on('error', () => {});
-  const body = (flags & END_STREAM) === 0 ? stream : null;
-  pool.dispatch(
-    { method: head[':method'], path: head[':path'], headers: forwardedHeaders(fields), body },
-    new Relay(stream),
-  );
+  const upstream = resting.pop() ?? new Upstream();
+  upstream.answer = (answerHead, body) => {
+    stream.respond(responseHeaders(answerHead), { sendDate: false });
+    stream.end(body, 'latin1');
+  };
+  upstream.socket.write(requestHead(head, fields), 'latin1');
 });
 server.listen(port, '127.0.0.1');
