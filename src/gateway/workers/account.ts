@@ -3,6 +3,7 @@
 import { formatAddress } from '../../base/address.ts';
 import type { Clock, Timers } from '../../base/clock.ts';
 import type { GatewayConfig } from '../../config/model.ts';
+import { isGrpcFault } from '../../http/grpc.ts';
 import { createEventLoopLag, type EventLoopLag } from '../../observability/event-loop-lag.ts';
 import { HealthWindow } from '../../observability/health-window.ts';
 import {
@@ -178,18 +179,24 @@ export class Account {
   }
 }
 
-/** How many requests ended, and how many of them in a failure: 5xx. */
-function outcomesOf({ routes }: MetricsDelta): { total: number; failed: number } {
+/** How many requests ended, and how many of them in a failure: 5xx, or such a status of gRPC. */
+export function outcomesOf({ routes }: Pick<MetricsDelta, 'routes'>): { total: number; failed: number } {
   let total = 0;
   let failed = 0;
-  for (const { series } of routes) {
+  for (const { series, grpc } of routes) {
+    let requests = 0;
+    let failures = 0;
     for (const [key, delta] of series) {
       // The last number is the sum of durations, the others are buckets.
       let count = 0;
       for (let i = 0; i < delta.length - 1; i++) count += delta[i];
-      total += count;
-      if (key % 1000 >= 500) failed += count;
+      requests += count;
+      if (key % 1000 >= 500) failures += count;
     }
+    for (const [status, count] of grpc) if (isGrpcFault(status)) failures += count;
+    total += requests;
+    // A call that was answered with 5xx, by what is no server of gRPC, is among both.
+    failed += Math.min(requests, failures);
   }
   return { total, failed };
 }

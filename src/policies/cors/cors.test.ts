@@ -316,6 +316,7 @@ describe('check', () => {
       /no wildcard/,
     ],
     [{ methods: ['G T'] }, 'invalid_value policies[0].cors.methods[0]', /no|not/],
+    [{ methods: ['GET', 'put'] }, 'invalid_value policies[0].cors.methods[1]', /no method .* capital letters: PUT/],
     [{ headers: ['a b'] }, 'invalid_value policies[0].cors.headers[0]', /not a header name/],
     [{ maxAge: 600 }, 'invalid_type policies[0].cors.maxAge', /duration/],
     [{ origin: [APP] }, 'unknown_key policies[0].cors.origin', /not a known key/],
@@ -329,6 +330,7 @@ describe('check', () => {
 
   test('takes what is sound', async () => {
     expect(await find({})).toEqual([]);
+    expect(await find({ methods: ['GET', 'PATCH', 'patch', 'Frob'] })).toEqual([]);
     expect(await find({ origins: [APP, 'null', 'https://*.a.example', { regex: 'x' }], credentials: true })).toEqual(
       [],
     );

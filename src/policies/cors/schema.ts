@@ -17,7 +17,16 @@ const originSchema = z
     return z.NEVER;
   });
 
-const methodSchema = z.string().refine(isToken, { error: 'is not a method name' });
+/** Those that browsers put into capitals, whatever a page writes (Fetch, "normalize a method"). */
+const CAPITALS: readonly string[] = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'POST', 'PUT'];
+
+const methodSchema = z
+  .string()
+  .refine(isToken, { error: 'is not a method name' })
+  .refine((method) => !CAPITALS.includes(method.toUpperCase()) || CAPITALS.includes(method), {
+    error: ({ input }) =>
+      `is no method that any browser asks for: write it in capital letters: ${String(input).toUpperCase()}`,
+  });
 
 export const corsSchema = z
   .strictObject({
