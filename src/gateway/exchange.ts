@@ -160,7 +160,11 @@ export class Exchange extends ExchangeFacts implements RequestSink, UpgradeSink,
     const { router, routes } = snapshot;
     const mayBePreflight = this.method === 'OPTIONS' && snapshot.answersPreflights;
     const index = router.match(mayBePreflight ? routingQuery(this, snapshot) : this);
-    if (this.stream instanceof GrpcWebStream) this.bridge(this.stream, index < 0 || routes[index].isGrpc);
+    if (this.stream instanceof GrpcWebStream) {
+      this.bridge(this.stream, index < 0 || routes[index].isGrpc);
+      // What has come of its body may be nothing that can be bridged.
+      if (this.state !== OPEN) return;
+    }
     if (mayBePreflight && preflightMethod(this) !== null) {
       const { preflight } = index < 0 ? snapshot.globalChain : routes[index].chain;
       if (preflight !== null) return this.answerPreflight(preflight, index);

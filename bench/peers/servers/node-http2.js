@@ -18,7 +18,8 @@ class Upstream {
       const text = readBuffer.latin1Slice(0, size);
       const end = text.indexOf('\r\n\r\n');
       const { answer } = this;
-      resting.push(this);
+      // The origin ends a connection after so many requests, and says so.
+      if (!text.includes('Connection: close')) resting.push(this);
       answer(text.slice(0, end + 2), text.slice(end + 4));
       return true;
     };
