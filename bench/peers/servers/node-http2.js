@@ -62,6 +62,7 @@ server.on('stream', (stream, head, _flags, fields) => {
   stream.on('error', () => {});
   const upstream = resting.pop() ?? new Upstream();
   upstream.answer = (answerHead, body) => {
+    if (stream.destroyed || stream.closed) return;
     stream.respond(responseHeaders(answerHead), { sendDate: false });
     stream.end(body, 'latin1');
   };
