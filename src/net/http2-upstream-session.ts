@@ -3,20 +3,14 @@ import { type ClientHttp2Session, type ClientHttp2Stream, connect, type Outgoing
 import { connect as connectSocket, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { formatAddress } from '../base/address.ts';
-import { Timed, type TimerWheel } from '../base/timer-wheel.ts';
+import { Timed } from '../base/timer-wheel.ts';
 import { RESPONSE_HEAD } from './answer-limits.ts';
 import { Http2UpstreamRequest, type StreamCarrier } from './http2-upstream-request.ts';
+import type { ConnectionOwner } from './upstream.ts';
 import type { UpstreamTls } from './upstream-tls.ts';
 
 /** Where a connection leads and what it reports to. */
-export interface SessionOwner {
-  readonly host: string;
-  readonly port: number;
-  readonly tls: UpstreamTls | null;
-  readonly wheel: TimerWheel;
-  /** Milliseconds. */
-  readonly connectTimeout: number;
-  readonly idleTimeout: number;
+export interface SessionOwner extends ConnectionOwner {
   /** Most requests at once on one connection. */
   readonly streams: number;
   onConnected(session: Http2UpstreamSession): void;

@@ -1,6 +1,6 @@
 /** One HTTP/1.1 connection to an endpoint, under TLS or not, carrying one request at a time, read into a buffer that all of them share. */
 import { connect, type Socket } from 'node:net';
-import { Timed, type TimerWheel } from '../base/timer-wheel.ts';
+import { Timed } from '../base/timer-wheel.ts';
 import { type BodySink, CHUNKED_DONE, CHUNKED_INVALID, ChunkedDecoder } from '../http/chunked-decoder.ts';
 import { FIELD } from '../http/field-name.ts';
 import { fieldById, hasListMember } from '../http/fields.ts';
@@ -11,18 +11,11 @@ import { MAX_INFORMATIONAL, RESPONSE_HEAD } from './answer-limits.ts';
 import { SocketTunnel } from './socket-tunnel.ts';
 import { SocketWriter } from './socket-writer.ts';
 import type { ResponseSink, Tunnel, UpgradeSink, UpstreamFailure } from './stream.ts';
-import type { UpgradableRequest } from './upstream.ts';
+import type { ConnectionOwner, UpgradableRequest } from './upstream.ts';
 import { isHandshakeRefusal, type UpstreamTls } from './upstream-tls.ts';
 
 /** Where a connection leads and what it reports to. */
-export interface UpstreamOwner {
-  readonly host: string;
-  readonly port: number;
-  readonly tls: UpstreamTls | null;
-  readonly wheel: TimerWheel;
-  /** Milliseconds. */
-  readonly connectTimeout: number;
-  readonly idleTimeout: number;
+export interface UpstreamOwner extends ConnectionOwner {
   onConnected(connection: UpstreamConnection): void;
   onConnectFailed(connection: UpstreamConnection, detail: string): void;
   /** The answer is complete and the connection may carry another request. */

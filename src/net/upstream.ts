@@ -1,7 +1,8 @@
 /** The contract between the forward path and the connections to an endpoint, whatever protocol they speak. */
 import type { ErrorCode } from '../base/errors.ts';
+import type { TimerWheel } from '../base/timer-wheel.ts';
 import type { ResponseSink, Tunnel, UpgradeSink } from './stream.ts';
-import type { UpstreamTlsOptions } from './upstream-tls.ts';
+import type { UpstreamTls, UpstreamTlsOptions } from './upstream-tls.ts';
 
 /** The way of one request to an upstream and of its answer back: a connection of its own, or a stream of one. */
 export interface UpstreamRequest {
@@ -53,6 +54,17 @@ export interface PoolOptions {
   /** Most requests at once on one connection, for protocols that can carry several. */
   readonly streams: number;
   readonly tls?: UpstreamTlsOptions;
+}
+
+/** Where connections lead, and for how long. */
+export interface ConnectionOwner {
+  readonly host: string;
+  readonly port: number;
+  readonly tls: UpstreamTls | null;
+  readonly wheel: TimerWheel;
+  /** Milliseconds. */
+  readonly connectTimeout: number;
+  readonly idleTimeout: number;
 }
 
 /** The connections to one endpoint. */

@@ -1,53 +1,20 @@
 /** An HTTP/2 origin that writes frames as a script gives them, right or wrong (RFC 9113 section 4). */
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { frame as encode, type Frame, fieldBlock, FRAME as KNOWN, PREFACE } from './http2-frames.ts';
 import { Signal } from './waiting.ts';
 
-export const FRAME = {
-  data: 0,
-  headers: 1,
-  rst: 3,
-  settings: 4,
-  push: 5,
-  ping: 6,
-  goaway: 7,
-  window: 8,
-  continuation: 9,
-};
+export const FRAME = { ...KNOWN, rst: KNOWN.rstStream, push: 5, window: KNOWN.windowUpdate };
 export const END_STREAM = 1;
 export const ACK = 1;
 export const END_HEADERS = 4;
 
-const PREFACE = 24;
-
-export interface RawFrame {
-  readonly type: number;
-  readonly flags: number;
-  readonly stream: number;
-  readonly payload: Buffer;
-}
-
 export function frame(type: number, flags: number, stream: number, payload: Buffer | string = ''): Buffer {
-  const content = typeof payload === 'string' ? Buffer.from(payload, 'latin1') : payload;
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(content.length, 0, 3);
-  head[3] = type;
-  head[4] = flags;
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, content]);
+  return encode(type, flags, stream, typeof payload === 'string' ? Buffer.from(payload, 'latin1') : payload);
 }
 
-/** Fields as HPACK literals that are not kept (RFC 7541 section 6.2.2); names and values below 127 octets. */
+/** Fields as HPACK literals that are not kept (RFC 7541 section 6.2.2). */
 export function block(...fields: readonly (readonly [string, string])[]): Buffer {
-  return Buffer.concat(
-    fields.map(([name, value]) =>
-      Buffer.concat([
-        Buffer.of(0, name.length),
-        Buffer.from(name, 'latin1'),
-        Buffer.of(value.length),
-        Buffer.from(value, 'latin1'),
-      ]),
-    ),
-  );
+  return fieldBlock(fields);
 }
 
 export function numbers(...values: readonly number[]): Buffer {
@@ -69,7 +36,7 @@ export interface RawHttp2Script {
 
 export class RawHttp2Connection {
   readonly socket: Socket;
-  readonly frames: RawFrame[] = [];
+  readonly frames: Frame[] = [];
   closed = false;
   private readonly origin: RawHttp2Origin;
   private pending = Buffer.alloc(0);
@@ -94,8 +61,8 @@ export class RawHttp2Connection {
   private onBytes(bytes: Buffer): void {
     this.pending = Buffer.concat([this.pending, bytes]);
     if (!this.begun) {
-      if (this.pending.length < PREFACE) return;
-      this.pending = this.pending.subarray(PREFACE);
+      if (this.pending.length < PREFACE.length) return;
+      this.pending = this.pending.subarray(PREFACE.length);
       this.begun = true;
     }
     while (this.takeFrame()) {}
