@@ -35,6 +35,10 @@ describe('names of the client’s certificate', () => {
   });
 });
 
+test.each(['constructor', '__proto__', 'toString', 'x-unknown'])('%s is no name that the gateway acts on', (name) => {
+  expect([idOf(name), fieldIdOfName(name.toLowerCase())]).toEqual([FIELD.other, FIELD.other]);
+});
+
 test('bytes and text of a name have the same id', () => {
   const known = Object.keys(FIELD).map((key) => key.replace(/[A-Z0-9]/g, (letter) => `-${letter.toLowerCase()}`));
   const token = fc.stringMatching(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,30}$/);

@@ -30,7 +30,9 @@ export const FIELD = {
   xClientCert: 30,
 } as const;
 
+/** Without a prototype: clients send names such as `constructor`, too. */
 const names: Record<string, number> = {
+  __proto__: null as never,
   host: FIELD.host,
   connection: FIELD.connection,
   'content-length': FIELD.contentLength,
