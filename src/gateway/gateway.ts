@@ -17,6 +17,7 @@ import { TimerWheel } from '../base/timer-wheel.ts';
 import { Turns } from '../base/turns.ts';
 import type { GatewayConfig, ServiceConfig } from '../config/model.ts';
 import { isGrpcFault } from '../http/grpc.ts';
+import { KeepAliveHttpClient } from '../net/http-client.ts';
 import { Http2UpstreamPool } from '../net/http2-upstream-pool.ts';
 import type {
   ClientLink,
@@ -39,7 +40,9 @@ import { createGatewayMetrics, type GatewayMetrics } from '../observability/metr
 import type { RelayMetrics } from '../observability/metrics/relay-metrics.ts';
 import type { RouteMetrics } from '../observability/metrics/route-metrics.ts';
 import { createRequestIdSource } from '../observability/request-id.ts';
-import type { Policy } from '../pipeline/policy.ts';
+import type { ChainsDeps } from '../pipeline/chain.ts';
+import type { Policy, PolicyExchange, Reply } from '../pipeline/policy.ts';
+import { SharedObjects } from '../pipeline/shared-objects.ts';
 import { createServices } from '../upstream/create-services.ts';
 import { type Endpoint, isSecure, speaksHttp2 } from '../upstream/endpoint.ts';
 import { probe } from '../upstream/health/probe.ts';
@@ -48,8 +51,10 @@ import { CertificateExpiry } from './certificate-expiry.ts';
 import { DateHeader } from './date-header.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangeContext } from './exchange-context.ts';
+import type { GatewayState, PreparedState } from './gateway-state.ts';
 import { bridgedStream } from './grpc-web-stream.ts';
 import { Listeners, type PreparedListeners } from './listeners.ts';
+import { OwnState } from './own-state.ts';
 import { type LateQuarantine, logQuarantined, routeState } from './quarantine.ts';
 import { RawConnection, type RawContext } from './raw-connection.ts';
 import { isSameConfig } from './same-config.ts';
@@ -74,6 +79,8 @@ export interface GatewayDeps {
   readonly version: string;
   /** That of the process whose place this one takes; without it a new one is made. */
   readonly secret?: Uint8Array;
+  /** Where policies' state is kept; without it in this process. */
+  readonly state?: GatewayState;
   /** What differs in a process that is one of several; without it the gateway is alone. */
   readonly team?: Team;
   /** Addresses from the process whose place this one takes. */
@@ -124,6 +131,9 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
   private readonly window: HealthWindow;
   private readonly certificates: CertificateExpiry;
   private readonly listeners: Listeners;
+  private readonly policyState: GatewayState;
+  private readonly http = new KeepAliveHttpClient();
+  private readonly shared = new SharedObjects();
   private snapshot: Snapshot | null = null;
   private readonly faultLines = new LineRate(FAULT_LINES);
   private readonly turns = new Turns();
@@ -142,6 +152,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     this.lag = createEventLoopLag(deps.clock, deps.timers);
     this.window = new HealthWindow(deps.clock);
     this.certificates = new CertificateExpiry(deps);
+    this.policyState = deps.state ?? new OwnState(deps);
     this.listeners = new Listeners({
       handler: this,
       wheel: this.wheel,
@@ -245,20 +256,22 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     const services = this.createServices(config);
     let built: Snapshot | null = null;
     let listeners: PreparedListeners | null = null;
+    let state: PreparedState | null = null;
     let accessLog = this.accessLog;
     const discard = (): void => {
       built?.closeChains();
+      state?.discard();
       for (const service of services.values()) service.close();
       for (const listener of listeners?.opened ?? []) listener.destroy();
       if (accessLog !== this.accessLog) void accessLog?.close();
     };
     try {
+      state = await this.policyState.prepare(config);
       built = await inSlices(
         Snapshot.build(generation, config, services, {
-          policies: this.deps.policies,
+          chains: this.chainsDeps(config),
           metrics: this.metrics,
           webSockets: this.webSockets,
-          logger: this.logger,
         }),
       );
       listeners = await this.listeners.prepare(config.listeners);
@@ -271,14 +284,24 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     }
     const snapshot = built;
     const prepared = listeners;
+    const preparedState = state;
     return {
       quarantined: snapshot.late,
       discard,
       commit: () => {
+        preparedState.commit();
         this.swap(snapshot, services, prepared, accessLog);
         previous?.retire();
       },
     };
+  }
+
+  /** What policies are made with. */
+  private chainsDeps({ tiers, roles, consumers }: GatewayConfig): ChainsDeps {
+    const { logger, http, policyState, shared } = this;
+    const { clock, timers, policies } = this.deps;
+    const config = { tiers, roles, consumers };
+    return { policies, shared, services: { logger, clock, timers, config, http, state: policyState } };
   }
 
   /** What the services' commit relies on. Throws where a certificate, a key or an authority cannot be used. */
@@ -434,6 +457,13 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     return this.date.line();
   }
 
+  onPolicyRefusal(exchange: PolicyExchange, { code, status, reason }: Reply): void {
+    if (this.logger.level !== 'debug') return;
+    const { requestId, routeName, clientAddress } = exchange;
+    const fields = { request_id: requestId, route: routeName, client: clientAddress, code, status, reason };
+    this.logger.debug('a policy refused the request', fields);
+  }
+
   onError(entry: AccessEntry, code: ErrorCode, detail: string): void {
     this.metrics.errors.count(code);
     if (this.logger.level === 'debug') {
@@ -474,6 +504,8 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     this.snapshot?.retire();
     this.certificates.close();
     this.lag.close();
+    this.http.close();
+    void this.policyState.close();
     await this.accessLog?.close(Math.max(LAST_LINES, timeout - (this.now() - begun)));
     return cut;
   }
@@ -491,6 +523,8 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     this.snapshot?.retire();
     this.certificates.close();
     this.lag.close();
+    this.http.close();
+    void this.policyState.close();
     void this.accessLog?.close();
   }
 
