@@ -22,6 +22,8 @@ const tierSchema = z.strictObject({
     .describe('What is granted over longer times, beside the rate'),
 });
 
+export type TierConfig = z.output<typeof tierSchema>;
+
 const permissionSchema = z
   .string()
   .regex(/^(?:\*|[A-Za-z0-9_.-]+|\*:\*)$|^(?:\*|[A-Za-z0-9_.-]+)(?::(?:\*|[A-Za-z0-9_.-]+))+$/, {
@@ -62,6 +64,8 @@ const consumerSchema = z.strictObject({
   apiKeys: z.array(declaredKeySchema).default([]).describe('Its keys, by their digests; more may be in the key store'),
   metadata: z.record(z.string(), z.unknown()).default({}).describe('What CEL conditions may ask of it'),
 });
+
+export type ConsumerConfig = z.output<typeof consumerSchema>;
 
 const keyStoreSchema = z.union(
   [

@@ -24,6 +24,8 @@ export const findingCodes = {
   unknown_name: 'The value is none of the known names.',
   unknown_policy: 'No policy has this name.',
   unknown_service: 'No service has this name.',
+  unknown_tier: 'No tier has this name.',
+  unknown_role: 'No role has this name.',
   unknown_listener: 'No listener has this name.',
   unknown_parameter: 'A rewrite uses a path parameter or a group that the route does not have.',
   duplicate_name: 'Two listeners, services or routes have one name.',

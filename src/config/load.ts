@@ -188,7 +188,7 @@ function finish(
   for (const problem of parsed.problems) findings.addValueProblem(problem);
   if (parsed.sound !== undefined) {
     const { sound, originOf } = parsed;
-    checkGateway(sound, {
+    checkGateway(sound, options.policies ?? noPolicies, {
       raw: tree.root,
       written: (path) => valueAt(tree.root, originOf(path)),
       nameOf: (path) => formatPath(originOf(path)),

@@ -26,4 +26,5 @@ export const builtInPolicies: ReadonlyMap<string, Policy> = new Map(list.map((po
 export const builtInSchemas: PolicySchemas = {
   names: () => [...builtInPolicies.keys()],
   schemaOf: (name) => builtInPolicies.get(name)?.schema,
+  problemsOf: (name, options, config) => builtInPolicies.get(name)?.check?.(options, config) ?? [],
 };

@@ -1,6 +1,7 @@
 /** The contract of policies that find out who calls, which stand alone on a route or together in `anyOf`. */
 import type { z } from 'zod';
 import type { ErrorCode } from '../base/errors.ts';
+import type { AccessConfig, PolicyProblem } from '../config/policy-schemas.ts';
 import type { Identity } from './identity.ts';
 import type { Policy, PolicyExchange, PolicyHooks, PolicyServices, Reply } from './policy.ts';
 
@@ -39,6 +40,8 @@ export interface Authenticator {
 export interface Authentication<Options = unknown> {
   readonly name: string;
   readonly schema: z.ZodType<Options>;
+  /** As of `Policy`. */
+  check?(options: Options, config: AccessConfig): readonly PolicyProblem[];
   /** Names of request headers that only the gateway may set, by the options. */
   ownHeaders?(options: Options): readonly string[];
   create(options: Options, services: PolicyServices): Authenticator;
@@ -51,11 +54,12 @@ export function defineAuthentication<Options>(authentication: Authentication<Opt
 
 /** An authentication as the policy that it is on a route. */
 export function policyOf<Options>(authentication: Authentication<Options>): Policy<Options> {
-  const { name, schema, ownHeaders, create } = authentication;
+  const { name, schema, check, ownHeaders, create } = authentication;
   return {
     name,
     phase: 'authenticate',
     schema,
+    ...(check === undefined ? {} : { check }),
     ...(ownHeaders === undefined ? {} : { ownHeaders }),
     create: (options, services) => hooksOf(create(options, services)),
   };

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import type { Clock, Timers } from '../base/clock.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
-import type { GatewayConfig } from '../config/model.ts';
+import type { AccessConfig, PolicyProblem } from '../config/policy-schemas.ts';
 import type { HeaderEdits } from '../http/header-edits.ts';
 import type { ClientCertificate } from '../net/client-certificate.ts';
 import type { HttpClient } from '../net/http-client.ts';
@@ -90,9 +90,6 @@ export interface PolicyPlace {
   readonly name: string;
 }
 
-/** What the configuration says beside the policies themselves. */
-export type AccessConfig = Pick<GatewayConfig, 'tiers' | 'roles' | 'consumers'>;
-
 /** Something that ends when nobody uses it any more. */
 export interface Closeable {
   close?(): void;
@@ -119,6 +116,8 @@ export interface Policy<Options = unknown> {
   readonly name: string;
   readonly phase: Phase;
   readonly schema: z.ZodType<Options>;
+  /** What is wrong with sound options in this configuration: names that are not there, options without effect. */
+  check?(options: Options, config: AccessConfig): readonly PolicyProblem[];
   /** Names of request headers that only the gateway may set, by the options: what clients send under them is removed on every route. */
   ownHeaders?(options: Options): readonly string[];
   /** Runs once per use and config generation: all that can be done early is done here. Opens no connection. */

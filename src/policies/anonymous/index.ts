@@ -15,6 +15,18 @@ const schema = z
 export const anonymous = defineAuthentication({
   name: 'anonymous',
   schema,
+  check: ({ tier }, { tiers }) =>
+    tier === undefined || Object.hasOwn(tiers, tier)
+      ? []
+      : [
+          {
+            severity: 'error',
+            code: 'unknown_tier',
+            path: ['tier'],
+            message: 'no tier has this name',
+            known: Object.keys(tiers),
+          },
+        ],
   create({ tier = null, consumer = null, roles }) {
     const identity = createIdentity({ kind: 'anonymous', tier, consumer, roles });
     return {

@@ -11,6 +11,13 @@ export function createAnyOf(authentications: readonly Authentication<never>[]): 
     name: 'anyOf',
     phase: 'authenticate',
     schema: schemaOf(known),
+    check: (uses, config) =>
+      uses.flatMap(({ name, options }, index) =>
+        (known.get(name)?.check?.(options, config) ?? []).map((problem) => ({
+          ...problem,
+          path: [index, name, ...problem.path],
+        })),
+      ),
     ownHeaders: (uses) => uses.flatMap(({ name, options }) => known.get(name)?.ownHeaders?.(options) ?? []),
     create: (uses, services) => hooksOfAny(createAll(uses, known, services)),
   };
