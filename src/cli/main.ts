@@ -11,6 +11,7 @@ import { endpointsCommand } from './endpoints.ts';
 import { explainCommand } from './explain.ts';
 import { healthCommand } from './health.ts';
 import { initCommand } from './init.ts';
+import { keysCommand } from './keys.ts';
 import { planCommand } from './plan.ts';
 import { reloadCommand } from './reload.ts';
 import { routesCommand } from './routes.ts';
@@ -31,6 +32,7 @@ export const commands: readonly Command[] = [
   statusCommand,
   servicesCommand,
   endpointsCommand,
+  keysCommand,
   configCommand,
   reloadCommand,
   drainCommand,

@@ -1,27 +1,20 @@
 /** State of policies in the process that leads, or is the only one: its stores, opened and changed as the configuration says. */
-import type { Clock, Timers } from '../base/clock.ts';
-import type { Logger } from '../base/logger.ts';
 import type { GatewayConfig } from '../config/model.ts';
-import type { ApiKey, KeyDirectory } from '../state/keys/api-key.ts';
 import type { Decision, Limits, LimitsOptions, Take } from '../state/limits/limits.ts';
 import { MemorySlots } from '../state/memory-slots.ts';
 import type { Slots } from '../state/slots.ts';
+import { GatewayKeys, type GatewayKeysDeps } from './gateway-keys.ts';
 import type { GatewayState, PreparedState } from './gateway-state.ts';
 
-export interface OwnStateDeps {
-  readonly clock: Clock;
-  readonly timers: Timers;
-  readonly logger: Logger;
-}
+export type OwnStateDeps = GatewayKeysDeps;
 
 export class OwnState implements GatewayState {
   readonly slots: Slots;
-  readonly keys: KeyDirectory;
-  private declared: ReadonlyMap<string, ApiKey> = new Map();
+  readonly keys: GatewayKeys;
 
   constructor(deps: OwnStateDeps) {
     this.slots = new MemorySlots(deps.timers);
-    this.keys = { find: (id) => this.declared.get(id) ?? null, used: () => {} };
+    this.keys = new GatewayKeys(deps);
   }
 
   limits(_options: LimitsOptions): Limits {
@@ -29,46 +22,15 @@ export class OwnState implements GatewayState {
   }
 
   prepare(config: GatewayConfig): Promise<PreparedState> {
-    const declared = declaredKeys(config);
-    return Promise.resolve({
-      commit: () => {
-        this.declared = declared;
-      },
-      discard: () => {},
-    });
+    return Promise.resolve(this.keys.prepare(config));
   }
 
-  close(): Promise<void> {
-    return Promise.resolve();
+  async close(): Promise<void> {
+    await this.keys.close();
   }
 }
 
 function undecided(takes: readonly Take[]): Decision {
   const standings = takes.map(({ rule }) => ({ allowed: true, remaining: rule.limit, resetAfter: 0, retryAfter: 0 }));
   return { allowed: true, standings, degraded: true };
-}
-
-/** The keys of the configuration, by their ids. */
-export function declaredKeys({ consumers }: Pick<GatewayConfig, 'consumers'>): Map<string, ApiKey> {
-  const keys = new Map<string, ApiKey>();
-  for (const { name: consumer, tier, apiKeys } of consumers) {
-    for (const key of apiKeys) {
-      keys.set(key.id, {
-        id: key.id,
-        sha256: key.sha256,
-        consumer,
-        name: key.name,
-        scopes: key.scopes,
-        tier: key.tier ?? tier ?? null,
-        createdAt: 0,
-        expiresAt: key.expiresAt ?? null,
-        active: key.active,
-        revokedAt: null,
-        lastUsedAt: null,
-        rotatedFrom: null,
-        metadata: {},
-      });
-    }
-  }
-  return keys;
 }

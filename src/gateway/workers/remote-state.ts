@@ -1,13 +1,16 @@
 /** A worker's side of policies' state: asks its supervisor, the questions of one turn together. */
+import type { Clock } from '../../base/clock.ts';
 import type { GatewayConfig } from '../../config/model.ts';
-import type { ApiKey, KeyDirectory } from '../../state/keys/api-key.ts';
+import type { ApiKey, FoundKey, KeyDirectory } from '../../state/keys/api-key.ts';
+import { KeyCache } from '../../state/keys/key-cache.ts';
 import type { Decision, Limits, LimitsOptions } from '../../state/limits/limits.ts';
 import type { SlotOutcome, SlotRule, Slots, SlotWish } from '../../state/slots.ts';
+import { declaredKeys } from '../gateway-keys.ts';
 import type { GatewayState, PreparedState } from '../gateway-state.ts';
 import type { StateAnswer, StateQuestion, TakeQuestion } from './state-messages.ts';
 
 interface PendingKey {
-  resolve(key: ApiKey | null): void;
+  resolve(found: FoundKey): void;
   reject(error: Error): void;
 }
 
@@ -15,18 +18,27 @@ export class RemoteState implements GatewayState {
   readonly slots: Slots;
   readonly keys: KeyDirectory;
   private readonly send: (question: StateQuestion) => void;
+  private readonly cache: KeyCache;
+  private declared: ReadonlyMap<string, ApiKey> = new Map();
   private nextId = 1;
   private questions: TakeQuestion[] = [];
   private readonly decisions = new Map<number, (decision: Decision) => void>();
   private readonly slotsAsked = new Map<number, (outcome: SlotOutcome) => void>();
   private readonly keysAsked = new Map<number, PendingKey>();
 
-  constructor(send: (question: StateQuestion) => void) {
+  constructor(clock: Clock, send: (question: StateQuestion) => void) {
     this.send = send;
+    const source = {
+      find: (key: string) => this.findKey(key),
+      used: (key: string) => this.send({ type: 'key-used', key }),
+    };
+    this.cache = new KeyCache({ source, clock, keepFor: 0 });
     this.slots = { wish: (key, rule) => this.wish(key, rule) };
     this.keys = {
-      find: (id) => this.findKey(id),
-      used: (id) => this.send({ type: 'key-used', key: id, at: Date.now() }),
+      find: (id) => this.declared.get(id) ?? this.cache.find(id),
+      used: (id) => {
+        if (!this.declared.has(id)) this.cache.used(id);
+      },
     };
   }
 
@@ -62,7 +74,7 @@ export class RemoteState implements GatewayState {
     };
   }
 
-  private findKey(key: string): Promise<ApiKey | null> {
+  private findKey(key: string): Promise<FoundKey> {
     const id = this.nextId++;
     return new Promise((resolve, reject) => {
       this.keysAsked.set(id, { resolve, reject });
@@ -79,17 +91,24 @@ export class RemoteState implements GatewayState {
         return taken(this.slotsAsked, answer.id)?.(answer.outcome);
       case 'key': {
         const pending = taken(this.keysAsked, answer.id);
-        if (answer.error === null) pending?.resolve(answer.key);
+        if (answer.error === null) pending?.resolve(answer.found);
         else pending?.reject(new Error(answer.error));
         return;
       }
       case 'key-changed':
-        return;
+        return this.cache.forget(answer.key);
     }
   }
 
-  prepare(_config: GatewayConfig): Promise<PreparedState> {
-    return Promise.resolve({ commit: () => {}, discard: () => {} });
+  prepare(config: GatewayConfig): Promise<PreparedState> {
+    const declared = declaredKeys(config);
+    return Promise.resolve({
+      commit: () => {
+        this.declared = declared;
+        this.cache.setKeepFor(config.state.keyCacheFor);
+      },
+      discard: () => {},
+    });
   }
 
   close(): Promise<void> {
