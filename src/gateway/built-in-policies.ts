@@ -4,12 +4,20 @@ import { type Authentication, policyOf } from '../pipeline/authentication.ts';
 import type { Policy } from '../pipeline/policy.ts';
 import { anonymous } from '../policies/anonymous/index.ts';
 import { createAnyOf } from '../policies/any-of/index.ts';
+import { basicAuth } from '../policies/basic-auth/index.ts';
 import { cors } from '../policies/cors/index.ts';
+import { externalAuth } from '../policies/external-auth/index.ts';
+import { introspection } from '../policies/introspection/index.ts';
 import { requestHeaders } from '../policies/request-headers/index.ts';
 import { responseHeaders } from '../policies/response-headers/index.ts';
 
 /** What finds out who calls: each a policy by itself, and an item of `anyOf`. */
-const authentications = [anonymous] as unknown as readonly Authentication<never>[];
+const authentications = [
+  introspection,
+  basicAuth,
+  externalAuth,
+  anonymous,
+] as unknown as readonly Authentication<never>[];
 
 const list = [
   cors,
