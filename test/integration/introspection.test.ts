@@ -28,7 +28,7 @@ async function start(
   const url = `${server.url}/introspect`;
   const policy = { introspection: { url, clientId: 'gateway', clientSecret: SECRET, ...options } };
   logged.length = 0;
-  const guarded = await startGuarded({ '/me': [policy], '/open': [] }, {}, logger);
+  const guarded = await startGuarded({ '/me': [policy], '/open': [] }, { tiers: { pro: { rate: 5 } } }, logger);
   opened.push(guarded);
   return { say, server, guarded, ask: guarded.ask };
 }

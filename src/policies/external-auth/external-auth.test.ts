@@ -100,6 +100,13 @@ describe('an answer', () => {
     },
   );
 
+  test('says on whose account the caller is, by a tier that there is', async () => {
+    const names = ['X-Consumer-Name', 'X-Consumer-Tier'];
+    const answered = { ...ok, headers: { 'x-consumer-name': 'acme', 'x-consumer-tier': 'best' } };
+    const { outcome } = await ask({ forwardHeaders: names }, {}, answered);
+    expect(outcome).toMatchObject({ subject: '', consumer: 'acme', tier: null });
+  });
+
   test('says nothing that nobody asked for', async () => {
     const { outcome, exchange } = await ask({}, {}, { status: 200, headers, body: '' });
     expect(outcome).toMatchObject({ subject: '', roles: [], tier: null, lines: '' });

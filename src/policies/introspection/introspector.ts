@@ -6,6 +6,7 @@ import type { Logger } from '../../base/logger.ts';
 import { shownUrl } from '../../config/url-schema.ts';
 import type { HttpCall, HttpClient } from '../../net/http-client.ts';
 import { OutageLog } from '../../observability/outage-log.ts';
+import type { Accounts } from '../../pipeline/accounts.ts';
 import type { AuthenticationOutcome, AuthenticationRefusal } from '../../pipeline/authentication.ts';
 import { type ActiveToken, parseIntrospectionAnswer } from './introspection-answer.ts';
 import type { IntrospectionOptions } from './schema.ts';
@@ -28,6 +29,7 @@ export interface IntrospectorDeps {
   readonly http: HttpClient;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly accounts: Accounts;
 }
 
 export class Introspector {
@@ -71,7 +73,7 @@ export class Introspector {
     let found: ActiveToken | null;
     try {
       const answer = await this.deps.http.call(call);
-      found = parseIntrospectionAnswer(answer.status, answer.body);
+      found = parseIntrospectionAnswer(answer.status, answer.body, this.deps.accounts);
     } catch (error) {
       const { message } = error as Error;
       this.outage.failed(message);
