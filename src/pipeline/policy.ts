@@ -46,6 +46,8 @@ export interface PolicyExchange {
   limitBody(max: number): void;
   /** Status of the answer; 0 before there is one. */
   readonly status: number;
+  /** True once `onEnd` has been told: the client may leave while a policy waits. */
+  readonly over: boolean;
 }
 
 /** An answer that a policy gives in the upstream's place. */
