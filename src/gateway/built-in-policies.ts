@@ -4,18 +4,28 @@ import { type Authentication, policyOf } from '../pipeline/authentication.ts';
 import type { Policy } from '../pipeline/policy.ts';
 import { anonymous } from '../policies/anonymous/index.ts';
 import { createAnyOf } from '../policies/any-of/index.ts';
+import { authorize } from '../policies/authorize/index.ts';
+import { bodyLimit } from '../policies/body-limit/index.ts';
+import { concurrency } from '../policies/concurrency/index.ts';
 import { cors } from '../policies/cors/index.ts';
+import { ipFilter } from '../policies/ip-filter/index.ts';
 import { requestHeaders } from '../policies/request-headers/index.ts';
 import { responseHeaders } from '../policies/response-headers/index.ts';
+import { securityHeaders } from '../policies/security-headers/index.ts';
 
 /** What finds out who calls: each a policy by itself, and an item of `anyOf`. */
 const authentications = [anonymous] as unknown as readonly Authentication<never>[];
 
 const list = [
   cors,
+  ipFilter,
   ...authentications.map((one) => policyOf(one)),
   createAnyOf(authentications),
+  authorize,
+  bodyLimit,
+  concurrency,
   requestHeaders,
+  securityHeaders,
   responseHeaders,
 ] as unknown as readonly Policy[];
 

@@ -30,6 +30,8 @@ export interface PolicyExchange {
   readonly routeName: string;
   /** A request field; several lines joined with `, `. */
   header(lowerName: string): string | undefined;
+  /** Names of the request's fields, in lower case, each once. */
+  headerNames(): string[];
   /** The value of a cookie as it was sent; the first of several. */
   cookie(name: string): string | undefined;
   /** The first value of a query parameter, decoded; a malformed escape stays as it is. */
@@ -44,6 +46,8 @@ export interface PolicyExchange {
   limitBody(max: number): void;
   /** Status of the answer; 0 before there is one. */
   readonly status: number;
+  /** True once `onEnd` has been told: the client may leave while a policy waits. */
+  readonly over: boolean;
 }
 
 /** An answer that a policy gives in the upstream's place. */
