@@ -21,6 +21,8 @@ export const findingCodes = {
   invalid_type: 'The value is of another kind: a list in place of a map, a number in place of a string.',
   invalid_value: 'The value is malformed or out of its range.',
   invalid_pattern: 'The regular expression is malformed, or no linear-time engine can match it.',
+  invalid_expression:
+    'The CEL expression is malformed, names what is not there, or gives what cannot be used in its place.',
   unknown_name: 'The value is none of the known names.',
   unknown_policy: 'No policy has this name.',
   unknown_service: 'No service has this name.',

@@ -35,6 +35,7 @@ export function exchangeOf({ headers = {}, ...given }: TestRequest = {}): TestEx
     requestId: 'id',
     routeName: 'route',
     header,
+    headerNames: () => Object.keys(headers),
     cookie: (name) => cookieValues(header('cookie') ?? '', name)[0],
     queryParameter: (name) => queryValues(exchange.query, name)[0],
     requestEdits: new HeaderEdits(),

@@ -30,6 +30,8 @@ export interface PolicyExchange {
   readonly routeName: string;
   /** A request field; several lines joined with `, `. */
   header(lowerName: string): string | undefined;
+  /** Names of the request's fields, in lower case, each once. */
+  headerNames(): string[];
   /** The value of a cookie as it was sent; the first of several. */
   cookie(name: string): string | undefined;
   /** The first value of a query parameter, decoded; a malformed escape stays as it is. */
