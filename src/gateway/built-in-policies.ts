@@ -9,6 +9,7 @@ import { bodyLimit } from '../policies/body-limit/index.ts';
 import { concurrency } from '../policies/concurrency/index.ts';
 import { cors } from '../policies/cors/index.ts';
 import { ipFilter } from '../policies/ip-filter/index.ts';
+import { rateLimit } from '../policies/rate-limit/index.ts';
 import { requestHeaders } from '../policies/request-headers/index.ts';
 import { responseHeaders } from '../policies/response-headers/index.ts';
 import { securityHeaders } from '../policies/security-headers/index.ts';
@@ -23,10 +24,11 @@ const list = [
   createAnyOf(authentications),
   authorize,
   bodyLimit,
+  rateLimit,
   concurrency,
   requestHeaders,
-  securityHeaders,
   responseHeaders,
+  securityHeaders,
 ] as unknown as readonly Policy[];
 
 /** By the name that stands in a config's `policies` lists. */
