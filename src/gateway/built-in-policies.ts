@@ -5,11 +5,12 @@ import type { Policy } from '../pipeline/policy.ts';
 import { anonymous } from '../policies/anonymous/index.ts';
 import { createAnyOf } from '../policies/any-of/index.ts';
 import { cors } from '../policies/cors/index.ts';
+import { jwt } from '../policies/jwt/index.ts';
 import { requestHeaders } from '../policies/request-headers/index.ts';
 import { responseHeaders } from '../policies/response-headers/index.ts';
 
 /** What finds out who calls: each a policy by itself, and an item of `anyOf`. */
-const authentications = [anonymous] as unknown as readonly Authentication<never>[];
+const authentications = [jwt, anonymous] as unknown as readonly Authentication<never>[];
 
 const list = [
   cors,
