@@ -9,13 +9,14 @@ import { bodyLimit } from '../policies/body-limit/index.ts';
 import { concurrency } from '../policies/concurrency/index.ts';
 import { cors } from '../policies/cors/index.ts';
 import { ipFilter } from '../policies/ip-filter/index.ts';
+import { jwt } from '../policies/jwt/index.ts';
 import { rateLimit } from '../policies/rate-limit/index.ts';
 import { requestHeaders } from '../policies/request-headers/index.ts';
 import { responseHeaders } from '../policies/response-headers/index.ts';
 import { securityHeaders } from '../policies/security-headers/index.ts';
 
 /** What finds out who calls: each a policy by itself, and an item of `anyOf`. */
-const authentications = [anonymous] as unknown as readonly Authentication<never>[];
+const authentications = [jwt, anonymous] as unknown as readonly Authentication<never>[];
 
 const list = [
   cors,
