@@ -4,6 +4,7 @@ import { type Authentication, policyOf } from '../pipeline/authentication.ts';
 import type { Policy } from '../pipeline/policy.ts';
 import { anonymous } from '../policies/anonymous/index.ts';
 import { createAnyOf } from '../policies/any-of/index.ts';
+import { apiKey } from '../policies/api-key/index.ts';
 import { authorize } from '../policies/authorize/index.ts';
 import { bodyLimit } from '../policies/body-limit/index.ts';
 import { concurrency } from '../policies/concurrency/index.ts';
@@ -16,7 +17,7 @@ import { responseHeaders } from '../policies/response-headers/index.ts';
 import { securityHeaders } from '../policies/security-headers/index.ts';
 
 /** What finds out who calls: each a policy by itself, and an item of `anyOf`. */
-const authentications = [jwt, anonymous] as unknown as readonly Authentication<never>[];
+const authentications = [jwt, apiKey, anonymous] as unknown as readonly Authentication<never>[];
 
 const list = [
   cors,
