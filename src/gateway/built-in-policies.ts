@@ -6,9 +6,12 @@ import { anonymous } from '../policies/anonymous/index.ts';
 import { createAnyOf } from '../policies/any-of/index.ts';
 import { apiKey } from '../policies/api-key/index.ts';
 import { authorize } from '../policies/authorize/index.ts';
+import { basicAuth } from '../policies/basic-auth/index.ts';
 import { bodyLimit } from '../policies/body-limit/index.ts';
 import { concurrency } from '../policies/concurrency/index.ts';
 import { cors } from '../policies/cors/index.ts';
+import { externalAuth } from '../policies/external-auth/index.ts';
+import { introspection } from '../policies/introspection/index.ts';
 import { ipFilter } from '../policies/ip-filter/index.ts';
 import { jwt } from '../policies/jwt/index.ts';
 import { rateLimit } from '../policies/rate-limit/index.ts';
@@ -17,7 +20,14 @@ import { responseHeaders } from '../policies/response-headers/index.ts';
 import { securityHeaders } from '../policies/security-headers/index.ts';
 
 /** What finds out who calls: each a policy by itself, and an item of `anyOf`. */
-const authentications = [jwt, apiKey, anonymous] as unknown as readonly Authentication<never>[];
+const authentications = [
+  jwt,
+  apiKey,
+  introspection,
+  basicAuth,
+  externalAuth,
+  anonymous,
+] as unknown as readonly Authentication<never>[];
 
 const list = [
   cors,

@@ -55,7 +55,8 @@ export interface PolicyExchange {
 export interface Reply {
   /** That of `code` where there is one. */
   readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
+  /** A list is several lines of one name, which for `Set-Cookie` cannot be one (RFC 9110 section 5.3). */
+  readonly headers: Readonly<Record<string, string | readonly string[]>>;
   readonly body: string;
   /** Set when the reply is one of the gateway's documented refusals: its problem document is made from it. */
   readonly code?: ErrorCode;
