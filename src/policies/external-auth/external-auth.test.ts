@@ -161,7 +161,7 @@ describe('an answer', () => {
   ])('of %j is a failure: it closes, or opens where that is wished', async (answer) => {
     const client = { 'x-tenant': 'red', authorization: 'Bearer tok-secret' };
     const closed = await ask({ forwardHeaders }, { headers: client }, answer);
-    expect(closed.outcome).toMatchObject({ code: 'overloaded' });
+    expect(closed.outcome).toMatchObject({ code: 'authentication_unavailable' });
     const open = await ask({ forwardHeaders, failOpen: true }, { headers: client }, answer);
     expect(open.outcome).toMatchObject({ kind: 'externalAuth', subject: '', roles: [], lines: '' });
     expect(open.exchange.requestEdits.drops('x-tenant')).toBe(true);

@@ -97,7 +97,7 @@ class ExternalAuthenticator implements Authenticator {
     this.outage.failed(reason);
     if (this.options.failOpen) return NOBODY;
     return {
-      code: 'overloaded',
+      code: 'authentication_unavailable',
       reason: `external authorization failed: ${reason}`,
       detail: 'whether the request may pass cannot be asked at the moment',
     };

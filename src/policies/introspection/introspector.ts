@@ -25,6 +25,13 @@ const MAX_PENDING = 1024;
 
 const INVALID = 'error="invalid_token"';
 
+const DETAIL = 'tokens cannot be checked at the moment';
+const TOO_MANY: AuthenticationRefusal = {
+  code: 'overloaded',
+  reason: 'too many tokens are asked about at once',
+  detail: DETAIL,
+};
+
 export interface IntrospectorDeps {
   readonly http: HttpClient;
   readonly clock: Clock;
@@ -60,7 +67,7 @@ export class Introspector {
     const now = this.deps.clock.now();
     const known = this.active.get(digest, now) ?? this.refused.get(digest, now) ?? this.pending.get(digest);
     if (known !== undefined) return known;
-    if (this.pending.size >= MAX_PENDING) return unavailable('too many tokens are asked about at once');
+    if (this.pending.size >= MAX_PENDING) return TOO_MANY;
     const asked = this.ask(token, digest).finally(() => this.pending.delete(digest));
     this.pending.set(digest, asked);
     return asked;
@@ -110,11 +117,7 @@ export class Introspector {
 
 /** Not 401: whoever has a good token would throw it away. */
 function unavailable(reason: string): AuthenticationRefusal {
-  return {
-    code: 'overloaded',
-    reason: `token introspection failed: ${reason}`,
-    detail: 'tokens cannot be checked at the moment',
-  };
+  return { code: 'authentication_unavailable', reason: `token introspection failed: ${reason}`, detail: DETAIL };
 }
 
 /** RFC 6749 section 2.3.1: both parts are form-encoded before they are joined, since an id may hold a colon. */
