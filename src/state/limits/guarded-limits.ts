@@ -1,6 +1,6 @@
 /** Limits of a shared store, which are decided in time whatever becomes of the store. */
 import type { Clock, Timers } from '../../base/clock.ts';
-import type { Decision, Limits, OnStoreFailure, Standing, Take } from './limits.ts';
+import type { Decision, Limits, Take } from './limits.ts';
 import type { StoreWatch } from './store-watch.ts';
 import { type Due, TakeDeadlines } from './take-deadlines.ts';
 
@@ -19,13 +19,10 @@ export interface GuardedLimitsDeps {
   readonly watch: StoreWatch;
   readonly clock: Clock;
   readonly timers: Timers;
-  readonly onStoreFailure: OnStoreFailure;
   /** Milliseconds for one decision. */
   readonly storeTimeout: number;
-  /** Who decides in the store's place where the rule is `local`. */
-  readonly local: Limits;
-  /** Told of each decision that the rule made. */
-  readonly onDegraded: () => void;
+  /** Decides in the store's place. */
+  readonly instead: Limits;
 }
 
 export class GuardedLimits implements Limits {
@@ -39,7 +36,7 @@ export class GuardedLimits implements Limits {
 
   take(takes: readonly Take[]): Decision | Promise<Decision> {
     const { watch, store } = this.deps;
-    if (!watch.usable || !store.ready) return this.decideAlone(takes);
+    if (!watch.usable || !store.ready) return this.deps.instead.take(takes);
     return new Promise((resolve) => {
       const asked = new Asked(this, takes, resolve);
       this.deadlines.add(asked);
@@ -57,20 +54,11 @@ export class GuardedLimits implements Limits {
   /** What the rule says in place of a store that did not answer. */
   onFailed(takes: readonly Take[], reason: string): Decision | Promise<Decision> {
     this.deps.watch.onFailure(reason);
-    return this.decideAlone(takes);
+    return this.deps.instead.take(takes);
   }
 
   undo(takes: readonly Take[], decision: Decision): void {
     this.deps.store.undo(takes, decision);
-  }
-
-  private decideAlone(takes: readonly Take[]): Decision | Promise<Decision> {
-    const { onStoreFailure, local, onDegraded } = this.deps;
-    onDegraded();
-    if (onStoreFailure === 'open') return undecided(takes, true);
-    if (onStoreFailure === 'closed') return undecided(takes, false);
-    const decision = local.take(takes);
-    return decision instanceof Promise ? decision.then(degraded) : degraded(decision);
   }
 }
 
@@ -115,19 +103,4 @@ class Asked implements Due {
     const alone = await this.alone;
     if (late.allowed && alone?.allowed === false) this.guard.undo(this.takes, late);
   }
-}
-
-function degraded(decision: Decision): Decision {
-  return { allowed: decision.allowed, standings: decision.standings, degraded: true };
-}
-
-/** Where nobody counted. Only limits that are enforced can refuse. */
-function undecided(takes: readonly Take[], open: boolean): Decision {
-  const standings: Standing[] = [];
-  let allowed = true;
-  for (const { rule, shadow } of takes) {
-    standings.push({ allowed: true, remaining: rule.limit, resetAfter: 0, retryAfter: 0 });
-    if (!open && !shadow) allowed = false;
-  }
-  return { allowed, standings, degraded: true };
 }
