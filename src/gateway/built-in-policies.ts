@@ -5,6 +5,7 @@ import type { Policy } from '../pipeline/policy.ts';
 import { anonymous } from '../policies/anonymous/index.ts';
 import { createAnyOf } from '../policies/any-of/index.ts';
 import { cors } from '../policies/cors/index.ts';
+import { rateLimit } from '../policies/rate-limit/index.ts';
 import { requestHeaders } from '../policies/request-headers/index.ts';
 import { responseHeaders } from '../policies/response-headers/index.ts';
 
@@ -15,6 +16,7 @@ const list = [
   cors,
   ...authentications.map((one) => policyOf(one)),
   createAnyOf(authentications),
+  rateLimit,
   requestHeaders,
   responseHeaders,
 ] as unknown as readonly Policy[];

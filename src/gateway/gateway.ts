@@ -301,7 +301,8 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     const { logger, http, policyState, shared } = this;
     const { clock, timers, policies } = this.deps;
     const config = { tiers, roles, consumers };
-    return { policies, shared, services: { logger, clock, timers, config, http, state: policyState } };
+    const services = { logger, clock, timers, config, http, state: policyState, metrics: this.metrics };
+    return { policies, shared, services };
   }
 
   /** What the services' commit relies on. Throws where a certificate, a key or an authority cannot be used. */

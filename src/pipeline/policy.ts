@@ -7,6 +7,7 @@ import type { AccessConfig, PolicyProblem } from '../config/policy-schemas.ts';
 import type { HeaderEdits } from '../http/header-edits.ts';
 import type { ClientCertificate } from '../net/client-certificate.ts';
 import type { HttpClient } from '../net/http-client.ts';
+import type { CellFamily } from '../observability/metrics/registry.ts';
 import type { SharedState } from '../state/state.ts';
 import type { Identity } from './identity.ts';
 import type { Phase } from './phases.ts';
@@ -97,6 +98,12 @@ export interface Closeable {
   close?(): void;
 }
 
+/** Where policies count what operators are shown. */
+export interface PolicyMetrics {
+  /** Decisions of limits, by route, limit and result. */
+  readonly limitDecisions: CellFamily;
+}
+
 /** What a policy may use of the gateway. */
 export interface PolicyServices {
   readonly logger: Logger;
@@ -107,6 +114,7 @@ export interface PolicyServices {
   /** For calls to other services. */
   readonly http: HttpClient;
   readonly state: SharedState;
+  readonly metrics: PolicyMetrics;
   /**
    * One object for all uses that name the same key, in this generation and the next: what was learned outlives a reload.
    * It is closed with its last use. The key says everything that `create` depends on, and begins with the policy's name.
