@@ -2,6 +2,7 @@
 import type { Clock, Timers } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { GatewayConfig } from '../config/model.ts';
+import type { GatewayMetrics } from '../observability/metrics/gateway-metrics.ts';
 import type { Decision, Limits, LimitsOptions, Take } from '../state/limits/limits.ts';
 import { openSharedLimits, type SharedLimits, type StoreObserver } from '../state/limits/redis/shared-limits.ts';
 import type { PreparedState } from './gateway-state.ts';
@@ -17,8 +18,7 @@ export interface LimitStoresDeps {
 const IN_MEMORY = 'memory';
 
 export class LimitStores {
-  /** Told from then on. */
-  observer: StoreObserver = { onReachable: () => {}, onDegraded: () => {} };
+  private observer: StoreObserver = { onReachable: () => {}, onDegraded: () => {} };
   private readonly deps: LimitStoresDeps;
   /** What `state.shared` is, and what was opened by it. */
   private wanted: string | readonly string[] = IN_MEMORY;
@@ -26,6 +26,10 @@ export class LimitStores {
 
   constructor(deps: LimitStoresDeps) {
     this.deps = deps;
+  }
+
+  observe(observer: StoreObserver): void {
+    this.observer = observer;
   }
 
   limits(options: LimitsOptions): Limits {
@@ -84,4 +88,24 @@ class RoutedLimits implements Limits {
     }
     return this.use.take(takes);
   }
+}
+
+/** Shows operators how it is with the store. */
+export function createStoreObserver(
+  metrics: Pick<GatewayMetrics, 'limitStoreUnreachable' | 'limitStoreFallbacks'>,
+): StoreObserver {
+  const unreachable = metrics.limitStoreUnreachable.cell();
+  const fallbacks = {
+    local: metrics.limitStoreFallbacks.cell('local'),
+    open: metrics.limitStoreFallbacks.cell('open'),
+    closed: metrics.limitStoreFallbacks.cell('closed'),
+  };
+  return {
+    onReachable: (reachable) => {
+      unreachable.value = reachable ? 0 : 1;
+    },
+    onDegraded: (rule) => {
+      fallbacks[rule].value++;
+    },
+  };
 }

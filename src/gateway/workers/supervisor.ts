@@ -69,7 +69,7 @@ export class Supervisor {
     this.secret = deps.secret ?? createStartSecret();
     this.ledger = new Ledger(count);
     this.certificates = new CertificateExpiry(deps);
-    this.policyState = new OwnState(deps);
+    this.policyState = new OwnState(deps, false);
     this.desk = new StateDesk(this.policyState);
     const workerDeps = { ...deps, secret: this.secret };
     this.workers = new WorkerSet(count, workerDeps, {

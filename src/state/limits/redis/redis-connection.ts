@@ -26,6 +26,8 @@ type Redis = typeof RedisModule;
 const FIRST_PAUSE = 50;
 const LONGEST_PAUSE = 2_000;
 const CONNECT_TIMEOUT = 2_000;
+/** Milliseconds that what is under way has when the connection is closed. */
+const LONGEST_CLOSE = 500;
 /** Asked and not answered; beyond it the server is not asked: a node that cannot be reached must not fill the memory. */
 const MOST_WAITING = 20_000;
 
@@ -90,7 +92,10 @@ export class RedisConnection implements ScriptServer {
     this.closed = true;
     const { link } = this;
     if (!link.isReady) return link.destroy();
+    // One that does not answer must not keep the process.
+    const timer = this.options.timers.setTimeout(() => link.destroy(), LONGEST_CLOSE);
     await link.close().catch(() => link.destroy());
+    this.options.timers.clearTimeout(timer);
   }
 
   private begin(): Link {
