@@ -5,9 +5,11 @@ import type { GatewayConfig } from '../config/model.ts';
 import type { ApiKey, KeyDirectory } from '../state/keys/api-key.ts';
 import type { Limits, LimitsOptions } from '../state/limits/limits.ts';
 import { MemoryLimits } from '../state/limits/memory-limits.ts';
+import type { StoreObserver } from '../state/limits/redis/shared-limits.ts';
 import { MemorySlots } from '../state/memory-slots.ts';
 import type { Slots } from '../state/slots.ts';
 import type { GatewayState, PreparedState } from './gateway-state.ts';
+import { LimitStores } from './limit-stores.ts';
 
 export interface OwnStateDeps {
   readonly clock: Clock;
@@ -22,32 +24,41 @@ export class OwnState implements GatewayState {
   readonly slots: Slots;
   readonly keys: KeyDirectory;
   private readonly memory: MemoryLimits;
+  private readonly stores: LimitStores | null;
   private declared: ReadonlyMap<string, ApiKey> = new Map();
 
-  constructor(deps: OwnStateDeps) {
+  /** `asks` is false where workers ask the store that many gateways share, and this process only counts for them what is local. */
+  constructor(deps: OwnStateDeps, asks = true) {
     this.slots = new MemorySlots(deps.timers);
     this.memory = new MemoryLimits({ ...deps, maxKeys: MAX_KEYS });
+    this.stores = asks ? new LimitStores({ ...deps, local: this.memory }) : null;
     this.keys = { find: (id) => this.declared.get(id) ?? null, used: () => {} };
   }
 
-  limits(_options: LimitsOptions): Limits {
-    return this.memory;
+  limits(options: LimitsOptions): Limits {
+    return this.stores?.limits(options) ?? this.memory;
   }
 
-  prepare(config: GatewayConfig): Promise<PreparedState> {
+  observe(observer: StoreObserver): void {
+    this.stores?.observe(observer);
+  }
+
+  async prepare(config: GatewayConfig): Promise<PreparedState> {
     const declared = declaredKeys(config);
-    return Promise.resolve({
+    const stores = await this.stores?.prepare(config);
+    return {
       commit: () => {
         this.declared = declared;
         this.memory.setMaxKeys(config.state.maxKeys);
+        stores?.commit();
       },
-      discard: () => {},
-    });
+      discard: () => stores?.discard(),
+    };
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.memory.close();
-    return Promise.resolve();
+    await this.stores?.close();
   }
 }
 

@@ -1,9 +1,11 @@
-/** A worker's side of policies' state: asks its supervisor, the questions of one turn together. */
+/** A worker's side of policies' state: asks its supervisor, the questions of one turn together, and itself what is shared with other gateways. */
 import type { GatewayConfig } from '../../config/model.ts';
 import type { ApiKey, KeyDirectory } from '../../state/keys/api-key.ts';
 import type { Decision, Limits, LimitsOptions } from '../../state/limits/limits.ts';
+import type { StoreObserver } from '../../state/limits/redis/shared-limits.ts';
 import type { SlotOutcome, SlotRule, Slots, SlotWish } from '../../state/slots.ts';
 import type { GatewayState, PreparedState } from '../gateway-state.ts';
+import { LimitStores, type LimitStoresDeps } from '../limit-stores.ts';
 import type { StateAnswer, StateQuestion, TakeQuestion } from './state-messages.ts';
 
 interface PendingKey {
@@ -15,14 +17,16 @@ export class RemoteState implements GatewayState {
   readonly slots: Slots;
   readonly keys: KeyDirectory;
   private readonly send: (question: StateQuestion) => void;
+  private readonly stores: LimitStores;
   private nextId = 1;
   private questions: TakeQuestion[] = [];
   private readonly decisions = new Map<number, (decision: Decision) => void>();
   private readonly slotsAsked = new Map<number, (outcome: SlotOutcome) => void>();
   private readonly keysAsked = new Map<number, PendingKey>();
 
-  constructor(send: (question: StateQuestion) => void) {
+  constructor(send: (question: StateQuestion) => void, deps: Omit<LimitStoresDeps, 'local'>) {
     this.send = send;
+    this.stores = new LimitStores({ ...deps, local: this.supervised() });
     this.slots = { wish: (key, rule) => this.wish(key, rule) };
     this.keys = {
       find: (id) => this.findKey(id),
@@ -31,12 +35,21 @@ export class RemoteState implements GatewayState {
   }
 
   limits(options: LimitsOptions): Limits {
+    return this.stores.limits(options);
+  }
+
+  observe(observer: StoreObserver): void {
+    this.stores.observe(observer);
+  }
+
+  /** What all workers of the gateway have together. */
+  private supervised(): Limits {
     return {
       take: (takes) =>
         new Promise((resolve) => {
           const id = this.nextId++;
           this.decisions.set(id, resolve);
-          this.questions.push({ id, options, takes });
+          this.questions.push({ id, takes });
           if (this.questions.length === 1) queueMicrotask(() => this.ask());
         }),
     };
@@ -88,12 +101,12 @@ export class RemoteState implements GatewayState {
     }
   }
 
-  prepare(_config: GatewayConfig): Promise<PreparedState> {
-    return Promise.resolve({ commit: () => {}, discard: () => {} });
+  prepare(config: GatewayConfig): Promise<PreparedState> {
+    return this.stores.prepare(config);
   }
 
   close(): Promise<void> {
-    return Promise.resolve();
+    return this.stores.close();
   }
 }
 

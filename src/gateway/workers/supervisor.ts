@@ -72,7 +72,7 @@ export class Supervisor {
     this.secret = deps.secret ?? createStartSecret();
     this.ledger = new Ledger(count);
     this.certificates = new CertificateExpiry(deps);
-    this.policyState = new OwnState(deps);
+    this.policyState = new OwnState(deps, false);
     this.audit = new Audit(deps);
     this.desk = new StateDesk(this.policyState);
     const workerDeps = { ...deps, secret: this.secret };
