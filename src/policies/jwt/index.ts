@@ -133,7 +133,7 @@ function problemsOf({ secret, algorithms = [], jwks, discovery, issuer }: JwtOpt
   const length = secret === undefined ? Number.POSITIVE_INFINITY : Buffer.byteLength(secret);
   const wide = algorithms.find((name: Algorithm) => hashLength(name) > length);
   if (wide !== undefined) {
-    const message = `is shorter than the ${hashLength(wide)} bytes that ${wide} asks for (RFC 7518 section 3.2)`;
+    const message = `the secret is shorter than the ${hashLength(wide)} bytes that ${wide} asks for (RFC 7518 section 3.2)`;
     warn('weak_secret', ['secret'], message);
   }
   const [path, url] = jwks === undefined ? [['issuer'], discovery ? issuer : undefined] : [['jwks', 'url'], jwks.url];
