@@ -17,6 +17,7 @@ import { routesCommand } from './routes.ts';
 import { servicesCommand } from './services.ts';
 import { startCommand } from './start.ts';
 import { statusCommand } from './status.ts';
+import { tokenCommand } from './token.ts';
 import { upgradeCommand } from './upgrade.ts';
 import { versionCommand } from './version.ts';
 
@@ -35,6 +36,7 @@ export const commands: readonly Command[] = [
   reloadCommand,
   drainCommand,
   upgradeCommand,
+  tokenCommand,
   initCommand,
   demoCommand,
   versionCommand,
