@@ -18,6 +18,7 @@ import { routesCommand } from './routes.ts';
 import { servicesCommand } from './services.ts';
 import { startCommand } from './start.ts';
 import { statusCommand } from './status.ts';
+import { tokenCommand } from './token.ts';
 import { upgradeCommand } from './upgrade.ts';
 import { versionCommand } from './version.ts';
 
@@ -37,6 +38,7 @@ export const commands: readonly Command[] = [
   drainCommand,
   upgradeCommand,
   hashPasswordCommand,
+  tokenCommand,
   initCommand,
   demoCommand,
   versionCommand,
