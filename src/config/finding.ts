@@ -45,6 +45,8 @@ export const findingCodes = {
   try_timeout_too_long: 'One try may use up the time of the whole request.',
   method_case: 'A method is written in small letters, in which no client sends it.',
   trusts_everyone: 'Every client may claim any address.',
+  weak_secret: 'The secret of a policy is short, or no secret at all.',
+  insecure_url: 'What is fetched there decides who may call, and comes without TLS.',
   weak_token: 'The admin token is short.',
   invalid_certificate: 'The file holds no certificate that can be read and used.',
   invalid_private_key: 'The file holds no private key that can be read, or one that is protected by a passphrase.',

@@ -732,8 +732,11 @@ export class Exchange extends ExchangeFacts implements RequestSink, UpgradeSink,
     const edits = new HeaderEdits();
     try {
       for (const name of Object.keys(reply.headers)) {
+        const value = reply.headers[name];
         // The body's length is the gateway's to say.
-        if (name.toLowerCase() !== 'content-length') edits.set(name, reply.headers[name]);
+        if (name.toLowerCase() === 'content-length') continue;
+        if (typeof value === 'string') edits.set(name, value);
+        else for (const line of value) edits.add(name, line);
       }
     } catch (error) {
       return this.policyFailed(error);
