@@ -21,10 +21,13 @@ export const findingCodes = {
   invalid_type: 'The value is of another kind: a list in place of a map, a number in place of a string.',
   invalid_value: 'The value is malformed or out of its range.',
   invalid_pattern: 'The regular expression is malformed, or no linear-time engine can match it.',
+  invalid_expression:
+    'The CEL expression is malformed, names what is not there, or gives what cannot be used in its place.',
   unknown_name: 'The value is none of the known names.',
   unknown_policy: 'No policy has this name.',
   unknown_service: 'No service has this name.',
   unknown_tier: 'No tier has this name.',
+  ungranted_permission: 'No role, and no key in the file, holds the permission: only credentials from elsewhere can.',
   unknown_role: 'No role has this name.',
   unknown_listener: 'No listener has this name.',
   unknown_parameter: 'A rewrite uses a path parameter or a group that the route does not have.',

@@ -47,6 +47,7 @@ import { createServices } from '../upstream/create-services.ts';
 import { type Endpoint, isSecure, speaksHttp2 } from '../upstream/endpoint.ts';
 import { probe } from '../upstream/health/probe.ts';
 import { createPoolOptions, type Service } from '../upstream/service.ts';
+import { Audit } from './audit.ts';
 import { CertificateExpiry } from './certificate-expiry.ts';
 import { DateHeader } from './date-header.ts';
 import { Exchange } from './exchange.ts';
@@ -138,6 +139,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
   private readonly faultLines = new LineRate(FAULT_LINES);
   private readonly turns = new Turns();
   private accessLog: AccessLog | null = null;
+  readonly audit: Audit;
   private droppedLines = 0;
 
   constructor(deps: GatewayDeps) {
@@ -152,6 +154,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     this.lag = createEventLoopLag(deps.clock, deps.timers);
     this.window = new HealthWindow(deps.clock);
     this.certificates = new CertificateExpiry(deps);
+    this.audit = new Audit(deps);
     this.policyState = deps.state ?? new OwnState(deps);
     this.listeners = new Listeners({
       handler: this,
@@ -257,10 +260,12 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     let built: Snapshot | null = null;
     let listeners: PreparedListeners | null = null;
     let state: PreparedState | null = null;
+    let audit: PreparedState | null = null;
     let accessLog = this.accessLog;
     const discard = (): void => {
       built?.closeChains();
       state?.discard();
+      audit?.discard();
       for (const service of services.values()) service.close();
       for (const listener of listeners?.opened ?? []) listener.destroy();
       if (accessLog !== this.accessLog) void accessLog?.close();
@@ -278,6 +283,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
       this.refuseWhenStopping();
       if (!isDeepStrictEqual(previous?.config.logging.access, config.logging.access))
         accessLog = this.openAccessLog(config);
+      audit = this.audit.prepare(config);
     } catch (error) {
       discard();
       throw error;
@@ -285,11 +291,13 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     const snapshot = built;
     const prepared = listeners;
     const preparedState = state;
+    const preparedAudit = audit;
     return {
       quarantined: snapshot.late,
       discard,
       commit: () => {
         preparedState.commit();
+        preparedAudit.commit();
         this.swap(snapshot, services, prepared, accessLog);
         previous?.retire();
       },
@@ -301,7 +309,8 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     const { logger, http, policyState, shared } = this;
     const { clock, timers, policies } = this.deps;
     const config = { tiers, roles, consumers };
-    return { policies, shared, services: { logger, clock, timers, config, http, state: policyState } };
+    const services = { logger, clock, timers, config, http, state: policyState, metrics: this.metrics };
+    return { policies, shared, services };
   }
 
   /** What the services' commit relies on. Throws where a certificate, a key or an authority cannot be used. */
@@ -412,6 +421,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
   /** Opens the access log's file anew, for log rotation. */
   reopenLogs(): void {
     this.accessLog?.reopen();
+    this.audit.reopen();
   }
 
   // RequestHandler.
@@ -457,7 +467,9 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     return this.date.line();
   }
 
-  onPolicyRefusal(exchange: PolicyExchange, { code, status, reason }: Reply): void {
+  onPolicyRefusal(exchange: PolicyExchange, reply: Reply): void {
+    this.audit.recordRefusal(exchange, reply);
+    const { code, status, reason } = reply;
     if (this.logger.level !== 'debug') return;
     const { requestId, routeName, clientAddress } = exchange;
     const fields = { request_id: requestId, route: routeName, client: clientAddress, code, status, reason };
@@ -506,7 +518,8 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     this.lag.close();
     this.http.close();
     void this.policyState.close();
-    await this.accessLog?.close(Math.max(LAST_LINES, timeout - (this.now() - begun)));
+    const within = Math.max(LAST_LINES, timeout - (this.now() - begun));
+    await Promise.all([this.accessLog?.close(within), this.audit.close(within)]);
     return cut;
   }
 
@@ -526,6 +539,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     this.http.close();
     void this.policyState.close();
     void this.accessLog?.close();
+    void this.audit.close();
   }
 
   private pause(milliseconds: number): Promise<void> {

@@ -3,7 +3,8 @@ import type { Clock, Timers } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { GatewayConfig } from '../config/model.ts';
 import type { ApiKey, KeyDirectory } from '../state/keys/api-key.ts';
-import type { Decision, Limits, LimitsOptions, Take } from '../state/limits/limits.ts';
+import type { Limits, LimitsOptions } from '../state/limits/limits.ts';
+import { MemoryLimits } from '../state/limits/memory-limits.ts';
 import { MemorySlots } from '../state/memory-slots.ts';
 import type { Slots } from '../state/slots.ts';
 import type { GatewayState, PreparedState } from './gateway-state.ts';
@@ -14,18 +15,23 @@ export interface OwnStateDeps {
   readonly logger: Logger;
 }
 
+/** Until a configuration says how many. */
+const MAX_KEYS = 1_000_000;
+
 export class OwnState implements GatewayState {
   readonly slots: Slots;
   readonly keys: KeyDirectory;
+  private readonly memory: MemoryLimits;
   private declared: ReadonlyMap<string, ApiKey> = new Map();
 
   constructor(deps: OwnStateDeps) {
     this.slots = new MemorySlots(deps.timers);
+    this.memory = new MemoryLimits({ ...deps, maxKeys: MAX_KEYS });
     this.keys = { find: (id) => this.declared.get(id) ?? null, used: () => {} };
   }
 
   limits(_options: LimitsOptions): Limits {
-    return { take: (takes) => undecided(takes) };
+    return this.memory;
   }
 
   prepare(config: GatewayConfig): Promise<PreparedState> {
@@ -33,19 +39,16 @@ export class OwnState implements GatewayState {
     return Promise.resolve({
       commit: () => {
         this.declared = declared;
+        this.memory.setMaxKeys(config.state.maxKeys);
       },
       discard: () => {},
     });
   }
 
   close(): Promise<void> {
+    this.memory.close();
     return Promise.resolve();
   }
-}
-
-function undecided(takes: readonly Take[]): Decision {
-  const standings = takes.map(({ rule }) => ({ allowed: true, remaining: rule.limit, resetAfter: 0, retryAfter: 0 }));
-  return { allowed: true, standings, degraded: true };
 }
 
 /** The keys of the configuration, by their ids. */
