@@ -41,6 +41,8 @@ export const commands: readonly Command[] = [
   upgradeCommand,
   hashPasswordCommand,
   tokenCommand,
+  tokenCommand,
+  hashPasswordCommand,
   initCommand,
   demoCommand,
   versionCommand,
