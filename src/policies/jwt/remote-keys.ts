@@ -32,6 +32,9 @@ const MOST_KEYS = 200;
 /** While there are no keys at all, requests have them fetched again after so many milliseconds. */
 const EMPTY_HANDED = 100;
 
+/** Between two tries in the background, in milliseconds, whatever the options say. */
+const SHORTEST_PAUSE = 1000;
+
 /** Part of `cacheFor` after which the next fetch begins, so that it is over before the keys are old. */
 const FRESH = 0.9;
 
@@ -105,7 +108,7 @@ export class RemoteKeys implements KeySource {
     } catch (error) {
       if (this.closed) return;
       this.onFailure((error as Error).message);
-      this.schedule(Math.min(minRefreshInterval, cacheFor * FRESH));
+      this.schedule(Math.max(SHORTEST_PAUSE, Math.min(minRefreshInterval, cacheFor * FRESH)));
     }
   }
 
