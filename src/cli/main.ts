@@ -12,6 +12,7 @@ import { explainCommand } from './explain.ts';
 import { hashPasswordCommand } from './hash-password.ts';
 import { healthCommand } from './health.ts';
 import { initCommand } from './init.ts';
+import { keysCommand } from './keys.ts';
 import { planCommand } from './plan.ts';
 import { reloadCommand } from './reload.ts';
 import { routesCommand } from './routes.ts';
@@ -33,10 +34,13 @@ export const commands: readonly Command[] = [
   statusCommand,
   servicesCommand,
   endpointsCommand,
+  keysCommand,
   configCommand,
   reloadCommand,
   drainCommand,
   upgradeCommand,
+  hashPasswordCommand,
+  tokenCommand,
   tokenCommand,
   hashPasswordCommand,
   initCommand,

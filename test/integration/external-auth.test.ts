@@ -118,6 +118,7 @@ describe('externalAuth', () => {
     say[0] = bytes;
     const answer = await ask('/me', CLAIMED);
     expect([answer.status, headerOf(answer, 'retry-after')]).toEqual([503, '1']);
+    expect(JSON.parse(answer.body.toString())).toMatchObject({ code: 'authentication_unavailable' });
     expect(origin.requests).toHaveLength(0);
   });
 

@@ -176,7 +176,10 @@ describe('an endpoint that fails', () => {
     answer = fails;
     const one = create({ clientId: 'c', clientSecret: 'hush-hush' });
     const refusal = await find(one);
-    expect(refusal).toMatchObject({ code: 'overloaded', detail: 'tokens cannot be checked at the moment' });
+    expect(refusal).toMatchObject({
+      code: 'authentication_unavailable',
+      detail: 'tokens cannot be checked at the moment',
+    });
     answer = () => say({ active: true, sub: 'ann' });
     expect(await find(one)).toMatchObject({ subject: 'ann' });
     expect(JSON.stringify([refusal, logged])).not.toMatch(/opaque|hush-hush|t-secret/);
