@@ -39,8 +39,6 @@ export const commands: readonly Command[] = [
   reloadCommand,
   drainCommand,
   upgradeCommand,
-  hashPasswordCommand,
-  tokenCommand,
   tokenCommand,
   hashPasswordCommand,
   initCommand,
