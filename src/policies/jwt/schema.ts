@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { parsePublicKey } from '../../base/public-key.ts';
 import { editableHeaderNameSchema, headerMap, headerNameSchema } from '../../config/header-schema.ts';
 import { duration, refuse } from '../../config/scalar-schema.ts';
+import { callUrlSchema } from '../../config/url-schema.ts';
 import { ALGORITHMS, type Algorithm, isShared, SHORTEST_SECRET } from './algorithms.ts';
 import type { TokenPlace } from './token-place.ts';
 import { createKey, isUsable, parseJwk } from './verification-key.ts';
@@ -45,17 +46,8 @@ const jwkSchema = z
 /** Loopback, where nobody listens in. */
 const NEARBY = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
-const urlSchema = z.string().check((context) => {
-  const url = URL.canParse(context.value) ? new URL(context.value) : null;
-  let message: string | null = null;
-  if (url === null || !/^https?:$/.test(url.protocol))
-    message = 'expected a URL such as https://issuer.example/jwks.json';
-  else if (url.username !== '' || url.password !== '') message = 'must not hold a user name or a password';
-  if (message !== null) context.issues.push({ code: 'custom', input: context.value, message });
-});
-
 const jwksSchema = z.strictObject({
-  url: urlSchema.describe('Where the set of keys is (RFC 7517)'),
+  url: callUrlSchema.describe('Where the set of keys is (RFC 7517)'),
   cacheFor: duration(1000)
     .prefault('10m')
     .describe('How long keys are taken for fresh: they are fetched anew shortly before'),
