@@ -9,6 +9,7 @@ import { demoCommand } from './demo.ts';
 import { drainCommand } from './drain.ts';
 import { endpointsCommand } from './endpoints.ts';
 import { explainCommand } from './explain.ts';
+import { hashPasswordCommand } from './hash-password.ts';
 import { healthCommand } from './health.ts';
 import { initCommand } from './init.ts';
 import { keysCommand } from './keys.ts';
@@ -18,6 +19,7 @@ import { routesCommand } from './routes.ts';
 import { servicesCommand } from './services.ts';
 import { startCommand } from './start.ts';
 import { statusCommand } from './status.ts';
+import { tokenCommand } from './token.ts';
 import { upgradeCommand } from './upgrade.ts';
 import { versionCommand } from './version.ts';
 
@@ -37,6 +39,8 @@ export const commands: readonly Command[] = [
   reloadCommand,
   drainCommand,
   upgradeCommand,
+  tokenCommand,
+  hashPasswordCommand,
   initCommand,
   demoCommand,
   versionCommand,

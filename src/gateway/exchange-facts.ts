@@ -4,7 +4,7 @@
  */
 import type { ErrorCode } from '../base/errors.ts';
 import { FIELD } from '../http/field-name.ts';
-import { fieldById, fieldByName } from '../http/fields.ts';
+import { fieldById, fieldByName, fieldNames } from '../http/fields.ts';
 import { NO_GRPC_STATUS } from '../http/grpc.ts';
 import { HeaderEdits } from '../http/header-edits.ts';
 import { cookieValues, queryValues } from '../http/request-values.ts';
@@ -88,8 +88,14 @@ export abstract class ExchangeFacts implements RouteQuery, PolicyExchange, Acces
     if (this.memo.trusted) this.clientAddress = clientAddressOf(stream, this.memo, trusted);
   }
 
+  abstract get over(): boolean;
+
   header(lowerName: string): string | undefined {
     return fieldByName(this.stream.head, lowerName);
+  }
+
+  headerNames(): string[] {
+    return fieldNames(this.stream.head);
   }
 
   get scheme(): string {

@@ -14,6 +14,7 @@ import { GRPC } from '../http/grpc.ts';
 import { ClientConnection } from '../net/client-connection.ts';
 import type { UpstreamPoolLike } from '../net/upstream.ts';
 import { HistogramLayout } from '../observability/metrics/histogram.ts';
+import { CellFamily } from '../observability/metrics/registry.ts';
 import { RouteMetrics } from '../observability/metrics/route-metrics.ts';
 import type { ChainsDeps } from '../pipeline/chain.ts';
 import type { Policy } from '../pipeline/policy.ts';
@@ -159,6 +160,7 @@ function explainChains(config: GatewayConfig, policies: ReadonlyMap<string, Poli
       clock: systemClock,
       timers: systemTimers,
       config: { tiers, roles, consumers },
+      metrics: { limitDecisions: new CellFamily({ name: 'none', type: 'counter', help: '', labels: [] }) },
       http: { call: () => Promise.reject(new Error('an explanation calls nobody')) },
       state: {
         limits: () => ({

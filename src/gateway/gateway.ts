@@ -54,6 +54,7 @@ import { Exchange } from './exchange.ts';
 import type { ExchangeContext } from './exchange-context.ts';
 import type { GatewayState, PreparedState } from './gateway-state.ts';
 import { bridgedStream } from './grpc-web-stream.ts';
+import { createStoreObserver } from './limit-stores.ts';
 import { Listeners, type PreparedListeners } from './listeners.ts';
 import { OwnState } from './own-state.ts';
 import { type LateQuarantine, logQuarantined, routeState } from './quarantine.ts';
@@ -184,6 +185,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
       lag: this.lag,
       wall: deps.clock.wall,
     });
+    this.policyState.observe(createStoreObserver(this.metrics));
     this.unrouted = this.metrics.unrouted;
     this.unroutedRelays = this.metrics.unroutedRelays;
     if (deps.team !== undefined)
@@ -309,7 +311,8 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     const { logger, http, policyState, shared } = this;
     const { clock, timers, policies } = this.deps;
     const config = { tiers, roles, consumers };
-    return { policies, shared, services: { logger, clock, timers, config, http, state: policyState } };
+    const services = { logger, clock, timers, config, http, state: policyState, metrics: this.metrics };
+    return { policies, shared, services };
   }
 
   /** What the services' commit relies on. Throws where a certificate, a key or an authority cannot be used. */

@@ -46,6 +46,16 @@ export function fieldByName(parser: HeadParser, lowerName: string): string | und
   return value;
 }
 
+/** Names of the fields, in lower case, each once: those of which `fieldByName` gives a value. */
+export function fieldNames(parser: HeadParser): string[] {
+  const names = new Set<string>();
+  const { offsets, head, count } = parser;
+  for (let i = 0, at = 0; i < count; i++, at += FIELD_STRIDE) {
+    if (offsets[at + 4] !== FIELD.xClientCert) names.add(head.slice(offsets[at], offsets[at + 1]).toLowerCase());
+  }
+  return [...names];
+}
+
 /** True when `head` has at `start` the lower-case name, in whatever case. Both are tokens. */
 export function sameName(head: string, start: number, lowerName: string): boolean {
   for (let i = 0; i < lowerName.length; i++) {

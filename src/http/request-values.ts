@@ -12,6 +12,18 @@ export function queryValues(query: string, name: string): string[] {
   return values;
 }
 
+/** Names of the parameters, decoded, each once; no more than `most` of them. */
+export function queryNames(query: string, most: number): string[] {
+  const names = new Set<string>();
+  if (query === '') return [];
+  for (const pair of query.split('&')) {
+    const equals = pair.indexOf('=');
+    if (pair !== '') names.add(decode(equals < 0 ? pair : pair.slice(0, equals)));
+    if (names.size === most) break;
+  }
+  return [...names];
+}
+
 function decode(text: string): string {
   if (!/[%+]/.test(text)) return text;
   const spaced = text.replaceAll('+', ' ');

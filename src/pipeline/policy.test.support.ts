@@ -2,8 +2,9 @@
 import { silentLogger } from '../base/logger.ts';
 import { HeaderEdits } from '../http/header-edits.ts';
 import { cookieValues, queryValues } from '../http/request-values.ts';
+import { CellFamily } from '../observability/metrics/registry.ts';
 import type { Identity } from './identity.ts';
-import type { PolicyExchange, PolicyServices } from './policy.ts';
+import type { PolicyExchange, PolicyMetrics, PolicyServices } from './policy.ts';
 import { SharedObjects } from './shared-objects.ts';
 
 export interface TestExchange extends PolicyExchange {
@@ -35,6 +36,7 @@ export function exchangeOf({ headers = {}, ...given }: TestRequest = {}): TestEx
     requestId: 'id',
     routeName: 'route',
     header,
+    headerNames: () => Object.keys(headers),
     cookie: (name) => cookieValues(header('cookie') ?? '', name)[0],
     queryParameter: (name) => queryValues(exchange.query, name)[0],
     requestEdits: new HeaderEdits(),
@@ -45,6 +47,7 @@ export function exchangeOf({ headers = {}, ...given }: TestRequest = {}): TestEx
       exchange.bodyMax = Math.min(exchange.bodyMax, max);
     },
     status: 200,
+    over: false,
     ...given,
   };
   return exchange;
@@ -60,6 +63,12 @@ export function manualClock(start = Date.UTC(2026, 0, 15, 12)): {
   return { now: () => passed, wall: () => start + passed, tick: (ms) => (passed += ms) };
 }
 
+/** Families that no page shows. */
+export function testMetrics(): PolicyMetrics {
+  const labels = ['route', 'limit', 'result'];
+  return { limitDecisions: new CellFamily({ name: 'decisions', type: 'counter', help: '', labels }) };
+}
+
 export function servicesOf(given: Partial<PolicyServices> = {}): PolicyServices {
   const shared = new SharedObjects();
   return {
@@ -69,6 +78,7 @@ export function servicesOf(given: Partial<PolicyServices> = {}): PolicyServices 
     place: { scope: 'route', name: 'route' },
     config: { tiers: {}, roles: {}, consumers: [] },
     http: { call: () => Promise.reject(new Error('nobody answers')) },
+    metrics: testMetrics(),
     state: {
       limits: () => {
         throw new Error('this test has no limits');

@@ -7,6 +7,7 @@ import type { AccessConfig, PolicyProblem } from '../config/policy-schemas.ts';
 import type { HeaderEdits } from '../http/header-edits.ts';
 import type { ClientCertificate } from '../net/client-certificate.ts';
 import type { HttpClient } from '../net/http-client.ts';
+import type { CellFamily } from '../observability/metrics/registry.ts';
 import type { SharedState } from '../state/state.ts';
 import type { Identity } from './identity.ts';
 import type { Phase } from './phases.ts';
@@ -30,6 +31,8 @@ export interface PolicyExchange {
   readonly routeName: string;
   /** A request field; several lines joined with `, `. */
   header(lowerName: string): string | undefined;
+  /** Names of the request's fields, in lower case, each once. */
+  headerNames(): string[];
   /** The value of a cookie as it was sent; the first of several. */
   cookie(name: string): string | undefined;
   /** The first value of a query parameter, decoded; a malformed escape stays as it is. */
@@ -44,13 +47,16 @@ export interface PolicyExchange {
   limitBody(max: number): void;
   /** Status of the answer; 0 before there is one. */
   readonly status: number;
+  /** True once `onEnd` has been told: the client may leave while a policy waits. */
+  readonly over: boolean;
 }
 
 /** An answer that a policy gives in the upstream's place. */
 export interface Reply {
   /** That of `code` where there is one. */
   readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
+  /** A list is several lines of one name, which for `Set-Cookie` cannot be one (RFC 9110 section 5.3). */
+  readonly headers: Readonly<Record<string, string | readonly string[]>>;
   readonly body: string;
   /** Set when the reply is one of the gateway's documented refusals: its problem document is made from it. */
   readonly code?: ErrorCode;
@@ -95,6 +101,12 @@ export interface Closeable {
   close?(): void;
 }
 
+/** Where policies count what operators are shown. */
+export interface PolicyMetrics {
+  /** Decisions of limits, by route, limit and result. */
+  readonly limitDecisions: CellFamily;
+}
+
 /** What a policy may use of the gateway. */
 export interface PolicyServices {
   readonly logger: Logger;
@@ -105,6 +117,7 @@ export interface PolicyServices {
   /** For calls to other services. */
   readonly http: HttpClient;
   readonly state: SharedState;
+  readonly metrics: PolicyMetrics;
   /**
    * One object for all uses that name the same key, in this generation and the next: what was learned outlives a reload.
    * It is closed with its last use. The key says everything that `create` depends on, and begins with the policy's name.

@@ -1,12 +1,13 @@
-/** A worker's side of policies' state: asks its supervisor, the questions of one turn together. */
-import type { Clock } from '../../base/clock.ts';
+/** A worker's side of policies' state: asks its supervisor, the questions of one turn together, and itself what is shared with other gateways. */
 import type { GatewayConfig } from '../../config/model.ts';
 import type { ApiKey, FoundKey, KeyDirectory } from '../../state/keys/api-key.ts';
 import { KeyCache } from '../../state/keys/key-cache.ts';
 import type { Decision, Limits, LimitsOptions } from '../../state/limits/limits.ts';
+import type { StoreObserver } from '../../state/limits/redis/shared-limits.ts';
 import type { SlotOutcome, SlotRule, Slots, SlotWish } from '../../state/slots.ts';
 import { declaredKeys } from '../gateway-keys.ts';
 import type { GatewayState, PreparedState } from '../gateway-state.ts';
+import { LimitStores, type LimitStoresDeps } from '../limit-stores.ts';
 import type { StateAnswer, StateQuestion, TakeQuestion } from './state-messages.ts';
 
 interface PendingKey {
@@ -18,6 +19,7 @@ export class RemoteState implements GatewayState {
   readonly slots: Slots;
   readonly keys: KeyDirectory;
   private readonly send: (question: StateQuestion) => void;
+  private readonly stores: LimitStores;
   private readonly cache: KeyCache;
   private declared: ReadonlyMap<string, ApiKey> = new Map();
   private nextId = 1;
@@ -26,13 +28,14 @@ export class RemoteState implements GatewayState {
   private readonly slotsAsked = new Map<number, (outcome: SlotOutcome) => void>();
   private readonly keysAsked = new Map<number, PendingKey>();
 
-  constructor(clock: Clock, send: (question: StateQuestion) => void) {
+  constructor(send: (question: StateQuestion) => void, deps: Omit<LimitStoresDeps, 'local'>) {
     this.send = send;
+    this.stores = new LimitStores({ ...deps, local: this.supervised() });
     const source = {
       find: (key: string) => this.findKey(key),
       used: (key: string) => this.send({ type: 'key-used', key }),
     };
-    this.cache = new KeyCache({ source, clock, keepFor: 0 });
+    this.cache = new KeyCache({ source, clock: deps.clock, keepFor: 0 });
     this.slots = { wish: (key, rule) => this.wish(key, rule) };
     this.keys = {
       find: (id) => this.declared.get(id) ?? this.cache.find(id),
@@ -43,12 +46,21 @@ export class RemoteState implements GatewayState {
   }
 
   limits(options: LimitsOptions): Limits {
+    return this.stores.limits(options);
+  }
+
+  observe(observer: StoreObserver): void {
+    this.stores.observe(observer);
+  }
+
+  /** What all workers of the gateway have together. */
+  private supervised(): Limits {
     return {
       take: (takes) =>
         new Promise((resolve) => {
           const id = this.nextId++;
           this.decisions.set(id, resolve);
-          this.questions.push({ id, options, takes });
+          this.questions.push({ id, takes });
           if (this.questions.length === 1) queueMicrotask(() => this.ask());
         }),
     };
@@ -100,19 +112,21 @@ export class RemoteState implements GatewayState {
     }
   }
 
-  prepare(config: GatewayConfig): Promise<PreparedState> {
+  async prepare(config: GatewayConfig): Promise<PreparedState> {
+    const stores = await this.stores.prepare(config);
     const declared = declaredKeys(config);
-    return Promise.resolve({
+    return {
       commit: () => {
+        stores.commit();
         this.declared = declared;
         this.cache.setKeepFor(config.state.keyCacheFor);
       },
-      discard: () => {},
-    });
+      discard: () => stores.discard(),
+    };
   }
 
   close(): Promise<void> {
-    return Promise.resolve();
+    return this.stores.close();
   }
 }
 

@@ -1,12 +1,11 @@
 /** What a worker asks of the state that its supervisor keeps for policies, and what it is told. */
 import type { FoundKey } from '../../state/keys/api-key.ts';
-import type { Decision, LimitsOptions, Take } from '../../state/limits/limits.ts';
+import type { Decision, Take } from '../../state/limits/limits.ts';
 import type { SlotOutcome, SlotRule } from '../../state/slots.ts';
 
-/** Takes of one request. */
+/** Takes of one request, from what the workers of this gateway have together. */
 export interface TakeQuestion {
   readonly id: number;
-  readonly options: LimitsOptions;
   readonly takes: readonly Take[];
 }
 

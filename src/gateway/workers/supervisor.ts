@@ -76,13 +76,16 @@ export class Supervisor {
     this.secret = deps.secret ?? createStartSecret();
     this.ledger = new Ledger(count);
     this.certificates = new CertificateExpiry(deps);
-    this.policyState = new OwnState({
-      ...deps,
-      ...deps.keyPlace,
-      onKeyChange: (key) => {
-        for (const worker of this.workers) worker.answerState({ type: 'key-changed', key });
+    this.policyState = new OwnState(
+      {
+        ...deps,
+        ...deps.keyPlace,
+        onKeyChange: (key) => {
+          for (const worker of this.workers) worker.answerState({ type: 'key-changed', key });
+        },
       },
-    });
+      false,
+    );
     this.audit = new Audit(deps);
     this.desk = new StateDesk(this.policyState);
     const workerDeps = { ...deps, secret: this.secret };
