@@ -5,11 +5,14 @@ import { inSlices } from '../../base/slices.ts';
 import {
   type ConfigLoader,
   type ConfigText,
+  type Former,
   isModule,
   type Loaded,
   type LoadOptions,
   loadHere,
+  readSource,
 } from '../../config/load.ts';
+import { loadAgain } from '../../config/load-again.ts';
 import { unpackConfig, unpackList } from '../../config/parcel.ts';
 import { builtInSchemas } from '../built-in-policies.ts';
 import type { LoadDelivery, LoadOrder } from './load-thread.ts';
@@ -20,21 +23,30 @@ const SMALL = 64 * 1024;
 const PROGRAM = programBeside(import.meta.url, 'load-thread');
 
 /**
- * A loader as `loadHere` is one, with the built-in policies. Modules are loaded here whatever their size: they are programs,
+ * A loader as `loadHere` is one, with the built-in policies, which makes use of what was loaded before. Modules are loaded here whatever their size: they are programs,
  * which may rely on what this thread has. Rejects when the thread fails, as when a text is too large for its memory.
  */
 export const loadApart: ConfigLoader = {
-  async file(path, options) {
+  async file(path, options, former) {
     const size = !isModule(path) && options.readFile === undefined ? await sizeOf(path) : 0;
     if (size <= SMALL || options.policies !== builtInSchemas) return loadHere.file(path, options);
-    return loadInThread(orderOf(path, null, options));
+    if (former === undefined) return loadInThread(orderOf(path, null, options));
+    const source = await readSource(path, options);
+    // The thread has the words for what cannot be read.
+    return 'text' in source ? loadLarge(source, path, options, former) : loadInThread(orderOf(path, null, options));
   },
-  text(source, path, options) {
+  async text(source, path, options, former) {
     const isSmall = source.text.length <= SMALL || options.readFile !== undefined;
     if (isSmall || options.policies !== builtInSchemas) return loadHere.text(source, path, options);
-    return loadInThread(orderOf(path, source, options));
+    return loadLarge(source, path, options, former);
   },
 };
+
+/** Here where little of it is new, and else in a thread. */
+async function loadLarge(source: ConfigText, path: string, options: LoadOptions, former?: Former): Promise<Loaded> {
+  const again = former === undefined ? null : await loadAgain(source, path, options, former);
+  return again ?? loadInThread(orderOf(path, source, options));
+}
 
 function orderOf(file: string, source: ConfigText | null, { name = file, env }: LoadOptions): LoadOrder {
   return { file, name, source, env: { ...env } };
