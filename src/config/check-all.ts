@@ -1,5 +1,6 @@
 /** Everything that is checked across values, when each has been found sound for itself. */
 import type { z } from 'zod';
+import type { Steps } from '../base/slices.ts';
 import { checkGateway } from './check-gateway.ts';
 import { checkTls } from './check-tls.ts';
 import type { Findings } from './findings.ts';
@@ -25,10 +26,11 @@ export interface Checked {
 }
 
 /** Runs every check. What is wrong stands in `findings` then. */
-export function checkAll({ tree, sound, originOf, findings, directory, contents, now, isKnown }: Checked): void {
+export function* checkAll(checked: Checked): Steps<void> {
+  const { tree, sound, originOf, findings, directory, contents, now, isKnown } = checked;
   const { root } = tree;
   if (sound !== undefined) {
-    checkGateway(sound, {
+    yield* checkGateway(sound, {
       raw: root,
       isKnown,
       written: (path) => valueAt(root, originOf(path)),
@@ -39,6 +41,7 @@ export function checkAll({ tree, sound, originOf, findings, directory, contents,
       reportWritten: (report) => findings.addReport(report),
     });
   }
+  yield;
   checkTlsFiles(root, directory, contents, findings);
   checkTls({ root, directory, contents, findings, now });
 }

@@ -202,7 +202,7 @@ test('whatever became of a text, it is loaded as from the ground up, or not at a
     text,
     fc.array(fc.tuple(change, fc.option(damage, { freq: 3 })), { minLength: 1, maxLength: 4 }),
     async (first, changes) => {
-      let now = first;
+      let now: Text = first;
       let former: Former = await loaded(textOf(now));
       for (const [each, broken] of changes) {
         now = changed(now, each);

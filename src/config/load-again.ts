@@ -2,14 +2,14 @@
 import { dirname, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { z } from 'zod';
-import { inSlices, nextTurn } from '../base/slices.ts';
+import { inSlices, nextTurn, type Steps } from '../base/slices.ts';
 import { schemasFor } from './built-schemas.ts';
 import { checkAll } from './check-all.ts';
 import { createFindings } from './findings.ts';
 import { type ConfigText, configOf, type Former, type Loaded, type LoadOptions } from './load.ts';
 import type { GatewayConfig, ServiceConfig } from './model.ts';
 import { parseTree } from './parse-tree.ts';
-import { noPolicies } from './policy-schemas.ts';
+import { noPolicies, type PolicySchemas } from './policy-schemas.ts';
 import { maxEvents, readQuickly } from './quick-yaml.ts';
 import type { GatewaySchema } from './schema.ts';
 import { type ShortText, shortenText } from './short-text.ts';
@@ -68,7 +68,7 @@ export async function loadAgain(
       usable[index] = 0;
       misfits += 1;
     }
-    if (misfits === 0) return finish(source, file, options, former, read, kept);
+    if (misfits === 0) return inSlices(finish(source, file, options, former, read, kept));
   }
   return null;
 }
@@ -111,12 +111,34 @@ async function readAll(short: ShortText, file: string, options: LoadOptions, for
   await nextTurn();
   const { routes, ...rest } = tree.root as Record<string, unknown> & { routes: unknown[] };
   const fresh = shape.origins.flatMap((of) => ('short' in of ? [routes[of.short]] : []));
-  const { whole, partial } = schemasFor(policies);
-  const { value } = parseTree<Parsed>({ ...tree, root: { ...rest, routes: fresh } }, whole, partial, []);
-  if (value === undefined) return null;
+  const value = await inSlices(parseInParts({ ...tree, root: { ...rest, routes: fresh } }, policies));
+  if (value === null) return null;
   const contents = await readTlsFiles(rest, directory, read);
   putTlsContents(value, rest, directory, contents);
   return { ...shape, tree, value, directory, contents, files: [path, ...files.keys(), ...contents.keys()] };
+}
+
+/** Items that are validated in one go, with the rest of the file. */
+const PART = 16;
+
+/** What the schema makes of a tree, some services and some routes at a time; null where anything is wrong. */
+function* parseInParts(tree: SourceTree, policies: PolicySchemas): Steps<Parsed | null> {
+  const { whole, partial } = schemasFor(policies);
+  const { services = [], routes = [], ...rest } = tree.root as Record<string, unknown>;
+  if (!Array.isArray(services) || !Array.isArray(routes)) return null;
+  let all: Parsed | null = null;
+  for (let at = 0; at === 0 || at < Math.max(services.length, routes.length); at += PART) {
+    yield;
+    const root = { ...rest, services: services.slice(at, at + PART), routes: routes.slice(at, at + PART) };
+    const { value } = parseTree<Parsed>({ ...tree, root }, whole, partial, []);
+    if (value === undefined) return null;
+    if (all === null) all = value;
+    else {
+      all.services.push(...value.services);
+      all.routes.push(...value.routes);
+    }
+  }
+  return all;
 }
 
 /** True where all but routes and services is what it was. */
@@ -140,14 +162,14 @@ function keptServices(
   return kept;
 }
 
-function finish(
+function* finish(
   source: ConfigText,
   file: string,
   { name = file, now = Date.now }: LoadOptions,
   former: Sound,
   read: Read,
   kept: ReadonlyMap<string, ServiceConfig>,
-): Loaded | null {
+): Steps<Loaded | null> {
   const { origins, value, directory, contents, lines } = read;
   const tree = wholeTree(read.tree, read, former.config.routes);
   let fresh = 0;
@@ -155,7 +177,8 @@ function finish(
   const sound = { ...value, routes };
   const findings = createFindings(name, tree);
   const isKnown = (route: number): boolean => 'former' in origins[route];
-  checkAll({ tree, sound, originOf: (path) => path, findings, directory, contents, now: now(), isKnown });
+  yield;
+  yield* checkAll({ tree, sound, originOf: (path) => path, findings, directory, contents, now: now(), isKnown });
   // What is wrong may concern routes that were not looked at.
   if (findings.hasErrors()) return null;
   const { services, ...rest } = configOf(sound);

@@ -2,6 +2,7 @@
 import { dirname, extname, resolve } from 'node:path';
 import type { z } from 'zod';
 import type { Address } from '../base/address.ts';
+import { atOnce } from '../base/slices.ts';
 import { schemasFor } from './built-schemas.ts';
 import { checkAll } from './check-all.ts';
 import type { Finding, FindingCode } from './finding.ts';
@@ -200,7 +201,7 @@ function finish(
   const parsed = parseTree(tree, schemas.whole, schemas.partial, reported);
   for (const problem of parsed.problems) findings.addValueProblem(problem);
   const { directory, tls: contents, now = Date.now } = options;
-  checkAll({ ...parsed, tree, directory, contents, findings, now: now(), isKnown: () => false });
+  atOnce(checkAll({ ...parsed, tree, directory, contents, findings, now: now(), isKnown: () => false }));
   const whole = findings.hasErrors() ? undefined : parsed.value;
   // Where nothing was left to check, nothing is known to be sound.
   const rest =

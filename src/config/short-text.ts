@@ -30,6 +30,9 @@ export interface ShortText {
   readonly runs: readonly Run[];
 }
 
+/** Lines that are looked at in one step. */
+const STEP = 32;
+
 /**
  * Puts one line in the place of each run of routes that stood in the former text in the same words; `isUsable` tells by their
  * places which of them may be left out. Each stands in for one route at most, so that the number of events stays known.
@@ -40,7 +43,8 @@ export interface ShortText {
  */
 export function* shortenText(text: string, former: FormerText, isUsable: (index: number) => boolean): Steps<ShortText> {
   const reader = new Shortener(text, former, isUsable);
-  for (let at = reader.find(0); at >= 0; at = reader.take(at)) yield;
+  let seen = 0;
+  for (let at = reader.find(0); at >= 0; at = reader.take(at)) if (++seen % STEP === 0) yield;
   return reader.result();
 }
 
@@ -84,11 +88,14 @@ class Shortener {
     const start = this.former.lines.starts[index];
     const end = endOf(this.former.text, start, indent);
     const words = this.former.text.slice(start, end);
-    if (this.used[index] === 1 || !this.isUsable(index) || !this.text.startsWith(words, at)) return this.find(at + 1);
-    // It may go on where the former one ended.
-    const after = endOf(this.text, at, indent);
-    const rest = after === at + words.length ? nextContent(this.text, after) : -1;
-    if (rest < 0 || ODD.test(this.text.slice(after, rest))) return this.find(at + 1);
+    if (this.used[index] === 1 || !this.isUsable(index) || this.text.slice(at, at + words.length) !== words)
+      return this.find(at + 1);
+    // It may go on where the former one ended, on the same line or below.
+    const after = at + words.length;
+    if (after < this.text.length && this.text.charCodeAt(after) !== 10) return this.find(at + 1);
+    const rest = nextContent(this.text, after);
+    if (rest < this.text.length && spacesAt(this.text, rest) > indent) return this.find(at + 1);
+    if (rest > after + 1 && ODD.test(this.text.slice(after, rest))) return this.find(at + 1);
     this.leaveOut(index, at, rest);
     return this.find(rest);
   }
