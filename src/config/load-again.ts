@@ -10,7 +10,7 @@ import { type ConfigText, configOf, type Former, type Loaded, type LoadOptions }
 import type { GatewayConfig, ServiceConfig } from './model.ts';
 import { parseTree } from './parse-tree.ts';
 import { noPolicies, type PolicySchemas } from './policy-schemas.ts';
-import { maxEvents, readQuickly } from './quick-yaml.ts';
+import { maxEvents, quickSteps } from './quick-yaml.ts';
 import type { GatewaySchema } from './schema.ts';
 import { type ShortText, shortenText } from './short-text.ts';
 import { readReferenced, readWhole } from './source-file.ts';
@@ -97,7 +97,7 @@ function usableRoutes({ config, source, findings, routeLines }: Sound): Uint8Arr
 
 /** Null where the text is not what it seemed, or anything is wrong with it. */
 async function readAll(short: ShortText, file: string, options: LoadOptions, former: Sound): Promise<Read | null> {
-  const quick = readQuickly(short.text);
+  const quick = await inSlices(quickSteps(short.text));
   const shape = quick === null ? null : readShort(short, quick.routeLines, former.routeLines.indent);
   if (quick === null || shape === null) return null;
   if (shape.lines.events + former.routeLines.events > maxEvents) return null;

@@ -1,6 +1,7 @@
 /** Reads plain YAML and JSON in a tenth of the time, from the events of js-yaml; all that is unusual or wrong is left to `yaml-source.ts`. */
 import { EVENT_ID, type Event, getScalarValue, parseEvents, SCALAR_STYLE } from 'js-yaml';
 import { isScalar, Schema } from 'yaml';
+import { atOnce, type Steps } from '../base/slices.ts';
 import { type RouteLines, routeLinesOf } from './route-lines.ts';
 import { type Entry, emptyTree, type Place, type SourceTree } from './source-tree.ts';
 import {
@@ -45,10 +46,16 @@ class Unusual extends Error {}
  * says that the text was found to be JSON.
  */
 export function readQuickly(text: string, isJson = false): QuickYaml | null {
+  return atOnce(quickSteps(text, isJson));
+}
+
+/** `readQuickly` in two steps of some length: what the parser does, and what is made of that. */
+export function* quickSteps(text: string, isJson = false): Steps<QuickYaml | null> {
   // In JSON tabs stand between tokens only.
   if (ODD.test(isJson ? text.replaceAll('\t', ' ') : text)) return null;
   try {
     const events = parseEvents(text, { maxDepth: maxDepth + 1 });
+    yield;
     return events.length > maxEvents ? null : new QuickReader(text, events).read();
   } catch {
     // Its words and places are not those that findings have.
