@@ -1,6 +1,7 @@
 /** Loads a text by what is known of the one before it: routes that stood there in the same words are not read again. */
 import { dirname, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { deserialize, serialize } from 'node:v8';
 import type { z } from 'zod';
 import { inSlices, nextTurn, type Steps } from '../base/slices.ts';
 import { schemasFor } from './built-schemas.ts';
@@ -162,6 +163,14 @@ function keptServices(
   return kept;
 }
 
+/**
+ * What may live through many generations: strings that were read are slices of the short text, and would keep it as long.
+ * Whatever comes from a thread is a copy, too.
+ */
+function copyOf<T>(item: T): T {
+  return deserialize(serialize(item));
+}
+
 function* finish(
   source: ConfigText,
   file: string,
@@ -181,9 +190,14 @@ function* finish(
   yield* checkAll({ tree, sound, originOf: (path) => path, findings, directory, contents, now: now(), isKnown });
   // What is wrong may concern routes that were not looked at.
   if (findings.hasErrors()) return null;
-  const { services, ...rest } = configOf(sound);
+  yield;
+  const { services, routes: _, ...rest } = configOf(sound);
   return {
-    config: { ...rest, services: services.map((service) => kept.get(service.name) ?? service) },
+    config: {
+      ...rest,
+      services: services.map((service) => kept.get(service.name) ?? copyOf(service)),
+      routes: routes.map((route, index) => (isKnown(index) ? route : copyOf(route))),
+    },
     quarantined: [],
     findings: findings.all(),
     adminAddress: value.admin === false ? null : value.admin.address,
