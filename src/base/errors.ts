@@ -52,6 +52,13 @@ const table = {
   },
   circuit_open: { status: 503, source: 'upstream', retryable: true, retryAfter: true, title: 'Circuit open' },
   overloaded: { status: 503, source: 'gateway', retryable: true, retryAfter: true, title: 'Overloaded' },
+  authentication_unavailable: {
+    status: 503,
+    source: 'upstream',
+    retryable: true,
+    retryAfter: true,
+    title: 'Authentication unavailable',
+  },
   route_quarantined: { status: 503, source: 'gateway', retryable: false, title: 'Route out of service' },
   draining: { status: 503, source: 'gateway', retryable: true, retryAfter: true, title: 'Draining' },
   upstream_timeout: { status: 504, source: 'upstream', retryable: true, title: 'Upstream timeout' },

@@ -9,6 +9,7 @@ import { demoCommand } from './demo.ts';
 import { drainCommand } from './drain.ts';
 import { endpointsCommand } from './endpoints.ts';
 import { explainCommand } from './explain.ts';
+import { hashPasswordCommand } from './hash-password.ts';
 import { healthCommand } from './health.ts';
 import { initCommand } from './init.ts';
 import { planCommand } from './plan.ts';
@@ -35,6 +36,7 @@ export const commands: readonly Command[] = [
   reloadCommand,
   drainCommand,
   upgradeCommand,
+  hashPasswordCommand,
   initCommand,
   demoCommand,
   versionCommand,

@@ -3,6 +3,7 @@ import { systemClock, systemTimers } from '../base/clock.ts';
 import { Inheritance, type InheritedSocket } from '../base/inherited.ts';
 import type { Logger } from '../base/logger.ts';
 import type { GatewayConfig } from '../config/model.ts';
+import type { Audit } from '../gateway/audit.ts';
 import { builtInPolicies } from '../gateway/built-in-policies.ts';
 import { type ApplyOptions, Gateway } from '../gateway/gateway.ts';
 import {
@@ -36,6 +37,7 @@ export interface Runner {
   readonly current: GatewayConfig | null;
   metrics(): Promise<Iterable<string>>;
   readonly inheritance: readonly InheritedSocket[];
+  readonly audit: Audit;
   /** That of the start, for a successor. */
   readonly secret: Uint8Array;
   /** Serves on for `drain` milliseconds; by default as the configuration says. */
@@ -71,6 +73,7 @@ function createSingle(logger: Logger, emit: Emit, { inherited, secret }: RunnerO
   });
   return {
     secret: gateway.secret,
+    audit: gateway.audit,
     get state() {
       return gateway.state;
     },

@@ -4,12 +4,14 @@ import type { Steps } from '../base/slices.ts';
 import { checkGateway } from './check-gateway.ts';
 import { checkTls } from './check-tls.ts';
 import type { Findings } from './findings.ts';
+import type { PolicySchemas } from './policy-schemas.ts';
 import type { GatewaySchema } from './schema.ts';
 import { formatPath, type SourceTree, type ValuePath, valueAt } from './source-tree.ts';
 import { checkTlsFiles, type TlsContents } from './tls-files.ts';
 
 export interface Checked {
   readonly tree: SourceTree;
+  readonly policies: PolicySchemas;
   /** What is left of the file when everything wrong is taken out; undefined when nothing is. */
   readonly sound: z.output<GatewaySchema> | undefined;
   /** The path in the file of a path in `sound`. */
@@ -27,10 +29,10 @@ export interface Checked {
 
 /** Runs every check. What is wrong stands in `findings` then. */
 export function* checkAll(checked: Checked): Steps<void> {
-  const { tree, sound, originOf, findings, directory, contents, now, isKnown } = checked;
+  const { tree, sound, policies, originOf, findings, directory, contents, now, isKnown } = checked;
   const { root } = tree;
   if (sound !== undefined) {
-    yield* checkGateway(sound, {
+    yield* checkGateway(sound, policies, {
       raw: root,
       isKnown,
       written: (path) => valueAt(root, originOf(path)),

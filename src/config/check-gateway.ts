@@ -2,18 +2,20 @@
 import type { z } from 'zod';
 import { formatAddress, isLoopback } from '../base/address.ts';
 import type { Steps } from '../base/slices.ts';
+import { checkAccess } from './check-access.ts';
 import { type CheckContext, durationAt } from './check-context.ts';
 import { checkRaw } from './check-raw.ts';
 import { checkRoutes } from './check-routes.ts';
 import { checkServices } from './check-services.ts';
 import type { ListenerConfig } from './model.ts';
+import type { PolicySchemas } from './policy-schemas.ts';
 import type { GatewaySchema } from './schema.ts';
 import { type ValuePath, valueAt } from './source-tree.ts';
 
 type Parsed = z.output<GatewaySchema>;
 
 /** Runs every check. `config` may lack what the schema refused; nothing is said of what is missing for that reason. */
-export function* checkGateway(config: Parsed, context: CheckContext): Steps<void> {
+export function* checkGateway(config: Parsed, policies: PolicySchemas, context: CheckContext): Steps<void> {
   checkNames('listeners', context);
   checkNames('services', context);
   checkNames('routes', context);
@@ -28,6 +30,8 @@ export function* checkGateway(config: Parsed, context: CheckContext): Steps<void
   checkRoutes(config, context);
   yield;
   checkRaw(config, context);
+  yield;
+  checkAccess(config, policies, context);
 }
 
 /** Looks at names as written, so that an item which is wrong in other ways counts too. */

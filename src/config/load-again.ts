@@ -174,7 +174,7 @@ function copyOf<T>(item: T): T {
 function* finish(
   source: ConfigText,
   file: string,
-  { name = file, now = Date.now }: LoadOptions,
+  { name = file, policies = noPolicies, now = Date.now }: LoadOptions,
   former: Sound,
   read: Read,
   kept: ReadonlyMap<string, ServiceConfig>,
@@ -187,7 +187,17 @@ function* finish(
   const findings = createFindings(name, tree);
   const isKnown = (route: number): boolean => 'former' in origins[route];
   yield;
-  yield* checkAll({ tree, sound, originOf: (path) => path, findings, directory, contents, now: now(), isKnown });
+  yield* checkAll({
+    tree,
+    sound,
+    policies,
+    originOf: (path) => path,
+    findings,
+    directory,
+    contents,
+    now: now(),
+    isKnown,
+  });
   // What is wrong may concern routes that were not looked at.
   if (findings.hasErrors()) return null;
   yield;

@@ -200,8 +200,9 @@ function finish(
   const reported = unresolved.map(({ path }) => path);
   const parsed = parseTree(tree, schemas.whole, schemas.partial, reported);
   for (const problem of parsed.problems) findings.addValueProblem(problem);
-  const { directory, tls: contents, now = Date.now } = options;
-  atOnce(checkAll({ ...parsed, tree, directory, contents, findings, now: now(), isKnown: () => false }));
+  const { policies = noPolicies, directory, tls: contents, now = Date.now } = options;
+  const isKnown = (): boolean => false;
+  atOnce(checkAll({ ...parsed, policies, tree, directory, contents, findings, now: now(), isKnown }));
   const whole = findings.hasErrors() ? undefined : parsed.value;
   // Where nothing was left to check, nothing is known to be sound.
   const rest =

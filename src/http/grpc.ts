@@ -154,6 +154,7 @@ const STATUS_OF_ERROR: Readonly<Record<ErrorCode, number>> = {
   no_healthy_endpoint: GRPC_STATUS.unavailable,
   circuit_open: GRPC_STATUS.unavailable,
   overloaded: GRPC_STATUS.unavailable,
+  authentication_unavailable: GRPC_STATUS.unavailable,
   route_quarantined: GRPC_STATUS.unavailable,
   draining: GRPC_STATUS.unavailable,
   upstream_timeout: GRPC_STATUS.deadlineExceeded,

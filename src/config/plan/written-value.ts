@@ -69,6 +69,8 @@ function isSecretStep(path: ValuePath, index: number): boolean {
   if (index === 1 && (above === 'routes' || above === 'services' || above === 'listeners')) return false;
   // What limits are counted by is no secret, as other keys may be.
   if (step === 'key' && (above === 'rateLimit' || above === 'concurrency')) return false;
+  // Its URL may hold a password.
+  if (step === 'shared' && above === 'state') return true;
   // That of a sticky service is the name only.
   if (step === 'cookie' && above === 'sticky') return false;
   return /token|secret|password|credential|authorization|cookie|keys?$/i.test(step);

@@ -5,6 +5,7 @@ import { programBeside } from '../../base/program.ts';
 import type { GatewayConfig } from '../../config/model.ts';
 import type { LateQuarantine } from '../quarantine.ts';
 import type { FromWorker, Outcome, ToWorker, WorkerReport, WorkerStart } from './protocol.ts';
+import type { StateAnswer } from './state-messages.ts';
 
 /** A message that a worker is to answer. */
 type WorkerRequest = Extract<ToWorker, { id: number }>;
@@ -111,6 +112,10 @@ export class WorkerProcess {
 
   grant(key: string, count: number): void {
     this.send({ type: 'grant', key, count });
+  }
+
+  answerState(answer: StateAnswer): void {
+    this.send({ type: 'state-answer', answer });
   }
 
   recall(key: string, count: number): void {

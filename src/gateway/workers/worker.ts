@@ -10,6 +10,7 @@ import { builtInPolicies } from '../built-in-policies.ts';
 import { Gateway, type Prepared } from '../gateway.ts';
 import type { LateQuarantine } from '../quarantine.ts';
 import type { EndpointReport, FromWorker, ToWorker, Verdict, WorkerReport, WorkerStart } from './protocol.ts';
+import { RemoteState } from './remote-state.ts';
 import { Shares } from './shares.ts';
 
 export interface WorkerDeps {
@@ -24,6 +25,7 @@ export class Worker {
   private readonly deps: WorkerDeps;
   private readonly gateway: Gateway;
   private readonly shares: Shares;
+  private readonly state: RemoteState;
   private prepared: Prepared | null = null;
   /** Portions of the configuration that is to be prepared. */
   private portions: { routes: Uint8Array[]; services: Uint8Array[] } = { routes: [], services: [] };
@@ -39,7 +41,9 @@ export class Worker {
       ask: (key) => send({ type: 'ask', key }),
       give: (key, count) => send({ type: 'give', key, count }),
     });
+    this.state = new RemoteState((question) => send({ type: 'state-question', question }));
     this.gateway = new Gateway({
+      state: this.state,
       clock: systemClock,
       timers: systemTimers,
       logger,
@@ -78,6 +82,8 @@ export class Worker {
         return this.shares.onGrant(message.key, message.count);
       case 'recall':
         return this.shares.onRecall(message.key, message.count);
+      case 'state-answer':
+        return this.state.onAnswer(message.answer);
       case 'drain':
         return this.gateway.drainWebSockets(Number.POSITIVE_INFINITY);
       case 'reopen-logs':
