@@ -1,6 +1,5 @@
 /** Loads configurations for a process that serves requests meanwhile: large ones in a thread of their own. */
 import { stat } from 'node:fs/promises';
-import { askThread, programBeside } from '../../base/program.ts';
 import { inSlices } from '../../base/slices.ts';
 import {
   type ConfigLoader,
@@ -16,11 +15,7 @@ import { loadAgain } from '../../config/load-again.ts';
 import { unpackConfig, unpackList } from '../../config/parcel.ts';
 import { builtInSchemas } from '../built-in-policies.ts';
 import type { LoadDelivery, LoadOrder } from './load-thread.ts';
-
-/** Bytes up to which a text is loaded where it is needed, in some ten milliseconds: a thread takes longer to begin. */
-const SMALL = 64 * 1024;
-
-const PROGRAM = programBeside(import.meta.url, 'load-thread');
+import { askLoader, SMALL } from './waiting-thread.ts';
 
 /**
  * A loader as `loadHere` is one, with the built-in policies, which makes use of what was loaded before. Modules are loaded here whatever their size: they are programs,
@@ -62,7 +57,7 @@ async function sizeOf(path: string): Promise<number> {
 }
 
 async function loadInThread(order: LoadOrder): Promise<Loaded> {
-  const { config, findings, ...rest } = await askThread<LoadDelivery>(PROGRAM, order, 'loads the configuration');
+  const { config, findings, ...rest } = await askLoader<LoadDelivery>(order);
   return {
     ...rest,
     config: config === null ? null : await inSlices(unpackConfig(config)),
