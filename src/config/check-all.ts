@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import type { Steps } from '../base/slices.ts';
 import { checkGateway } from './check-gateway.ts';
+import { checkPublicKeys } from './check-public-keys.ts';
 import { checkTls } from './check-tls.ts';
 import type { Findings } from './findings.ts';
 import type { PolicySchemas } from './policy-schemas.ts';
@@ -45,5 +46,8 @@ export function* checkAll(checked: Checked): Steps<void> {
   }
   yield;
   checkTlsFiles(root, directory, contents, findings);
+  yield;
+  checkPublicKeys(root, directory, contents, findings);
+  yield;
   checkTls({ root, directory, contents, findings, now });
 }

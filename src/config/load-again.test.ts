@@ -1,6 +1,8 @@
 /** A text that is loaded by what is known of the one before it: all that is said of it is what a load from the ground up says. */
+import { generateKeyPairSync } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { policies } from './config.test.support.ts';
 import { type Former, type Loaded, loadConfigText } from './load.ts';
 import { loadAgain } from './load-again.ts';
@@ -259,6 +261,28 @@ describe('what is taken over', () => {
     expect(back?.findings.map(({ line, code }) => `${line} ${code}`)).toEqual(['13 retry_single_endpoint']);
     expect(back?.config?.routes[0]).toBe(former.config?.routes[0]);
   });
+});
+
+test('a key that a route names by file is read again with every load', async () => {
+  const signed = z.strictObject({ publicKeyFile: z.string(), publicKey: z.string().optional() });
+  const keys = [1, 2].map(() =>
+    generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+  );
+  const policies = { names: () => ['signed'], schemaOf: () => signed };
+  let key = keys[0];
+  const withKeys = { ...options, policies, readFile: () => Promise.resolve(Buffer.from(key)) };
+  const source = (text: string) => ({ text, format: 'yaml' }) as const;
+  const text = base.replace('    timeout: 5s\n', '    policies: [{ signed: { publicKeyFile: key.pem } }]\n');
+  const former = await loadConfigText(source(text), 'portico.yaml', withKeys);
+  expect(former.config?.routes[1].policies[0].options).toMatchObject({ publicKey: keys[0] });
+  key = keys[1];
+  const quick = await loadAgain(source(text), 'portico.yaml', withKeys, former);
+  const { locate: _, ...thorough } = await loadConfigText(source(text), 'portico.yaml', withKeys);
+  expect(quick).toStrictEqual({ ...thorough, routeLines: expect.anything() });
+  expect(quick?.config?.routes[1].policies[0].options).toMatchObject({ publicKey: keys[1] });
+  expect(quick?.config?.routes[0]).toBe(former.config?.routes[0]);
+  key = 'no key';
+  expect(await loadAgain(source(text), 'portico.yaml', withKeys, former)).toBeNull();
 });
 
 // Each is a reason to load from the ground up.

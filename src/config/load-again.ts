@@ -17,7 +17,7 @@ import { type ShortText, shortenText } from './short-text.ts';
 import { readReferenced, readWhole } from './source-file.ts';
 import { parsePath, type SourceTree } from './source-tree.ts';
 import { referencedFiles } from './substitution.ts';
-import { putTlsContents, readTlsFiles, type TlsContents } from './tls-files.ts';
+import { policyFilePaths, putTlsContents, readTlsFiles, type TlsContents } from './tls-files.ts';
 import { type ReadShort, readShort, wholeLines, wholeTree } from './whole-tree.ts';
 
 /** Characters of a short text that are read where requests are served, in some ten milliseconds. */
@@ -87,6 +87,10 @@ function usableRoutes({ config, source, findings, routeLines }: Sound): Uint8Arr
     if (section === 'routes' && typeof index === 'number') usable[index] = 0;
   }
   for (const [index, { quarantined }] of config.routes.entries()) if (quarantined !== undefined) usable[index] = 0;
+  // What the file holds may be other words now.
+  for (const [section, index] of policyFilePaths(config)) {
+    if (section === 'routes') usable[index as number] = 0;
+  }
   const { starts } = routeLines;
   let route = 0;
   for (let at = source.text.indexOf('${'); at >= 0; at = source.text.indexOf('${', at + 2)) {
@@ -112,10 +116,11 @@ async function readAll(short: ShortText, file: string, options: LoadOptions, for
   await nextTurn();
   const { routes, ...rest } = tree.root as Record<string, unknown> & { routes: unknown[] };
   const fresh = shape.origins.flatMap((of) => ('short' in of ? [routes[of.short]] : []));
-  const value = await inSlices(parseInParts({ ...tree, root: { ...rest, routes: fresh } }, policies));
+  const root = { ...rest, routes: fresh };
+  const value = await inSlices(parseInParts({ ...tree, root }, policies));
   if (value === null) return null;
-  const contents = await readTlsFiles(rest, directory, read);
-  putTlsContents(value, rest, directory, contents);
+  const contents = await readTlsFiles(root, directory, read);
+  putTlsContents(value, root, directory, contents);
   return { ...shape, tree, value, directory, contents, files: [path, ...files.keys(), ...contents.keys()] };
 }
 

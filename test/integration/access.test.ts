@@ -99,7 +99,7 @@ describe.each([1, 2])('access.yaml with %i workers', (workers) => {
       .replaceAll(':19004', `:${keysPort}`)
       .replace('./access-keys.db', join(directory, 'access-keys.db'));
     gateway = await startManagedTest(text, { env: { PORTICO_JWT_SECRET: SECRET }, directory });
-  });
+  }, 60_000);
 
   afterAll(async () => {
     await closeManaged();
