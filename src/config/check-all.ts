@@ -46,6 +46,8 @@ export function* checkAll(checked: Checked): Steps<void> {
   }
   yield;
   checkTlsFiles(root, directory, contents, findings);
+  yield;
   checkPublicKeys(root, directory, contents, findings);
+  yield;
   checkTls({ root, directory, contents, findings, now });
 }

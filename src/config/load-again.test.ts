@@ -2,7 +2,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { builtInSchemas } from '../gateway/built-in-policies.ts';
+import { z } from 'zod';
 import { policies } from './config.test.support.ts';
 import { type Former, type Loaded, loadConfigText } from './load.ts';
 import { loadAgain } from './load-again.ts';
@@ -263,6 +263,28 @@ describe('what is taken over', () => {
   });
 });
 
+test('a key that a route names by file is read again with every load', async () => {
+  const signed = z.strictObject({ publicKeyFile: z.string(), publicKey: z.string().optional() });
+  const keys = [1, 2].map(() =>
+    generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+  );
+  const policies = { names: () => ['signed'], schemaOf: () => signed };
+  let key = keys[0];
+  const withKeys = { ...options, policies, readFile: () => Promise.resolve(Buffer.from(key)) };
+  const source = (text: string) => ({ text, format: 'yaml' }) as const;
+  const text = base.replace('    timeout: 5s\n', '    policies: [{ signed: { publicKeyFile: key.pem } }]\n');
+  const former = await loadConfigText(source(text), 'portico.yaml', withKeys);
+  expect(former.config?.routes[1].policies[0].options).toMatchObject({ publicKey: keys[0] });
+  key = keys[1];
+  const quick = await loadAgain(source(text), 'portico.yaml', withKeys, former);
+  const { locate: _, ...thorough } = await loadConfigText(source(text), 'portico.yaml', withKeys);
+  expect(quick).toStrictEqual({ ...thorough, routeLines: expect.anything() });
+  expect(quick?.config?.routes[1].policies[0].options).toMatchObject({ publicKey: keys[1] });
+  expect(quick?.config?.routes[0]).toBe(former.config?.routes[0]);
+  key = 'no key';
+  expect(await loadAgain(source(text), 'portico.yaml', withKeys, former)).toBeNull();
+});
+
 // Each is a reason to load from the ground up.
 test.each([
   ['a value beside routes and services that is new', base.replace('version: 1\n', 'version: 1\nworkers: 2\n')],
@@ -288,25 +310,4 @@ test('more new text than is read in one go is not read so', async () => {
   );
   expect(await again(base + many.join(''), await loaded(base))).toBeNull();
   expect(await agrees(base + many.slice(0, 100).join(''), await loaded(base))).not.toBeNull();
-});
-
-test('a route that names a key by file is read again: the file may hold another one', async () => {
-  const pem = (): string => generateKeyPairSync('ed25519').publicKey.export({ format: 'pem', type: 'spki' }).toString();
-  const routes = Array.from({ length: 6 }, (_, i) =>
-    i === 2
-      ? `- name: r${i}\n  match: { path: /r${i} }\n  service: a\n  policies: [{ anyOf: [{ jwt: { issuer: x, publicKeyFile: key.pem } }] }]\n`
-      : `- name: r${i}\n  match: { path: /r${i} }\n  service: a\n`,
-  );
-  const text = `${HEAD}services: [{ name: a, endpoints: ["http://127.0.0.1:9"] }]\nroutes:\n${routes.join('')}`;
-  const source = { text, format: 'yaml' } as const;
-  const before = { ...options, policies: builtInSchemas, readFile: () => Promise.resolve(Buffer.from(first)) };
-  const first = pem();
-  const second = pem();
-  const { locate: _, ...former } = await loadConfigText(source, '/etc/portico.yaml', before);
-  expect(former.findings).toEqual([]);
-  const after = { ...before, readFile: () => Promise.resolve(Buffer.from(second)) };
-  const changed = await loadAgain({ ...source, text: `${text}# touched\n` }, '/etc/portico.yaml', after, former);
-  expect(changed?.config?.routes[2]).not.toEqual(former.config?.routes[2]);
-  expect(JSON.stringify(changed?.config?.routes[2])).toContain(JSON.stringify(second));
-  expect(changed?.config?.routes[1]).toBe(former.config?.routes[1]);
 });

@@ -87,8 +87,10 @@ function usableRoutes({ config, source, findings, routeLines }: Sound): Uint8Arr
     if (section === 'routes' && typeof index === 'number') usable[index] = 0;
   }
   for (const [index, { quarantined }] of config.routes.entries()) if (quarantined !== undefined) usable[index] = 0;
-  // The file may hold something else by now.
-  for (const [, index] of policyFilePaths({ routes: config.routes })) usable[index as number] = 0;
+  // What the file holds may be other words now.
+  for (const [section, index] of policyFilePaths(config)) {
+    if (section === 'routes') usable[index as number] = 0;
+  }
   const { starts } = routeLines;
   let route = 0;
   for (let at = source.text.indexOf('${'); at >= 0; at = source.text.indexOf('${', at + 2)) {
