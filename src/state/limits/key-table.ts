@@ -13,11 +13,13 @@ const SHIFT = 12;
 const PAGE = 1 << SHIFT;
 const MASK = PAGE - 1;
 
-/** How many keys are compared when one must go. */
-const COMPARED = 16;
+/** Places that are looked at one after the other when a key must go, and how often elsewhere again. */
+const STRETCH = 8;
+const STRETCHES = 3;
 
-/** Places that a search for a key may pass, so that it costs little also where most of the table is empty. */
-const MOST_PASSED = 4096;
+/** By how much what counts as missed little becomes less with each key that goes, and more where none was found. */
+const STRICTER = 0.99;
+const LAXER = 1.1;
 
 class Page {
   readonly cells = new Float64Array(PAGE * CELLS);
@@ -34,6 +36,9 @@ export class KeyTable {
   /** Places from 0 that were ever used. */
   private used = 0;
   private evictionHand = 0;
+  /** What counts as missed little, as `harmOf` has it. */
+  private little = 0;
+  private seed = 1;
   private sweepHand = 0;
 
   /** The numbers of a place stand here, from `offsetOf` on. */
@@ -74,25 +79,41 @@ export class KeyTable {
   }
 
   /**
-   * Removes the key that is missed least of the next few: one that equals a fresh one where there is such, else by how much of
-   * its limit is used and how long until it is not. False where none was found.
+   * Removes a key that is missed little: by how much of its limit is used, and how long until it is not. What is little
+   * follows what is found, so that a short search suffices: a full one would be felt. False where there is no key at all.
    */
   evict(now: number): boolean {
     let least = Number.POSITIVE_INFINITY;
     let victim = -1;
-    let compared = 0;
-    for (let passed = 0; passed < MOST_PASSED && compared < COMPARED && least > 0; passed++) {
+    for (let looked = 0; looked < STRETCH * STRETCHES && least > this.little; looked++) {
+      // Keys that came one after the other may be all alike: whoever was refused a moment ago is not to go for that.
+      if (looked > 0 && looked % STRETCH === 0) this.evictionHand = this.anywhere();
       const place = this.evictionHand;
       this.evictionHand = place + 1 >= this.used ? 0 : place + 1;
       const harm = this.harmOf(place, now);
-      if (harm < 0) continue;
-      compared++;
-      if (harm >= least) continue;
+      if (harm < 0 || harm >= least) continue;
       least = harm;
       victim = place;
     }
-    if (victim >= 0) this.remove(victim);
-    return victim >= 0;
+    if (victim < 0) victim = this.anyKey();
+    if (victim < 0) return false;
+    this.little = least <= this.little ? this.little * STRICTER : least * LAXER;
+    this.remove(victim);
+    return true;
+  }
+
+  /** For a table that is nearly empty: removals made it so. */
+  private anyKey(): number {
+    for (let place = 0; place < this.used; place++) {
+      if (this.pages[place >>> SHIFT].owners[place & MASK] !== null) return place;
+    }
+    return -1;
+  }
+
+  private anywhere(): number {
+    // Numerical Recipes' linear congruential generator: nobody can see which place a key has.
+    this.seed = (Math.imul(this.seed, 1_664_525) + 1_013_904_223) >>> 0;
+    return this.seed % this.used;
   }
 
   /** Removes what equals a fresh key from the next `places`. True where the table's end was passed. */

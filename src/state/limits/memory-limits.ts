@@ -55,6 +55,11 @@ export class MemoryLimits implements Limits {
     return this.table.size;
   }
 
+  /** What is held, in keys: logs weigh more than other keys. Never more than `maxKeys`. */
+  get weight(): number {
+    return this.table.size + this.held.events / EVENTS_A_KEY;
+  }
+
   /** Changes the bound; beyond a lower one keys go with the takes to come. */
   setMaxKeys(maxKeys: number): void {
     this.maxKeys = maxKeys;
@@ -156,8 +161,7 @@ export class MemoryLimits implements Limits {
   }
 
   private makeRoom(now: number): void {
-    const { table, held, maxKeys } = this;
-    while (table.size + held.events / EVENTS_A_KEY >= maxKeys && table.evict(now)) this.evicted++;
+    while (this.weight >= this.maxKeys && this.table.evict(now)) this.evicted++;
   }
 
   private sweepLater(): void {
