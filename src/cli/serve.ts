@@ -18,7 +18,7 @@ import { createRunner, type Runner, type RunnerOptions } from './runner.ts';
 import { packageVersion } from './version.ts';
 
 export interface Server
-  extends Omit<Runner, 'status' | 'audit' | 'stats' | 'health' | 'current' | 'metrics' | 'abandon'> {
+  extends Omit<Runner, 'status' | 'audit' | 'stats' | 'health' | 'current' | 'metrics' | 'abandon' | 'keys'> {
   readonly admin: { host: string; port: number } | null;
   /** Tells those who follow the gateway's events. */
   readonly emit: Emit;
@@ -135,6 +135,7 @@ function createAdminListener(
     events,
     health: () => runner.health(),
     metrics: () => runner.metrics(),
+    keys: runner.keys,
     control,
     registry,
     drain,

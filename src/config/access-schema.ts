@@ -1,5 +1,7 @@
 /** The schemas of who may call and how much: consumers and their keys, roles, tiers, and where it is remembered. */
 import { z } from 'zod';
+import { AddressError } from '../base/address.ts';
+import { parseRedisAddress, parseRedisCluster } from '../base/redis-address.ts';
 import { duration, nameSchema, refuse, wholeNumber } from './scalar-schema.ts';
 
 /** Most units of a limit: beyond it counters would lose exactness. */
@@ -80,11 +82,37 @@ const keyStoreSchema = z.union(
   { error: 'expected { sqlite: PATH } or { postgres: URL }' },
 );
 
-const redisUrlSchema = z.string().regex(/^rediss?:\/\/[^/\s]+/, {
-  error: 'must be a URL such as redis://host:6379, or rediss:// for TLS',
-});
+const REDIS_URL = /^rediss?:\/\/[^/\s]+/;
 
-const sharedSchema = z.union([z.literal('memory'), redisUrlSchema, z.array(redisUrlSchema).min(1)], {
+const redisUrlSchema = z
+  .string()
+  .regex(REDIS_URL, { error: 'must be a URL such as redis://host:6379, or rediss:// for TLS' })
+  .superRefine((url, context) => {
+    if (REDIS_URL.test(url)) judge(context, () => parseRedisAddress(url));
+  });
+
+const clusterSchema = z
+  .array(redisUrlSchema)
+  .min(1)
+  .superRefine((urls, context) => {
+    if (urls.every(isRedisUrl)) judge(context, () => parseRedisCluster(urls));
+  });
+
+function isRedisUrl(url: string): boolean {
+  return redisUrlSchema.safeParse(url).success;
+}
+
+/** Its errors never quote a URL, which may hold a password. */
+function judge(context: z.core.$RefinementCtx, parse: () => unknown): void {
+  try {
+    parse();
+  } catch (error) {
+    if (!(error instanceof AddressError)) throw error;
+    refuse(context, error.message);
+  }
+}
+
+const sharedSchema = z.union([z.literal('memory'), redisUrlSchema, clusterSchema], {
   error: 'expected memory, a URL such as redis://host:6379, or a list of those of a cluster’s nodes',
 });
 

@@ -50,6 +50,7 @@ export const findingCodes = {
   weak_token: 'The admin token is short.',
   invalid_certificate: 'The file holds no certificate that can be read and used.',
   invalid_private_key: 'The file holds no private key that can be read, or one that is protected by a passphrase.',
+  invalid_public_key: 'The file holds no public key that can be read, or a private one.',
   key_mismatch: 'The private key does not belong to the certificate.',
   weak_key: 'The key of the certificate is so short that TLS libraries refuse it.',
   certificate_expired: 'The certificate has expired. The gateway runs with it all the same.',

@@ -54,6 +54,7 @@ import { Exchange } from './exchange.ts';
 import type { ExchangeContext } from './exchange-context.ts';
 import type { GatewayState, PreparedState } from './gateway-state.ts';
 import { bridgedStream } from './grpc-web-stream.ts';
+import { createStoreObserver } from './limit-stores.ts';
 import { Listeners, type PreparedListeners } from './listeners.ts';
 import { OwnState } from './own-state.ts';
 import { type LateQuarantine, logQuarantined, routeState } from './quarantine.ts';
@@ -184,6 +185,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
       lag: this.lag,
       wall: deps.clock.wall,
     });
+    this.policyState.observe(createStoreObserver(this.metrics));
     this.unrouted = this.metrics.unrouted;
     this.unroutedRelays = this.metrics.unroutedRelays;
     if (deps.team !== undefined)

@@ -28,7 +28,7 @@ async function start(
   const url = `${server.url}/introspect`;
   const policy = { introspection: { url, clientId: 'gateway', clientSecret: SECRET, ...options } };
   logged.length = 0;
-  const guarded = await startGuarded({ '/me': [policy], '/open': [] }, {}, logger);
+  const guarded = await startGuarded({ '/me': [policy], '/open': [] }, { tiers: { pro: { rate: 5 } } }, logger);
   opened.push(guarded);
   return { say, server, guarded, ask: guarded.ask };
 }
@@ -103,7 +103,7 @@ describe('introspection', () => {
     say[0] = bytes;
     const answer = await ask('/me', bearer('tok-1'));
     expect([answer.status, headerOf(answer, 'retry-after')]).toEqual([503, '1']);
-    expect(JSON.parse(answer.body.toString())).toMatchObject({ code: 'overloaded' });
+    expect(JSON.parse(answer.body.toString())).toMatchObject({ code: 'authentication_unavailable' });
     expect(headerOf(answer, 'www-authenticate')).toBeUndefined();
     expect(guarded.origin.requests).toHaveLength(0);
     say[0] = good;

@@ -1,8 +1,12 @@
 /** The supervisor's side of policies' state: answers what workers ask, and frees what a worker held that is no more. */
-import type { LimitsOptions } from '../../state/limits/limits.ts';
+import type { Limits, LimitsOptions } from '../../state/limits/limits.ts';
 import type { SlotWish } from '../../state/slots.ts';
 import type { SharedState } from '../../state/state.ts';
+import type { OwnState } from '../own-state.ts';
 import type { StateAnswer, StateQuestion, TakeQuestion } from './state-messages.ts';
+
+/** Whatever a worker wants of a store that many gateways share it asks itself: here the memory of this one is meant. */
+const LOCAL: LimitsOptions = { store: 'local', onStoreFailure: 'local', storeTimeout: 0, sync: 'exact' };
 
 /** A worker as the desk knows it. */
 export interface StateWorker {
@@ -10,11 +14,13 @@ export interface StateWorker {
 }
 
 export class StateDesk {
-  private readonly state: SharedState;
+  private readonly state: Pick<OwnState, keyof SharedState>;
+  private readonly limits: Limits;
   private readonly wishes = new Map<StateWorker, Map<number, SlotWish>>();
 
-  constructor(state: SharedState) {
+  constructor(state: Pick<OwnState, keyof SharedState>) {
     this.state = state;
+    this.limits = state.limits(LOCAL);
   }
 
   onQuestion(worker: StateWorker, question: StateQuestion): void {
@@ -45,19 +51,14 @@ export class StateDesk {
   /** What is decided at once is answered in one message. */
   private decide(worker: StateWorker, questions: readonly TakeQuestion[]): void {
     const answers: { id: number; decision: Awaited<ReturnType<ReturnType<SharedState['limits']>['take']>> }[] = [];
-    for (const { id, options, takes } of questions) {
-      const decision = this.limits(options).take(takes);
+    for (const { id, takes } of questions) {
+      const decision = this.limits.take(takes);
       if (!(decision instanceof Promise)) answers.push({ id, decision });
       else {
         void decision.then((later) => worker.answerState({ type: 'decided', answers: [{ id, decision: later }] }));
       }
     }
     if (answers.length > 0) worker.answerState({ type: 'decided', answers });
-  }
-
-  /** Whatever a worker wants of the shared store it asks itself: here the memory of the gateway is meant. */
-  private limits(options: LimitsOptions) {
-    return this.state.limits({ ...options, store: 'local' });
   }
 
   private async grant(worker: StateWorker, { id, key, rule }: Extract<StateQuestion, { type: 'wish' }>): Promise<void> {
@@ -75,9 +76,9 @@ export class StateDesk {
 
   private async find(worker: StateWorker, id: number, key: string): Promise<void> {
     try {
-      worker.answerState({ type: 'key', id, key: await this.state.keys.find(key), error: null });
+      worker.answerState({ type: 'key', id, found: await this.state.keys.findAged(key), error: null });
     } catch (error) {
-      worker.answerState({ type: 'key', id, key: null, error: (error as Error).message });
+      worker.answerState({ type: 'key', id, found: null, error: (error as Error).message });
     }
   }
 }

@@ -12,6 +12,8 @@ import { Audit } from '../audit.ts';
 import { CertificateExpiry } from '../certificate-expiry.ts';
 import type { ApplyOptions } from '../gateway.ts';
 import type { PreparedState } from '../gateway-state.ts';
+import type { KeyDesk } from '../key-desk.ts';
+import type { KeyPlaceOptions } from '../key-place.ts';
 import { OwnState } from '../own-state.ts';
 import type { HealthPicture, StatsPicture, StatusPicture } from '../picture.ts';
 import { logQuarantined, type RouteState, routeState } from '../quarantine.ts';
@@ -40,6 +42,8 @@ export interface SupervisorDeps {
   readonly secret?: Uint8Array;
   /** Told of generations that go live, of endpoints, and of workers that come and go. */
   readonly emit?: Emit;
+  /** What the configuration does not say of the place of API keys. */
+  readonly keyPlace?: KeyPlaceOptions;
   /** Takes whole lines that workers wrote to their standard output. */
   readonly onLines: (lines: string) => void;
 }
@@ -72,7 +76,16 @@ export class Supervisor {
     this.secret = deps.secret ?? createStartSecret();
     this.ledger = new Ledger(count);
     this.certificates = new CertificateExpiry(deps);
-    this.policyState = new OwnState(deps);
+    this.policyState = new OwnState(
+      {
+        ...deps,
+        ...deps.keyPlace,
+        onKeyChange: (key) => {
+          for (const worker of this.workers) worker.answerState({ type: 'key-changed', key });
+        },
+      },
+      false,
+    );
     this.audit = new Audit(deps);
     this.desk = new StateDesk(this.policyState);
     const workerDeps = { ...deps, secret: this.secret };
@@ -109,6 +122,11 @@ export class Supervisor {
 
   get addresses(): { name: string; host: string; port: number }[] {
     return this.sockets.addresses;
+  }
+
+  /** What operators do with API keys. */
+  get keys(): KeyDesk {
+    return this.policyState.keys.desk;
   }
 
   get inheritance(): readonly InheritedSocket[] {

@@ -40,7 +40,11 @@ export class Worker {
       ask: (key) => send({ type: 'ask', key }),
       give: (key, count) => send({ type: 'give', key, count }),
     });
-    this.state = new RemoteState((question) => send({ type: 'state-question', question }));
+    this.state = new RemoteState((question) => send({ type: 'state-question', question }), {
+      clock: systemClock,
+      timers: systemTimers,
+      logger,
+    });
     this.gateway = new Gateway({
       state: this.state,
       clock: systemClock,

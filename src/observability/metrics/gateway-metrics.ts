@@ -87,6 +87,10 @@ export interface GatewayMetrics {
   readonly connectionFaults: CellFamily;
   /** Decisions of limits, by route, limit and result. */
   readonly limitDecisions: CellFamily;
+  /** Processes that cannot ask the shared store of limits. */
+  readonly limitStoreUnreachable: CellFamily;
+  /** Requests decided without it, by the rule that did. */
+  readonly limitStoreFallbacks: CellFamily;
   /** Shows the sum of the gauges that several processes have now. */
   showGauges(all: Iterable<Counted['gauges']>): void;
   /** What was counted since the last call. */
@@ -125,6 +129,18 @@ export function createGatewayMetrics(deps: GatewayMetricsDeps): GatewayMetrics {
     help: 'What limits said of requests: `allowed`, `refused`, or `shadow_refused` where that refuses nobody.',
     labels: ['route', 'limit', 'result'],
   });
+  const limitStoreUnreachable = counted.add({
+    name: 'portico_limit_store_unreachable',
+    type: 'gauge',
+    help: 'Processes of this gateway that cannot ask the store of limits that gateways share; 0 while all is well.',
+    labels: [],
+  });
+  const limitStoreFallbacks = counted.add({
+    name: 'portico_limit_store_fallbacks_total',
+    type: 'counter',
+    help: 'Requests whose limits were decided by `onStoreFailure`, by that rule.',
+    labels: ['rule'],
+  });
   for (const family of createProcessFamilies(deps.version, deps.lag, deps.wall, deps.others)) registry.add(family);
   return {
     routeMetrics: (route, service) => routes.get(route, service),
@@ -139,6 +155,8 @@ export function createGatewayMetrics(deps: GatewayMetricsDeps): GatewayMetrics {
     errors: { count: (code) => void (errors[code] ?? errors.internal_error).value++ },
     connectionFaults,
     limitDecisions,
+    limitStoreUnreachable,
+    limitStoreFallbacks,
     showGauges: (all) => counted.showGauges(all),
     takeDelta: () => ({ routes: routes.takeDelta(), errors: takeErrors(errors), counted: counted.take() }),
     addDelta(delta) {

@@ -180,7 +180,7 @@ describe('another key', () => {
 test('a store that cannot be asked is no reason to call a key bad', async () => {
   const find = () => Promise.reject(new Error('connect ECONNREFUSED'));
   expect(await outcomeOf({ find })).toEqual({
-    code: 'overloaded',
+    code: 'authentication_unavailable',
     reason: 'the key store cannot be asked: connect ECONNREFUSED',
     detail: 'API keys cannot be looked up at the moment',
   });

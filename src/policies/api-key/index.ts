@@ -117,7 +117,7 @@ function lacking(id: string, scope: string): { reason: string; detail: string } 
 /** Not 401: the key may well be good, and whoever is told otherwise would throw it away. */
 function unavailable(error: Error): AuthenticationRefusal {
   return {
-    code: 'overloaded',
+    code: 'authentication_unavailable',
     reason: `the key store cannot be asked: ${error.message}`,
     detail: 'API keys cannot be looked up at the moment',
   };

@@ -100,6 +100,13 @@ describe('an answer', () => {
     },
   );
 
+  test('says on whose account the caller is, by a tier that there is', async () => {
+    const names = ['X-Consumer-Name', 'X-Consumer-Tier'];
+    const answered = { ...ok, headers: { 'x-consumer-name': 'acme', 'x-consumer-tier': 'best' } };
+    const { outcome } = await ask({ forwardHeaders: names }, {}, answered);
+    expect(outcome).toMatchObject({ subject: '', consumer: 'acme', tier: null });
+  });
+
   test('says nothing that nobody asked for', async () => {
     const { outcome, exchange } = await ask({}, {}, { status: 200, headers, body: '' });
     expect(outcome).toMatchObject({ subject: '', roles: [], tier: null, lines: '' });
@@ -154,7 +161,7 @@ describe('an answer', () => {
   ])('of %j is a failure: it closes, or opens where that is wished', async (answer) => {
     const client = { 'x-tenant': 'red', authorization: 'Bearer tok-secret' };
     const closed = await ask({ forwardHeaders }, { headers: client }, answer);
-    expect(closed.outcome).toMatchObject({ code: 'overloaded' });
+    expect(closed.outcome).toMatchObject({ code: 'authentication_unavailable' });
     const open = await ask({ forwardHeaders, failOpen: true }, { headers: client }, answer);
     expect(open.outcome).toMatchObject({ kind: 'externalAuth', subject: '', roles: [], lines: '' });
     expect(open.exchange.requestEdits.drops('x-tenant')).toBe(true);

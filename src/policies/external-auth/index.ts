@@ -3,6 +3,7 @@ import { formatDuration } from '../../base/duration.ts';
 import { shownUrl } from '../../config/url-schema.ts';
 import type { HttpAnswer, HttpClient } from '../../net/http-client.ts';
 import { OutageLog } from '../../observability/outage-log.ts';
+import { Accounts } from '../../pipeline/accounts.ts';
 import { type AuthenticationOutcome, type Authenticator, defineAuthentication } from '../../pipeline/authentication.ts';
 import { createIdentity, type Identity } from '../../pipeline/identity.ts';
 import type { PolicyExchange, PolicyServices } from '../../pipeline/policy.ts';
@@ -30,6 +31,7 @@ class ExternalAuthenticator implements Authenticator {
   readonly challenge = '';
   readonly effect: string;
   private readonly options: ExternalAuthOptions;
+  private readonly accounts: Accounts;
   private readonly http: HttpClient;
   private readonly outage: OutageLog;
   private readonly asked: readonly string[];
@@ -38,7 +40,8 @@ class ExternalAuthenticator implements Authenticator {
   /** Those that are. */
   private readonly believed: ReadonlySet<string>;
 
-  constructor(options: ExternalAuthOptions, { http, logger }: PolicyServices) {
+  constructor(options: ExternalAuthOptions, { http, logger, config }: PolicyServices) {
+    this.accounts = new Accounts(config);
     this.options = options;
     this.http = http;
     const url = shownUrl(options.url);
@@ -77,6 +80,7 @@ class ExternalAuthenticator implements Authenticator {
       if (Object.hasOwn(headers, name)) exchange.requestEdits.set(name, headers[name]);
     }
     const said = (name: string): string => (this.believed.has(name) ? (headers[name] ?? '') : '');
+    const consumer = said('x-consumer-name') || null;
     return createIdentity({
       kind: 'externalAuth',
       subject: said('x-user-id'),
@@ -84,8 +88,8 @@ class ExternalAuthenticator implements Authenticator {
         .split(',')
         .map((role) => role.trim())
         .filter((role) => role !== ''),
-      consumer: said('x-consumer-name') || null,
-      tier: said('x-consumer-tier') || null,
+      consumer,
+      tier: this.accounts.tierOf(said('x-consumer-tier'), consumer),
     });
   }
 
@@ -93,7 +97,7 @@ class ExternalAuthenticator implements Authenticator {
     this.outage.failed(reason);
     if (this.options.failOpen) return NOBODY;
     return {
-      code: 'overloaded',
+      code: 'authentication_unavailable',
       reason: `external authorization failed: ${reason}`,
       detail: 'whether the request may pass cannot be asked at the moment',
     };

@@ -3,6 +3,7 @@ import { hash } from 'node:crypto';
 import { formatDuration } from '../../base/duration.ts';
 import { shownUrl } from '../../config/url-schema.ts';
 import { credentialsOf, isBearerToken } from '../../http/authorization.ts';
+import { Accounts } from '../../pipeline/accounts.ts';
 import { type AuthenticationRefusal, defineAuthentication } from '../../pipeline/authentication.ts';
 import { Introspector } from './introspector.ts';
 import { type IntrospectionOptions, introspectionSchema } from './schema.ts';
@@ -17,9 +18,11 @@ const MALFORMED: AuthenticationRefusal = { reason: 'the Bearer token is malforme
 export const introspection = defineAuthentication({
   name: 'introspection',
   schema: introspectionSchema,
-  create(options: IntrospectionOptions, { http, clock, logger, share }) {
-    const key = `introspection ${hash('sha256', JSON.stringify(options), 'base64')}`;
-    const introspector = share(key, () => new Introspector(options, { http, clock, logger }));
+  create(options: IntrospectionOptions, { http, clock, logger, config, share }) {
+    const accounts = new Accounts(config);
+    // Hashed, since it holds the secret of the client.
+    const key = `introspection ${hash('sha256', JSON.stringify(options) + accounts.fingerprint, 'base64')}`;
+    const introspector = share(key, () => new Introspector(options, { http, clock, logger, accounts }));
     return {
       challenge: 'Bearer realm="portico"',
       effect: `finds out who calls by asking ${shownUrl(options.url)} about the Bearer token; answers are remembered for ${formatDuration(options.cacheFor)}`,

@@ -1,4 +1,5 @@
 /** What an introspection endpoint says of a token (RFC 7662 section 2.2), read without forgiving anything. */
+import type { Accounts } from '../../pipeline/accounts.ts';
 import { createIdentity, type Identity } from '../../pipeline/identity.ts';
 
 /** The answer is none that RFC 7662 knows; the message never quotes it. */
@@ -15,22 +16,22 @@ export interface ActiveToken {
 }
 
 /** Who has the token; null for one that is not active. Throws IntrospectionAnswerError. */
-export function parseIntrospectionAnswer(status: number, body: string): ActiveToken | null {
+export function parseIntrospectionAnswer(status: number, body: string, accounts: Accounts): ActiveToken | null {
   // That of a gateway that may not ask (section 2.3) says nothing about the token.
   if (status !== 200) throw new IntrospectionAnswerError(`the answer has the status ${status}`);
   const claims = objectOf(body);
   const active = Object.hasOwn(claims, 'active') ? claims.active : undefined;
   if (active === false) return null;
   if (active !== true) throw new IntrospectionAnswerError('`active` is neither true nor false');
-  const subject = text(claims, 'sub') || text(claims, 'username') || text(claims, 'client_id');
-  const tier = text(claims, 'tier');
+  const consumer = accounts.isDeclared(claims.consumer) ? claims.consumer : null;
   const identity = createIdentity({
     kind: 'introspection',
-    subject,
-    roles: list(claims, 'roles', ','),
-    scopes: list(claims, 'scope', ' '),
+    subject: text(claims, 'sub') || text(claims, 'username') || text(claims, 'client_id'),
+    roles: rolesOf(claims),
+    scopes: scopesOf(claims),
     claims,
-    tier: tier === '' ? null : tier,
+    consumer,
+    tier: accounts.tierOf(claims.tier, consumer),
     credential: text(claims, 'jti'),
   });
   return { identity, notBefore: time(claims, 'nbf'), expires: time(claims, 'exp') };
@@ -59,14 +60,23 @@ function text(claims: Record<string, unknown>, name: string): string {
   throw new IntrospectionAnswerError(`\`${name}\` is not a string`);
 }
 
-/** Words in one string, or a list of them, as some servers have it. */
-function list(claims: Record<string, unknown>, name: string, separator: string): readonly string[] {
-  const value = member(claims, name) ?? [];
-  const words: unknown = typeof value === 'string' ? value.split(separator).map((word) => word.trim()) : value;
+/** Words in one string (RFC 7662 section 2.2), or a list of them, as some servers have it. */
+function scopesOf(claims: Record<string, unknown>): readonly string[] {
+  const value = member(claims, 'scope') ?? [];
+  const words: unknown = typeof value === 'string' ? value.split(' ') : value;
   if (Array.isArray(words) && words.every((word) => typeof word === 'string')) {
     return words.filter((word) => word !== '');
   }
-  throw new IntrospectionAnswerError(`\`${name}\` is not a list of strings`);
+  throw new IntrospectionAnswerError('`scope` is not a string');
+}
+
+/** No RFC knows them: what is of another form names nobody's roles. */
+function rolesOf(claims: Record<string, unknown>): readonly string[] {
+  const realm = member(claims, 'realm_access') as { roles?: unknown } | undefined;
+  const value = member(claims, 'roles') ?? member(claims, 'role') ?? realm?.roles;
+  const names: unknown[] = typeof value === 'string' ? value.split(/[\s,]+/) : Array.isArray(value) ? value : [];
+  // Upstreams are told of them in one list.
+  return names.filter((name): name is string => typeof name === 'string' && name !== '' && !name.includes(','));
 }
 
 function time(claims: Record<string, unknown>, name: string): number | null {

@@ -137,11 +137,11 @@ describe('an answer', () => {
     expect(calls).toHaveLength(2);
   });
 
-  test('of 20,000 tokens that are not valid drives no valid one out', async () => {
+  test('of 12,000 tokens that are not valid drives no valid one out', async () => {
     const one = create();
     await find(one, 'good');
     answer = () => say({ active: false });
-    for (let i = 0; i < 20_000; i += 1000) {
+    for (let i = 0; i < 12_000; i += 1000) {
       await Promise.all(Array.from({ length: 1000 }, (_, j) => find(one, `bad${i + j}`)));
     }
     calls = [];
@@ -176,7 +176,10 @@ describe('an endpoint that fails', () => {
     answer = fails;
     const one = create({ clientId: 'c', clientSecret: 'hush-hush' });
     const refusal = await find(one);
-    expect(refusal).toMatchObject({ code: 'overloaded', detail: 'tokens cannot be checked at the moment' });
+    expect(refusal).toMatchObject({
+      code: 'authentication_unavailable',
+      detail: 'tokens cannot be checked at the moment',
+    });
     answer = () => say({ active: true, sub: 'ann' });
     expect(await find(one)).toMatchObject({ subject: 'ann' });
     expect(JSON.stringify([refusal, logged])).not.toMatch(/opaque|hush-hush|t-secret/);

@@ -6,6 +6,7 @@ import type { Logger } from '../../base/logger.ts';
 import { shownUrl } from '../../config/url-schema.ts';
 import type { HttpCall, HttpClient } from '../../net/http-client.ts';
 import { OutageLog } from '../../observability/outage-log.ts';
+import type { Accounts } from '../../pipeline/accounts.ts';
 import type { AuthenticationOutcome, AuthenticationRefusal } from '../../pipeline/authentication.ts';
 import { type ActiveToken, parseIntrospectionAnswer } from './introspection-answer.ts';
 import type { IntrospectionOptions } from './schema.ts';
@@ -24,10 +25,18 @@ const MAX_PENDING = 1024;
 
 const INVALID = 'error="invalid_token"';
 
+const DETAIL = 'tokens cannot be checked at the moment';
+const TOO_MANY: AuthenticationRefusal = {
+  code: 'overloaded',
+  reason: 'too many tokens are asked about at once',
+  detail: DETAIL,
+};
+
 export interface IntrospectorDeps {
   readonly http: HttpClient;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly accounts: Accounts;
 }
 
 export class Introspector {
@@ -58,7 +67,7 @@ export class Introspector {
     const now = this.deps.clock.now();
     const known = this.active.get(digest, now) ?? this.refused.get(digest, now) ?? this.pending.get(digest);
     if (known !== undefined) return known;
-    if (this.pending.size >= MAX_PENDING) return unavailable('too many tokens are asked about at once');
+    if (this.pending.size >= MAX_PENDING) return TOO_MANY;
     const asked = this.ask(token, digest).finally(() => this.pending.delete(digest));
     this.pending.set(digest, asked);
     return asked;
@@ -71,7 +80,7 @@ export class Introspector {
     let found: ActiveToken | null;
     try {
       const answer = await this.deps.http.call(call);
-      found = parseIntrospectionAnswer(answer.status, answer.body);
+      found = parseIntrospectionAnswer(answer.status, answer.body, this.deps.accounts);
     } catch (error) {
       const { message } = error as Error;
       this.outage.failed(message);
@@ -108,11 +117,7 @@ export class Introspector {
 
 /** Not 401: whoever has a good token would throw it away. */
 function unavailable(reason: string): AuthenticationRefusal {
-  return {
-    code: 'overloaded',
-    reason: `token introspection failed: ${reason}`,
-    detail: 'tokens cannot be checked at the moment',
-  };
+  return { code: 'authentication_unavailable', reason: `token introspection failed: ${reason}`, detail: DETAIL };
 }
 
 /** RFC 6749 section 2.3.1: both parts are form-encoded before they are joined, since an id may hold a colon. */

@@ -47,11 +47,14 @@ export const jwt = defineAuthentication({
   },
 });
 
+/** What verifying takes of what a policy is given. */
+export type VerifierServices = Pick<PolicyServices, 'clock' | 'timers' | 'logger' | 'http' | 'config' | 'share'>;
+
 /**
  * The verifier of these options, one for all uses that have the same, with what it remembers. Throws an `Error` in words for
  * people where the keys are of no use.
  */
-export function verifierOf(options: JwtOptions, services: PolicyServices): TokenVerifier {
+export function verifierOf(options: JwtOptions, services: VerifierServices): TokenVerifier {
   // Both are asked for by every use: each lives as long as somebody does.
   const keys = keySourceOf(options, services);
   const { from: _, ...deciding } = options;
@@ -67,7 +70,7 @@ export function verifierOf(options: JwtOptions, services: PolicyServices): Token
   });
 }
 
-function keySourceOf(options: JwtOptions, services: PolicyServices): FixedKeys | RemoteKeys {
+function keySourceOf(options: JwtOptions, services: VerifierServices): FixedKeys | RemoteKeys {
   const { jwks, discovery, issuer } = options;
   if (jwks === undefined && !discovery) return new FixedKeys(fixedKeys(options));
   const remote: RemoteKeysOptions =
@@ -133,7 +136,7 @@ function problemsOf({ secret, algorithms = [], jwks, discovery, issuer }: JwtOpt
   const length = secret === undefined ? Number.POSITIVE_INFINITY : Buffer.byteLength(secret);
   const wide = algorithms.find((name: Algorithm) => hashLength(name) > length);
   if (wide !== undefined) {
-    const message = `is shorter than the ${hashLength(wide)} bytes that ${wide} asks for (RFC 7518 section 3.2)`;
+    const message = `the secret is shorter than the ${hashLength(wide)} bytes that ${wide} asks for (RFC 7518 section 3.2)`;
     warn('weak_secret', ['secret'], message);
   }
   const [path, url] = jwks === undefined ? [['issuer'], discovery ? issuer : undefined] : [['jwks', 'url'], jwks.url];

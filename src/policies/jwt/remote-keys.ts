@@ -1,6 +1,7 @@
 /** The keys of an issuer, fetched by URL (RFC 7517 section 5) or by what the issuer says of itself, and kept fresh in the background. */
 import type { Clock, TimerHandle, Timers } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
+import { shownUrl } from '../../config/url-schema.ts';
 import type { HttpClient } from '../../net/http-client.ts';
 import { fittingKeys, type KeySource, KeysUnavailableError } from './key-source.ts';
 import { isUsable, parseJwk, type VerificationKey } from './verification-key.ts';
@@ -31,6 +32,9 @@ const MOST_KEYS = 200;
 
 /** While there are no keys at all, requests have them fetched again after so many milliseconds. */
 const EMPTY_HANDED = 100;
+
+/** Between two tries in the background, in milliseconds, whatever the options say. */
+const SHORTEST_PAUSE = 1000;
 
 /** Part of `cacheFor` after which the next fetch begins, so that it is over before the keys are old. */
 const FRESH = 0.9;
@@ -105,7 +109,7 @@ export class RemoteKeys implements KeySource {
     } catch (error) {
       if (this.closed) return;
       this.onFailure((error as Error).message);
-      this.schedule(Math.min(minRefreshInterval, cacheFor * FRESH));
+      this.schedule(Math.max(SHORTEST_PAUSE, Math.min(minRefreshInterval, cacheFor * FRESH)));
     }
   }
 
@@ -157,7 +161,8 @@ export class RemoteKeys implements KeySource {
   }
 
   private onSuccess(): void {
-    if (this.failure !== null) this.deps.logger.info('keys of tokens are fetched again', { url: this.shownUrl() });
+    if (this.failure !== null)
+      this.deps.logger.info('keys of tokens are fetched again', { url: shownUrl(this.options.url) });
     this.failure = null;
   }
 
@@ -165,15 +170,9 @@ export class RemoteKeys implements KeySource {
   private onFailure(reason: string): void {
     if (this.failure !== reason) {
       const effect = this.keys === null ? 'tokens cannot be verified' : 'the last good ones are used';
-      this.deps.logger.warn('keys of tokens cannot be fetched', { url: this.shownUrl(), reason, effect });
+      this.deps.logger.warn('keys of tokens cannot be fetched', { url: shownUrl(this.options.url), reason, effect });
     }
     this.failure = reason;
-  }
-
-  /** Without the query, which may hold a secret. */
-  private shownUrl(): string {
-    const { origin, pathname } = new URL(this.options.url);
-    return origin + pathname;
   }
 }
 

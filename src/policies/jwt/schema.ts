@@ -2,8 +2,10 @@
 import { z } from 'zod';
 import { parsePublicKey } from '../../base/public-key.ts';
 import { editableHeaderNameSchema, headerMap, headerNameSchema } from '../../config/header-schema.ts';
-import { duration } from '../../config/scalar-schema.ts';
+import { duration, refuse } from '../../config/scalar-schema.ts';
+import { callUrlSchema } from '../../config/url-schema.ts';
 import { ALGORITHMS, type Algorithm, isShared, SHORTEST_SECRET } from './algorithms.ts';
+import type { TokenPlace } from './token-place.ts';
 import { createKey, isUsable, parseJwk } from './verification-key.ts';
 
 /** The keys of the options that say by what tokens are verified: there is exactly one. */
@@ -15,15 +17,14 @@ const audienceSchema = z
 
 const secretSchema = z.string().check((context) => {
   const { value } = context;
-  const refuse = (message: string): void => {
+  const tell = (message: string): void => {
     const params = { finding: 'weak_secret' };
     context.issues.push({ code: 'custom', input: value, message, params });
   };
   const length = Buffer.byteLength(value);
   if (value.includes('-----BEGIN'))
-    refuse('is a key in PEM and no shared secret: everybody may know a public key; use `publicKey`');
-  else if (length < SHORTEST_SECRET)
-    refuse(`is too short: it needs at least ${SHORTEST_SECRET} bytes and has ${length}`);
+    tell('is a key in PEM and no shared secret: everybody may know a public key; use `publicKey`');
+  else if (length < SHORTEST_SECRET) tell(`is too short: it needs at least ${SHORTEST_SECRET} bytes and has ${length}`);
 });
 
 const publicKeySchema = z.string().check((context) => {
@@ -45,17 +46,8 @@ const jwkSchema = z
 /** Loopback, where nobody listens in. */
 const NEARBY = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
-const urlSchema = z.string().check((context) => {
-  const url = URL.canParse(context.value) ? new URL(context.value) : null;
-  let message: string | null = null;
-  if (url === null || !/^https?:$/.test(url.protocol))
-    message = 'expected a URL such as https://issuer.example/jwks.json';
-  else if (url.username !== '' || url.password !== '') message = 'must not hold a user name or a password';
-  if (message !== null) context.issues.push({ code: 'custom', input: context.value, message });
-});
-
 const jwksSchema = z.strictObject({
-  url: urlSchema.describe('Where the set of keys is (RFC 7517)'),
+  url: callUrlSchema.describe('Where the set of keys is (RFC 7517)'),
   cacheFor: duration(1000)
     .prefault('10m')
     .describe('How long keys are taken for fresh: they are fetched anew shortly before'),
@@ -77,18 +69,19 @@ const claimSchema = z.union(
   { error: 'expected a string, a number, true, false, or { oneOf: [...] }' },
 );
 
-const placeSchema = z.union(
-  [
-    z.strictObject({
-      header: headerNameSchema
-        .transform((name) => name.toLowerCase())
-        .describe('A header; `Bearer` may stand before the token'),
-    }),
-    z.strictObject({ cookie: z.string().min(1).describe('A cookie') }),
-    z.strictObject({ query: z.string().min(1).describe('A query parameter') }),
-  ],
-  { error: 'expected { header: ... }, { cookie: ... } or { query: ... }' },
-);
+const placeSchema = z
+  .strictObject({
+    header: headerNameSchema.optional().describe('A header; `Bearer` may stand before the token'),
+    cookie: z.string().min(1).optional().describe('A cookie'),
+    query: z.string().min(1).optional().describe('A query parameter'),
+  })
+  .transform(({ header, cookie, query }, context): TokenPlace => {
+    const given = [header, cookie, query].filter((name) => name !== undefined);
+    if (given.length !== 1) return refuse(context, 'needs one of `header`, `cookie` and `query`, and only one');
+    if (header !== undefined) return { header: header.toLowerCase() };
+    return cookie === undefined ? { query: query as string } : { cookie };
+  })
+  .meta({ minProperties: 1, maxProperties: 1 });
 
 /** Headers that carry other things: what clients send under names of `forward` is removed everywhere. */
 const NOT_FORWARDED = new Set(['authorization', 'proxy-authorization', 'cookie']);

@@ -29,7 +29,7 @@ export function parseToken(token: string): TokenHead | MalformedToken {
   const header = parseMap(parts[0]);
   if (typeof header === 'string') return { problem: `the header ${header}` };
   const claims = parseMap(parts[1]);
-  if (typeof claims === 'string') return { problem: `the claims ${claims}` };
+  if (typeof claims === 'string') return { problem: `the set of claims ${claims}` };
   return headOf(header);
 }
 

@@ -17,7 +17,7 @@ const transportSchema = z
   .strictObject({
     maxAge: duration(0, 10 * YEAR)
       .prefault('365d')
-      .describe('How long browsers remember that the host is reached by TLS only; 0ms makes them forget it'),
+      .describe('How long browsers remember that the host is reached by TLS only; 0s makes them forget it'),
     includeSubDomains: z.boolean().default(false).describe('The same for all hosts below it'),
     preload: z.boolean().default(false).describe('Asks to be put on the lists that browsers come with'),
   })

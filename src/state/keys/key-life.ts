@@ -3,6 +3,9 @@ import { mergePatch } from '../../base/merge-patch.ts';
 import type { ApiKey } from './api-key.ts';
 import type { KeyAction, KeyChange, KeyState } from './key-store.ts';
 
+/** Characters of a key's metadata in JSON, however often they are added to. */
+const MOST_METADATA = 64 * 1024;
+
 export function keyStateOf({ revokedAt, active, expiresAt }: ApiKey, now: number): KeyState {
   if (revokedAt !== null) return 'revoked';
   if (!active) return 'inactive';
@@ -29,7 +32,8 @@ export function decideKeyAction(key: ApiKey, action: KeyAction, isSucceeded: boo
 
 function update(key: ApiKey, { metadata, ...change }: KeyChange): KeyDecision {
   if (change.active === true && key.revokedAt !== null) return { refused: 'it is revoked, which is for good' };
-  const merged = metadata === undefined ? key.metadata : mergePatch(key.metadata, metadata);
+  const merged = (metadata === undefined ? key.metadata : mergePatch(key.metadata, metadata ?? null)) ?? {};
+  if (JSON.stringify(merged).length > MOST_METADATA) return { refused: 'its metadata would be too long' };
   return { changed: { ...key, ...change, metadata: merged as ApiKey['metadata'] }, added: null };
 }
 

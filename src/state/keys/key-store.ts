@@ -32,8 +32,8 @@ export interface KeyChange {
   readonly tier?: string | null;
   readonly expiresAt?: number | null;
   readonly active?: boolean;
-  /** A merge patch (RFC 7396). */
-  readonly metadata?: Readonly<Record<string, unknown>>;
+  /** A merge patch (RFC 7396); null leaves none. */
+  readonly metadata?: Readonly<Record<string, unknown>> | null;
 }
 
 /** What is done to a key, in one step that nothing comes between. `at` is now, in milliseconds since the epoch. */
