@@ -508,7 +508,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     this.certificates.close();
     this.lag.close();
     this.http.close();
-    void this.policyState.close();
+    await this.policyState.close();
     await this.accessLog?.close(Math.max(LAST_LINES, timeout - (this.now() - begun)));
     return cut;
   }
