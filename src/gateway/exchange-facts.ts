@@ -88,6 +88,8 @@ export abstract class ExchangeFacts implements RouteQuery, PolicyExchange, Acces
     if (this.memo.trusted) this.clientAddress = clientAddressOf(stream, this.memo, trusted);
   }
 
+  abstract get over(): boolean;
+
   header(lowerName: string): string | undefined {
     return fieldByName(this.stream.head, lowerName);
   }

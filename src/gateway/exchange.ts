@@ -120,6 +120,10 @@ export class Exchange extends ExchangeFacts implements RequestSink, UpgradeSink,
     context.active++;
   }
 
+  get over(): boolean {
+    return this.state === OVER;
+  }
+
   // 1. The head is parsed: edge.
 
   /** Carries the request through to its upstream, or answers it. */
@@ -241,6 +245,10 @@ export class Exchange extends ExchangeFacts implements RequestSink, UpgradeSink,
   }
 
   private answerOrForward(): void {
+    // What came before the policy that bounds it had its turn.
+    if (this.stream.bodyReceived > this.bodyMax) {
+      return this.refuse('payload_too_large', 'the body is larger than the route lets pass');
+    }
     const { webSocket } = this.compiled as CompiledRoute;
     if (webSocket === null || !asksForWebSocket(this.stream)) {
       if (!this.stream.mustSwitch) return this.forward();
@@ -724,8 +732,11 @@ export class Exchange extends ExchangeFacts implements RequestSink, UpgradeSink,
     const edits = new HeaderEdits();
     try {
       for (const name of Object.keys(reply.headers)) {
+        const value = reply.headers[name];
         // The body's length is the gateway's to say.
-        if (name.toLowerCase() !== 'content-length') edits.set(name, reply.headers[name]);
+        if (name.toLowerCase() === 'content-length') continue;
+        if (typeof value === 'string') edits.set(name, value);
+        else for (const line of value) edits.add(name, line);
       }
     } catch (error) {
       return this.policyFailed(error);

@@ -47,6 +47,7 @@ import { createServices } from '../upstream/create-services.ts';
 import { type Endpoint, isSecure, speaksHttp2 } from '../upstream/endpoint.ts';
 import { probe } from '../upstream/health/probe.ts';
 import { createPoolOptions, type Service } from '../upstream/service.ts';
+import { Audit } from './audit.ts';
 import { CertificateExpiry } from './certificate-expiry.ts';
 import { DateHeader } from './date-header.ts';
 import { Exchange } from './exchange.ts';
@@ -139,6 +140,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
   private readonly faultLines = new LineRate(FAULT_LINES);
   private readonly turns = new Turns();
   private accessLog: AccessLog | null = null;
+  readonly audit: Audit;
   private droppedLines = 0;
 
   constructor(deps: GatewayDeps) {
@@ -153,6 +155,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     this.lag = createEventLoopLag(deps.clock, deps.timers);
     this.window = new HealthWindow(deps.clock);
     this.certificates = new CertificateExpiry(deps);
+    this.audit = new Audit(deps);
     this.policyState = deps.state ?? new OwnState(deps);
     this.listeners = new Listeners({
       handler: this,
@@ -259,10 +262,12 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     let built: Snapshot | null = null;
     let listeners: PreparedListeners | null = null;
     let state: PreparedState | null = null;
+    let audit: PreparedState | null = null;
     let accessLog = this.accessLog;
     const discard = (): void => {
       built?.closeChains();
       state?.discard();
+      audit?.discard();
       for (const service of services.values()) service.close();
       for (const listener of listeners?.opened ?? []) listener.destroy();
       if (accessLog !== this.accessLog) void accessLog?.close();
@@ -280,6 +285,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
       this.refuseWhenStopping();
       if (!isDeepStrictEqual(previous?.config.logging.access, config.logging.access))
         accessLog = this.openAccessLog(config);
+      audit = this.audit.prepare(config);
     } catch (error) {
       discard();
       throw error;
@@ -287,11 +293,13 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     const snapshot = built;
     const prepared = listeners;
     const preparedState = state;
+    const preparedAudit = audit;
     return {
       quarantined: snapshot.late,
       discard,
       commit: () => {
         preparedState.commit();
+        preparedAudit.commit();
         this.swap(snapshot, services, prepared, accessLog);
         previous?.retire();
       },
@@ -415,6 +423,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
   /** Opens the access log's file anew, for log rotation. */
   reopenLogs(): void {
     this.accessLog?.reopen();
+    this.audit.reopen();
   }
 
   // RequestHandler.
@@ -460,7 +469,9 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     return this.date.line();
   }
 
-  onPolicyRefusal(exchange: PolicyExchange, { code, status, reason }: Reply): void {
+  onPolicyRefusal(exchange: PolicyExchange, reply: Reply): void {
+    this.audit.recordRefusal(exchange, reply);
+    const { code, status, reason } = reply;
     if (this.logger.level !== 'debug') return;
     const { requestId, routeName, clientAddress } = exchange;
     const fields = { request_id: requestId, route: routeName, client: clientAddress, code, status, reason };
@@ -509,7 +520,8 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     this.lag.close();
     this.http.close();
     await this.policyState.close();
-    await this.accessLog?.close(Math.max(LAST_LINES, timeout - (this.now() - begun)));
+    const within = Math.max(LAST_LINES, timeout - (this.now() - begun));
+    await Promise.all([this.accessLog?.close(within), this.audit.close(within)]);
     return cut;
   }
 
@@ -529,6 +541,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     this.http.close();
     void this.policyState.close();
     void this.accessLog?.close();
+    void this.audit.close();
   }
 
   private pause(milliseconds: number): Promise<void> {

@@ -153,7 +153,10 @@ export function runRequest(
   for (let i = from; i < hooks.length; i++) {
     const result = hooks[i].onRequest?.(exchange);
     if (result === undefined) continue;
-    if (result instanceof Promise) return result.then((reply) => reply ?? runRequest(hooks, exchange, i + 1));
+    if (result instanceof Promise) {
+      // Of a request that is over no policy may begin what only its end gives back.
+      return result.then((reply) => reply ?? (exchange.over ? undefined : runRequest(hooks, exchange, i + 1)));
+    }
     return result;
   }
   return undefined;

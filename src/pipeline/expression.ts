@@ -57,6 +57,9 @@ export class ExpressionFailure {
 /** A compiled expression. Evaluations never throw, whatever a client sends. */
 export interface CompiledExpression {
   readonly source: string;
+  /** True where it names `identity`. */
+  readonly readsIdentity: boolean;
+  /** The value, or an ExpressionFailure. */
   evaluate(exchange: ExpressionSubject, clock: Clock): unknown;
   /** True only for `true`: an evaluation that fails is none. */
   isTrue(exchange: ExpressionSubject, clock: Clock): boolean;
@@ -76,7 +79,8 @@ export function compileExpression(source: string, use: ExpressionUse = 'conditio
   } catch (error) {
     throw expressionError(error);
   }
-  guard(parsed.ast as unknown as Node, 0);
+  const seen: Seen = { identity: false };
+  guard(parsed.ast as unknown as Node, 0, seen);
   const checked = parsed.check();
   if (!checked.valid) throw expressionError(checked.error);
   if (!TYPES[use].includes(checked.type ?? '')) {
@@ -91,6 +95,7 @@ export function compileExpression(source: string, use: ExpressionUse = 'conditio
   };
   return {
     source,
+    readsIdentity: seen.identity,
     evaluate,
     isTrue: (exchange, clock) => evaluate(exchange, clock) === true,
     text: (exchange, clock) => textOf(evaluate(exchange, clock)),
@@ -115,6 +120,11 @@ interface Node {
   readonly start: number;
 }
 
+/** What is learned of an expression on the way. */
+interface Seen {
+  identity: boolean;
+}
+
 function isNode(value: unknown): value is Node {
   return typeof value === 'object' && value !== null && 'op' in value && 'args' in value;
 }
@@ -123,14 +133,15 @@ function isNode(value: unknown): value is Node {
  * Refuses what could take long, and puts functions of ours in the place of those that could: before the types are checked,
  * since that binds them. What macros expand to holds the same nodes.
  */
-function guard(value: unknown, nesting: number): void {
+function guard(value: unknown, nesting: number, seen: Seen): void {
   if (Array.isArray(value)) {
-    for (const item of value) guard(item, nesting);
+    for (const item of value) guard(item, nesting, seen);
     return;
   }
   if (!isNode(value)) return;
+  if (value.op === 'id' && value.args === 'identity') seen.identity = true;
   if (value.op !== 'rcall') {
-    guard(value.args, nesting);
+    guard(value.args, nesting, seen);
     return;
   }
   const call = value.args as [name: string, receiver: Node, args: Node[]];
@@ -140,8 +151,8 @@ function guard(value: unknown, nesting: number): void {
   if (inside > MAX_NESTING) {
     throw new ExpressionError(`lists are walked more than ${MAX_NESTING} deep in one another`, value.start);
   }
-  guard(receiver, nesting);
-  guard(args, inside);
+  guard(receiver, nesting, seen);
+  guard(args, inside, seen);
   if (name === 'matches') checkPattern(args, value.start);
   if (name === 'matches' || name === 'split') call[0] = `${OURS}${name}`;
 }

@@ -20,7 +20,7 @@ export interface Identity {
   readonly lines: string;
 }
 
-/** Header names by which an upstream is told who calls, with the value of each; undefined is left out. */
+/** Header names by which an upstream is told who calls, with the value of each; without a value there is no such header. */
 export type ForwardedIdentity = Readonly<Record<string, string | undefined>>;
 
 /** What `createIdentity` is told; what is missing is empty. */
@@ -47,7 +47,11 @@ export function createIdentity(facts: IdentityFacts): Identity {
   tell('X-User-Roles', roles.join(','));
   tell('X-Consumer-Name', consumer);
   tell('X-Consumer-Tier', tier);
-  for (const [name, value] of Object.entries(forward)) tell(name, value);
+  for (const [name, value] of Object.entries(forward)) {
+    // Also where there is no value: upstreams would take the usual one for what was asked for.
+    values.delete(name.toLowerCase());
+    tell(name, value);
+  }
   let lines = '';
   for (const [name, value] of values.values()) lines += fieldLine(name, headerSafe(value));
   return { kind, subject, roles, scopes, claims, consumer, tier, credential, lines };

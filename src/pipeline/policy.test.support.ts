@@ -47,6 +47,7 @@ export function exchangeOf({ headers = {}, ...given }: TestRequest = {}): TestEx
       exchange.bodyMax = Math.min(exchange.bodyMax, max);
     },
     status: 200,
+    over: false,
     ...given,
   };
   return exchange;

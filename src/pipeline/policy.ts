@@ -47,13 +47,16 @@ export interface PolicyExchange {
   limitBody(max: number): void;
   /** Status of the answer; 0 before there is one. */
   readonly status: number;
+  /** True once `onEnd` has been told: the client may leave while a policy waits. */
+  readonly over: boolean;
 }
 
 /** An answer that a policy gives in the upstream's place. */
 export interface Reply {
   /** That of `code` where there is one. */
   readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
+  /** A list is several lines of one name, which for `Set-Cookie` cannot be one (RFC 9110 section 5.3). */
+  readonly headers: Readonly<Record<string, string | readonly string[]>>;
   readonly body: string;
   /** Set when the reply is one of the gateway's documented refusals: its problem document is made from it. */
   readonly code?: ErrorCode;

@@ -1,15 +1,17 @@
 /** A worker's side of policies' state: asks its supervisor, the questions of one turn together, and itself what is shared with other gateways. */
 import type { GatewayConfig } from '../../config/model.ts';
-import type { ApiKey, KeyDirectory } from '../../state/keys/api-key.ts';
+import type { ApiKey, FoundKey, KeyDirectory } from '../../state/keys/api-key.ts';
+import { KeyCache } from '../../state/keys/key-cache.ts';
 import type { Decision, Limits, LimitsOptions } from '../../state/limits/limits.ts';
 import type { StoreObserver } from '../../state/limits/redis/shared-limits.ts';
 import type { SlotOutcome, SlotRule, Slots, SlotWish } from '../../state/slots.ts';
+import { declaredKeys } from '../gateway-keys.ts';
 import type { GatewayState, PreparedState } from '../gateway-state.ts';
 import { LimitStores, type LimitStoresDeps } from '../limit-stores.ts';
 import type { StateAnswer, StateQuestion, TakeQuestion } from './state-messages.ts';
 
 interface PendingKey {
-  resolve(key: ApiKey | null): void;
+  resolve(found: FoundKey): void;
   reject(error: Error): void;
 }
 
@@ -18,6 +20,8 @@ export class RemoteState implements GatewayState {
   readonly keys: KeyDirectory;
   private readonly send: (question: StateQuestion) => void;
   private readonly stores: LimitStores;
+  private readonly cache: KeyCache;
+  private declared: ReadonlyMap<string, ApiKey> = new Map();
   private nextId = 1;
   private questions: TakeQuestion[] = [];
   private readonly decisions = new Map<number, (decision: Decision) => void>();
@@ -27,10 +31,17 @@ export class RemoteState implements GatewayState {
   constructor(send: (question: StateQuestion) => void, deps: Omit<LimitStoresDeps, 'local'>) {
     this.send = send;
     this.stores = new LimitStores({ ...deps, local: this.supervised() });
+    const source = {
+      find: (key: string) => this.findKey(key),
+      used: (key: string) => this.send({ type: 'key-used', key }),
+    };
+    this.cache = new KeyCache({ source, clock: deps.clock, keepFor: 0 });
     this.slots = { wish: (key, rule) => this.wish(key, rule) };
     this.keys = {
-      find: (id) => this.findKey(id),
-      used: (id) => this.send({ type: 'key-used', key: id, at: Date.now() }),
+      find: (id) => this.declared.get(id) ?? this.cache.find(id),
+      used: (id) => {
+        if (!this.declared.has(id)) this.cache.used(id);
+      },
     };
   }
 
@@ -75,7 +86,7 @@ export class RemoteState implements GatewayState {
     };
   }
 
-  private findKey(key: string): Promise<ApiKey | null> {
+  private findKey(key: string): Promise<FoundKey> {
     const id = this.nextId++;
     return new Promise((resolve, reject) => {
       this.keysAsked.set(id, { resolve, reject });
@@ -92,17 +103,26 @@ export class RemoteState implements GatewayState {
         return taken(this.slotsAsked, answer.id)?.(answer.outcome);
       case 'key': {
         const pending = taken(this.keysAsked, answer.id);
-        if (answer.error === null) pending?.resolve(answer.key);
+        if (answer.error === null) pending?.resolve(answer.found);
         else pending?.reject(new Error(answer.error));
         return;
       }
       case 'key-changed':
-        return;
+        return this.cache.forget(answer.key);
     }
   }
 
-  prepare(config: GatewayConfig): Promise<PreparedState> {
-    return this.stores.prepare(config);
+  async prepare(config: GatewayConfig): Promise<PreparedState> {
+    const stores = await this.stores.prepare(config);
+    const declared = declaredKeys(config);
+    return {
+      commit: () => {
+        stores.commit();
+        this.declared = declared;
+        this.cache.setKeepFor(config.state.keyCacheFor);
+      },
+      discard: () => stores.discard(),
+    };
   }
 
   close(): Promise<void> {

@@ -2,6 +2,7 @@
 import type { Limits, LimitsOptions } from '../../state/limits/limits.ts';
 import type { SlotWish } from '../../state/slots.ts';
 import type { SharedState } from '../../state/state.ts';
+import type { OwnState } from '../own-state.ts';
 import type { StateAnswer, StateQuestion, TakeQuestion } from './state-messages.ts';
 
 /** Whatever a worker wants of a store that many gateways share it asks itself: here the memory of this one is meant. */
@@ -13,11 +14,11 @@ export interface StateWorker {
 }
 
 export class StateDesk {
-  private readonly state: SharedState;
+  private readonly state: Pick<OwnState, keyof SharedState>;
   private readonly limits: Limits;
   private readonly wishes = new Map<StateWorker, Map<number, SlotWish>>();
 
-  constructor(state: SharedState) {
+  constructor(state: Pick<OwnState, keyof SharedState>) {
     this.state = state;
     this.limits = state.limits(LOCAL);
   }
@@ -75,9 +76,9 @@ export class StateDesk {
 
   private async find(worker: StateWorker, id: number, key: string): Promise<void> {
     try {
-      worker.answerState({ type: 'key', id, key: await this.state.keys.find(key), error: null });
+      worker.answerState({ type: 'key', id, found: await this.state.keys.findAged(key), error: null });
     } catch (error) {
-      worker.answerState({ type: 'key', id, key: null, error: (error as Error).message });
+      worker.answerState({ type: 'key', id, found: null, error: (error as Error).message });
     }
   }
 }

@@ -1,5 +1,5 @@
 /** What a worker asks of the state that its supervisor keeps for policies, and what it is told. */
-import type { ApiKey } from '../../state/keys/api-key.ts';
+import type { FoundKey } from '../../state/keys/api-key.ts';
 import type { Decision, Take } from '../../state/limits/limits.ts';
 import type { SlotOutcome, SlotRule } from '../../state/slots.ts';
 
@@ -17,11 +17,12 @@ export type StateQuestion =
   /** Gives a slot back, or leaves the line; of the wish of this id. */
   | { readonly type: 'release'; readonly id: number }
   | { readonly type: 'find-key'; readonly id: number; readonly key: string }
-  | { readonly type: 'key-used'; readonly key: string; readonly at: number };
+  | { readonly type: 'key-used'; readonly key: string };
 
 export type StateAnswer =
   | { readonly type: 'decided'; readonly answers: readonly { readonly id: number; readonly decision: Decision }[] }
   | { readonly type: 'slot'; readonly id: number; readonly outcome: SlotOutcome }
-  | { readonly type: 'key'; readonly id: number; readonly key: ApiKey | null; readonly error: string | null }
+  | { readonly type: 'key'; readonly id: number; readonly found: FoundKey; readonly error: null }
+  | { readonly type: 'key'; readonly id: number; readonly found: null; readonly error: string }
   /** What is known of the key is old; without one, of all keys. */
   | { readonly type: 'key-changed'; readonly key: string | null };

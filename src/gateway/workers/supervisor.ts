@@ -8,9 +8,12 @@ import { createStartSecret } from '../../base/start-secret.ts';
 import { Turns } from '../../base/turns.ts';
 import type { GatewayConfig } from '../../config/model.ts';
 import type { Emit } from '../../observability/events.ts';
+import { Audit } from '../audit.ts';
 import { CertificateExpiry } from '../certificate-expiry.ts';
 import type { ApplyOptions } from '../gateway.ts';
 import type { PreparedState } from '../gateway-state.ts';
+import type { KeyDesk } from '../key-desk.ts';
+import type { KeyPlaceOptions } from '../key-place.ts';
 import { OwnState } from '../own-state.ts';
 import type { HealthPicture, StatsPicture, StatusPicture } from '../picture.ts';
 import { logQuarantined, type RouteState, routeState } from '../quarantine.ts';
@@ -39,6 +42,8 @@ export interface SupervisorDeps {
   readonly secret?: Uint8Array;
   /** Told of generations that go live, of endpoints, and of workers that come and go. */
   readonly emit?: Emit;
+  /** What the configuration does not say of the place of API keys. */
+  readonly keyPlace?: KeyPlaceOptions;
   /** Takes whole lines that workers wrote to their standard output. */
   readonly onLines: (lines: string) => void;
 }
@@ -58,6 +63,8 @@ export class Supervisor {
   private readonly handOver: HandOver;
   private readonly policyState: OwnState;
   private readonly desk: StateDesk;
+  /** Of what operators do; refusals are the workers' to tell. */
+  readonly audit: Audit;
   private readonly certificates: CertificateExpiry;
   private config: GatewayConfig | null = null;
   /** As the workers have it: real ports, and their part of what is theirs alone. */
@@ -69,7 +76,17 @@ export class Supervisor {
     this.secret = deps.secret ?? createStartSecret();
     this.ledger = new Ledger(count);
     this.certificates = new CertificateExpiry(deps);
-    this.policyState = new OwnState(deps, false);
+    this.policyState = new OwnState(
+      {
+        ...deps,
+        ...deps.keyPlace,
+        onKeyChange: (key) => {
+          for (const worker of this.workers) worker.answerState({ type: 'key-changed', key });
+        },
+      },
+      false,
+    );
+    this.audit = new Audit(deps);
     this.desk = new StateDesk(this.policyState);
     const workerDeps = { ...deps, secret: this.secret };
     this.workers = new WorkerSet(count, workerDeps, {
@@ -107,6 +124,11 @@ export class Supervisor {
     return this.sockets.addresses;
   }
 
+  /** What operators do with API keys. */
+  get keys(): KeyDesk {
+    return this.policyState.keys.desk;
+  }
+
   get inheritance(): readonly InheritedSocket[] {
     return this.sockets.inheritance;
   }
@@ -139,9 +161,11 @@ export class Supervisor {
     const services = this.services.create(config);
     let sockets: Awaited<ReturnType<Sockets['prepare']>> | null = null;
     let state: PreparedState | null = null;
+    let audit: PreparedState | null = null;
     const generation = Math.max(this.generation, after) + 1;
     let fresh: WorkerProcess[] = [];
     try {
+      audit = this.audit.prepare(config);
       state = await this.policyState.prepare(config);
       sockets = await this.sockets.prepare(config.listeners);
       const wanted = { ...config, listeners: partOf(sockets.listeners, count) };
@@ -155,12 +179,14 @@ export class Supervisor {
       for (const service of services.values()) service.close();
       sockets?.discard();
       state?.discard();
+      audit?.discard();
       if (this.config === null) this.killAll();
       else for (const worker of fresh) worker.kill();
       throw error;
     }
     // Before any worker serves by the new one.
     state.commit();
+    audit.commit();
     const former = this.services.swap(services);
     this.config = config;
     this.certificates.follow(config);
@@ -289,6 +315,7 @@ export class Supervisor {
   }
 
   reopenLogs(): void {
+    this.audit.reopen();
     for (const worker of this.workers) worker.send({ type: 'reopen-logs' });
   }
 
@@ -303,6 +330,7 @@ export class Supervisor {
     // What was accepted here is with a worker before that worker is told to stop.
     this.sockets.close();
     const cut = await this.workers.drainAll(timeout - serving);
+    await this.audit.close();
     this.end();
     return cut;
   }
@@ -327,5 +355,6 @@ export class Supervisor {
     this.certificates.close();
     this.account.close();
     void this.policyState.close();
+    void this.audit.close();
   }
 }

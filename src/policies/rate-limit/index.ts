@@ -26,7 +26,7 @@ export const rateLimit = definePolicy({
 });
 
 function problemsOf(options: RateLimitOptions, { tiers: known }: AccessConfig): PolicyProblem[] {
-  const { tiers, algorithm, burst, store, sync, onStoreFailure } = options;
+  const { tiers, algorithm, burst, per, store, sync, onStoreFailure } = options;
   const problems: PolicyProblem[] = [];
   const idle = (key: string, message: string): void => {
     problems.push({ severity: 'warning', code: 'no_effect', path: [key], message });
@@ -41,6 +41,8 @@ function problemsOf(options: RateLimitOptions, { tiers: known }: AccessConfig): 
       known: Object.keys(known),
     });
   }
+  if (tiers !== undefined && per !== 1000) idle('per', 'the tier says in which time');
+  if (tiers !== undefined && algorithm !== 'token-bucket') idle('algorithm', 'a tier is a token bucket with quotas');
   if (burst !== undefined && tiers !== undefined) idle('burst', 'the tier says how many at once');
   else if (burst !== undefined && !BUCKETS.includes(algorithm)) idle('burst', `\`${algorithm}\` has none`);
   if (store === 'local' && sync === 'batched') idle('sync', 'a limit of this gateway alone is always exact');

@@ -30,10 +30,17 @@ export interface KeyDirectory {
   used(id: string): void;
 }
 
+/** What a source found. */
+export interface FoundKey {
+  readonly key: ApiKey | null;
+  /** Milliseconds since it was read from the store. */
+  readonly age: number;
+}
+
 /** Where a directory looks keys up. */
 export interface KeySource {
   /** Rejects when it cannot be asked. */
-  find(id: string): Promise<ApiKey | null>;
-  /** It was used at that time; may be told late, or lost with the process. */
+  find(id: string): Promise<FoundKey>;
+  /** It was used at that time, in milliseconds since the epoch; may be told late, or lost with the process. */
   used(id: string, at: number): void;
 }
