@@ -32,9 +32,11 @@ const PLAIN = 0;
 const NEVER_KEPT = 0x10;
 const PLAIN_BITS = 4;
 
-/** What is known of a field name as it was written. */
+/** Each octet, letters in lower case. */
+const LOWER: Uint8Array = new Uint8Array(256).map((_, code) => (code >= 65 && code <= 90 ? code + 32 : code));
+
+/** What is known of a field name, in lower case. */
 interface Name {
-  readonly raw: Uint8Array;
   readonly hash: number;
   readonly bytes: Uint8Array;
   /** In the static table; 0 when it is not there. */
@@ -170,7 +172,10 @@ function scan(fields: string): number {
   for (let at = 0; at < length; at += 2) {
     const start = at;
     let hash = 0;
-    while (at < length && text[at] !== COLON) hash = (Math.imul(hash, 31) + text[at++]) | 0;
+    for (; at < length && text[at] !== COLON; at++) {
+      text[at] = LOWER[text[at]];
+      hash = (Math.imul(hash, 31) + text[at]) | 0;
+    }
     const colon = at;
     const name = nameOf(hash, start, colon);
     at += text[at + 1] === SP ? 2 : 1;
@@ -218,13 +223,12 @@ function joined(fields: string): string {
 function nameOf(hash: number, start: number, end: number): Name {
   const slot = (hash ^ (hash >>> 8)) & (NAMES - 1);
   const known = names[slot];
-  if (known !== undefined && known.hash === hash && isSame(known.raw, start, end)) return known;
-  const raw = Buffer.from(text.subarray(start, end));
-  const lower = raw.toString('latin1').toLowerCase();
+  if (known !== undefined && known.hash === hash && isSame(known.bytes, start, end)) return known;
+  const bytes = Buffer.from(text.subarray(start, end));
+  const lower = bytes.toString('latin1');
   const name: Name = {
-    raw,
     hash,
-    bytes: Buffer.from(lower, 'latin1'),
+    bytes,
     index: staticNames.get(lower) ?? 0,
     isLeftOut: LEFT_OUT.has(lower),
     isSeparate: SEPARATE.has(lower),

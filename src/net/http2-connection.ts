@@ -98,6 +98,9 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner, F
   private hasRoom = false;
   private wasHeard = false;
   private silentLooks = 0;
+  private looksUnacknowledged = 0;
+  /** How often it was looked at since it had a stream. */
+  private restingLooks = 0;
   private drained = 0;
 
   constructor(socket: Socket, context: ConnectionContext) {
@@ -222,7 +225,7 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner, F
     // Of those beyond the last one that a GOAWAY names, the client knows (RFC 9113 section 6.8).
     if (this.phase === LEAVING) return;
     this.sender.writeReset(id, H2_ERROR.refusedStream);
-    this.blame(this.defences.onFault(this.context.wheel.now()));
+    this.blame(this.defences.onTurnedAway(this.context.wheel.now()));
   }
 
   private onTrailers(stream: Http2Stream, flags: number, bytes: Buffer, start: number, end: number): void {
@@ -445,8 +448,9 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner, F
 
   /** Nothing is asked for. */
   private rest(): void {
+    this.restingLooks = 0;
     if (this.phase === LEAVING) this.finish();
-    else if (this.phase === OPEN) this.context.wheel.scheduleIn(this, this.context.limits.keepAlive);
+    else if (this.phase === OPEN) this.lookLater();
   }
 
   private lookLater(): void {
@@ -456,12 +460,22 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner, F
   onDeadline(): void {
     const { phase } = this;
     if (phase === ENDING) this.socket.destroy();
-    else if (phase === OPENING || this.streams.size === 0) this.leave();
-    else if (phase === DRAINING) {
+    else if (this.streams.size > 0) this.lookAtBusy();
+    else if (phase !== OPEN || ++this.restingLooks >= LOOKS) this.leave();
+    else {
+      // What is only kept to be quick is not kept for those that rest.
+      this.heads.forget();
+      this.memos.length = 0;
+      this.lookLater();
+    }
+  }
+
+  private lookAtBusy(): void {
+    if (this.phase === DRAINING) {
       this.phase = LEAVING;
       this.sender.writeGoaway(this.ledger.last, H2_ERROR.none);
-      this.lookLater();
-    } else this.look();
+    }
+    this.look();
   }
 
   /** Who is not heard of for long is asked for a sign, and given up when there is none: the client may have vanished. */
@@ -477,8 +491,6 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner, F
       this.fault(H2_ERROR.settingsTimeout, 'the settings are not acknowledged');
     }
   }
-
-  private looksUnacknowledged = 0;
 
   // The end.
 

@@ -37,6 +37,11 @@ export class Http2Defences {
     return this.resets.pour(now) ? 'too many streams given up' : '';
   }
 
+  /** Clients that have not heard yet how many streams they may have begin with as many as they like. */
+  onTurnedAway(now: number): string {
+    return this.resets.pour(now) ? 'too many streams at once' : '';
+  }
+
   onFault(now: number): string {
     return this.faults.pour(now) ? 'too many malformed frames' : '';
   }

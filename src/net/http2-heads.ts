@@ -30,6 +30,8 @@ interface Place {
 export class Http2Heads {
   /** Why the last block is malformed. */
   detail = '';
+  /** Why the last trailers may not stand there; `''` when they may. */
+  refusal = '';
   /** The block is more than anybody means in earnest. */
   excessive = false;
   private readonly decoder = new HpackDecoder();
@@ -89,8 +91,8 @@ export class Http2Heads {
     if (head.users === 0 && !head.kept && this.free.length < MOST_FREE) this.free.push(head);
   }
 
-  /** Forgets what is only there to be quick: nobody has asked for a while. */
-  rest(): void {
+  /** Forgets what is only there to be quick. */
+  forget(): void {
     for (let i = 0; i < PLACES; i++) this.drop(i);
     this.free.length = 0;
   }
@@ -107,8 +109,6 @@ export class Http2Heads {
     }
     return writer.text.toString('latin1', 0, writer.length - 2);
   }
-
-  refusal = '';
 
   private refuse(detail: string): null {
     this.refusal = detail;
