@@ -6,6 +6,7 @@
  */
 import type { Socket } from 'node:net';
 import { Timed } from '../base/timer-wheel.ts';
+import { BLOCK_COMPLETE, BLOCK_INVALID, HeaderBlock } from '../http/http2-block.ts';
 import { H2_ERROR } from '../http/http2-errors.ts';
 import {
   DEFAULT_WINDOW,
@@ -24,8 +25,10 @@ import type { ConnectionContext } from './client-connection.ts';
 import { Http2Defences } from './http2-defences.ts';
 import { Http2Heads } from './http2-heads.ts';
 import { ENDED, Http2Ledger, RESET_BY_CLIENT, RESET_HERE, SKIPPED } from './http2-ledger.ts';
+import { Http2OutputQueue } from './http2-output-queue.ts';
 import { Http2Sender } from './http2-sender.ts';
-import { Http2Stream, PUMPED, PUMPING, STREAM_WINDOW, type StreamOwner } from './http2-stream.ts';
+import { Http2Stream, STREAM_WINDOW, type StreamOwner } from './http2-stream.ts';
+import { ReceiveWindow } from './http2-window.ts';
 import { addressOf } from './peer.ts';
 import { readShared } from './shared-read.ts';
 import type { ClientLink } from './stream.ts';
@@ -65,6 +68,7 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner, F
   readonly remoteAddress: string;
   readonly clientCertificate: ClientCertificate | null;
   readonly sender: Http2Sender;
+  readonly queue: Http2OutputQueue = new Http2OutputQueue();
   initialWindow: number = DEFAULT_WINDOW;
   private readonly socket: Socket;
   private readonly reader = new FrameReader();
@@ -78,23 +82,15 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner, F
   private phase = OPENING;
   /** Settings of ours that the client has not acknowledged. */
   private unacknowledged = 1;
-  /** Octets that the client may still send, and those that were taken and not given back yet. */
-  private receiveWindow = CONNECTION_WINDOW;
-  private taken = 0;
+  private readonly window = new ReceiveWindow(CONNECTION_WINDOW);
   // DATA under way.
   private dataStream: Http2Stream | null = null;
   private dataFlags = 0;
   private dataLength = 0;
   /** What is left of its length; in the end, that is the padding. */
   private dataLeft = 0;
-  // A head that has not come wholly.
-  private block: Buffer | null = null;
-  private blockStream = 0;
-  private blockFlags = 0;
-  private isSelfDependent = false;
-  private continuations = 0;
-  /** Those that have something to send, and no room for it. */
-  private readonly waiting = new Set<Http2Stream>();
+  private readonly block = new HeaderBlock();
+  /** The window has grown, and who waits does not know yet. */
   private hasRoom = false;
   private wasHeard = false;
   private silentLooks = 0;
@@ -115,7 +111,7 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner, F
     this.socket.on('end', () => this.onEnd());
     this.socket.on('error', () => this.socket.destroy());
     this.socket.on('close', () => this.onClose());
-    this.sender = new Http2Sender(this.socket, () => this.pumpAll());
+    this.sender = new Http2Sender(this.socket, () => this.queue.pumpAll());
     this.sender.writeSettings([
       [SETTING.maxConcurrentStreams, limits.streams],
       [SETTING.initialWindowSize, STREAM_WINDOW],
@@ -132,7 +128,10 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner, F
     this.wasHeard = true;
     if (this.phase >= ENDING) return this.discard(end - start);
     this.reader.execute(bytes, start, end, this);
-    if (this.hasRoom) this.pumpAll();
+    if (this.hasRoom) {
+      this.hasRoom = false;
+      this.queue.pumpAll();
+    }
     if (this.sender.backlog > MOST_BACKLOG) this.fault(H2_ERROR.enhanceYourCalm, 'too much that is not read');
   }
 
@@ -142,7 +141,9 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner, F
   }
 
   onFrame(type: number, flags: number, stream: number, bytes: Buffer, start: number, end: number): void {
-    if ((this.block === null) === (type === FRAME.continuation)) return this.fault(H2_ERROR.protocol, 'CONTINUATION');
+    if (this.block.isOpen !== (type === FRAME.continuation)) {
+      return this.fault(H2_ERROR.protocol, 'a head that is not continued, or CONTINUATION of none');
+    }
     if (type === FRAME.headers) this.onHeaders(flags, stream, bytes, start, end);
     else if (type === FRAME.windowUpdate) this.onWindow(stream, bytes, start, end);
     else if (type === FRAME.settings) this.onSettings(flags, stream, bytes, start, end);
@@ -162,51 +163,38 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner, F
 
   private onHeaders(flags: number, stream: number, bytes: Buffer, start: number, end: number): void {
     if ((stream & 1) === 0) return this.fault(H2_ERROR.protocol, 'HEADERS on no stream of a client');
-    let padding = 0;
-    if ((flags & FLAG.padded) !== 0) padding = start < end ? bytes[start++] : 1;
-    this.isSelfDependent = false;
-    if ((flags & FLAG.priority) !== 0) {
-      this.isSelfDependent = start + 5 <= end && readUint31(bytes, start) === stream;
-      start += 5;
-    }
-    end -= padding;
-    if (start > end) return this.fault(H2_ERROR.protocol, 'the padding is longer than the frame');
-    if ((flags & FLAG.endHeaders) !== 0) return this.onBlock(stream, flags, bytes, start, end);
-    this.block = Buffer.from(bytes.subarray(start, end));
-    this.blockStream = stream;
-    this.blockFlags = flags;
-    this.continuations = 0;
+    const outcome = this.block.begin(flags, stream, bytes, start, end);
+    if (outcome === BLOCK_INVALID) this.fault(H2_ERROR.protocol, 'the padding is longer than the frame');
+    else if (outcome === BLOCK_COMPLETE) this.onBlock(stream);
   }
 
   private onContinuation(flags: number, stream: number, bytes: Buffer, start: number, end: number): void {
-    if (stream !== this.blockStream) return this.fault(H2_ERROR.protocol, 'CONTINUATION of another stream');
-    const { requestHead } = this.context.limits;
-    if (++this.continuations > MOST_CONTINUATIONS + requestHead / MAX_FRAME) {
+    const { block, context } = this;
+    if (stream !== block.stream) return this.fault(H2_ERROR.protocol, 'CONTINUATION of another stream');
+    if (block.continuations > MOST_CONTINUATIONS + context.limits.requestHead / MAX_FRAME) {
       return this.fault(H2_ERROR.enhanceYourCalm, 'too many CONTINUATION frames');
     }
-    const block = Buffer.concat([this.block as Buffer, bytes.subarray(start, end)]);
-    this.block = block;
-    if ((flags & FLAG.endHeaders) === 0) return;
-    this.block = null;
-    this.onBlock(stream, this.blockFlags, block, 0, block.length);
+    if (block.go(flags, bytes, start, end) !== BLOCK_COMPLETE) return;
+    this.onBlock(stream);
+    block.forget();
   }
 
   /** A whole header block. It is always read, since it may change the table for those that follow. */
-  private onBlock(id: number, flags: number, bytes: Buffer, start: number, end: number): void {
-    const { ledger } = this;
+  private onBlock(id: number): void {
+    const { block, ledger, heads } = this;
     const open = this.streams.get(id);
-    if (open !== undefined) return this.onTrailers(open, flags, bytes, start, end);
+    if (open !== undefined) return this.onTrailers(open);
     if (id <= ledger.last || this.phase === LEAVING || this.streams.size >= this.mostStreams) {
-      if (!this.heads.skip(bytes, start, end)) return this.fault(H2_ERROR.compression, this.heads.detail);
+      if (!heads.skip(block.bytes, block.start, block.end)) return this.fault(H2_ERROR.compression, heads.detail);
       return id <= ledger.last ? this.onLateFrame(id, 'HEADERS') : this.turnAway(id);
     }
     ledger.open(id);
-    const request = this.heads.read(bytes, start, end, this.context.limits.requestHead);
+    const request = heads.read(block.bytes, block.start, block.end, this.context.limits.requestHead);
     if (request === null) return this.refuseHead(id);
     if (this.streams.size === 0 && this.phase === OPEN) this.lookLater();
-    const stream = new Http2Stream(id, request, (flags & FLAG.endStream) !== 0, this, this.memos.pop() ?? null);
+    const stream = new Http2Stream(id, request, block.endStream, this, this.memos.pop() ?? null);
     this.streams.set(id, stream);
-    if (this.isSelfDependent) this.onStreamFault(stream, H2_ERROR.protocol);
+    if (block.isSelfDependent) this.onStreamFault(stream, H2_ERROR.protocol);
     else stream.begin();
   }
 
@@ -228,9 +216,10 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner, F
     this.blame(this.defences.onTurnedAway(this.context.wheel.now()));
   }
 
-  private onTrailers(stream: Http2Stream, flags: number, bytes: Buffer, start: number, end: number): void {
-    const { heads } = this;
-    if (stream.received || (flags & FLAG.endStream) === 0) {
+  private onTrailers(stream: Http2Stream): void {
+    const { heads, block } = this;
+    const { bytes, start, end } = block;
+    if (stream.received || !block.endStream) {
       if (!heads.skip(bytes, start, end)) return this.fault(H2_ERROR.compression, heads.detail);
       return this.onStreamFault(stream, stream.received ? H2_ERROR.streamClosed : H2_ERROR.protocol);
     }
@@ -259,11 +248,11 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner, F
     this.dataStream = null;
     this.dataFlags = flags;
     this.dataLength = this.dataLeft = length;
-    this.receiveWindow -= length;
-    if (this.block !== null) return this.fault(H2_ERROR.protocol, 'DATA within a head');
+    const hasRoom = this.window.receive(length);
+    if (this.block.isOpen) return this.fault(H2_ERROR.protocol, 'DATA within a head');
     if ((id & 1) === 0 || id > this.ledger.last)
       return this.fault(H2_ERROR.protocol, 'DATA on a stream that is not open');
-    if (this.receiveWindow < 0) return this.fault(H2_ERROR.flowControl, 'more DATA than the window has room for');
+    if (!hasRoom) return this.fault(H2_ERROR.flowControl, 'more DATA than the window has room for');
     const stream = this.streams.get(id);
     if (stream === undefined) this.onLateFrame(id, 'DATA');
     else if (stream.received) this.onStreamFault(stream, H2_ERROR.streamClosed);
@@ -288,11 +277,8 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner, F
   }
 
   credit(octets: number): void {
-    this.taken += octets;
-    if (this.taken < CONNECTION_WINDOW / 2 || this.phase >= ENDING) return;
-    this.sender.writeWindow(0, this.taken);
-    this.receiveWindow += this.taken;
-    this.taken = 0;
+    const increment = this.window.credit(octets);
+    if (increment > 0 && this.phase < ENDING) this.sender.writeWindow(0, increment);
   }
 
   // Windows.
@@ -311,38 +297,12 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner, F
     if (stream === undefined) return this.expectKnown(id);
     if (increment === 0) return this.onStreamFault(stream, H2_ERROR.protocol);
     if (!stream.widen(increment)) return this.onStreamFault(stream, H2_ERROR.flowControl);
-    if (this.waiting.has(stream)) this.pump(stream);
+    this.queue.pump(stream);
   }
 
   /** Frames that may come late, for a stream that is over, are nothing; those for one that never was are a fault. */
   private expectKnown(id: number): void {
     if ((id & 1) === 0 || id > this.ledger.last) this.fault(H2_ERROR.protocol, 'a frame for a stream that is not open');
-  }
-
-  awaitRoom(stream: Http2Stream): void {
-    this.waiting.add(stream);
-  }
-
-  private pump(stream: Http2Stream): void {
-    let outcome = PUMPING;
-    this.waiting.delete(stream);
-    while (outcome === PUMPING) outcome = stream.pump();
-    if (outcome !== PUMPED) this.waiting.add(stream);
-  }
-
-  /** A frame of each that waits, in turns, while there is room. */
-  private pumpAll(): void {
-    this.hasRoom = false;
-    let again = this.waiting.size > 0;
-    while (again && this.phase < ENDING) {
-      again = false;
-      for (const stream of [...this.waiting]) {
-        this.waiting.delete(stream);
-        const outcome = stream.pump();
-        if (outcome !== PUMPED) this.waiting.add(stream);
-        if (outcome === PUMPING) again = true;
-      }
-    }
   }
 
   // Settings and the like.
@@ -433,7 +393,6 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner, F
   onStreamEnd(stream: Http2Stream, how: number, givenUp: boolean): void {
     this.streams.delete(stream.id);
     this.ledger.end(stream.id, how);
-    if (this.waiting.size > 0) this.waiting.delete(stream);
     // The head of a tunnel is asked for when both of its ends are over.
     if (stream.tunnel === null) {
       this.memos.push(stream.memo);
@@ -526,7 +485,6 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner, F
   }
 
   private giveUpStreams(): void {
-    this.block = null;
     for (const stream of [...this.streams.values()]) stream.close(RESET_BY_CLIENT, false);
   }
 

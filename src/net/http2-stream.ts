@@ -1,23 +1,22 @@
 /**
- * One request on an HTTP/2 connection and its answer (RFC 9113 sections 5 and 8): what of either is under way, and what waits
- * for a window.
- *
- * It is longer than a room should be: the two directions share every field, and the end of one is the other's business.
+ * One request on an HTTP/2 connection (RFC 9113 sections 5 and 8): its head, its body as it comes, and how it ends; its answer is
+ * sent by the half that it is made on.
  */
 import type { ErrorCode } from '../base/errors.ts';
-import { Timed } from '../base/timer-wheel.ts';
 import { CHUNKED } from '../http/framing.ts';
 import type { HeadParser } from '../http/head-parser.ts';
 import { HeaderEdits } from '../http/header-edits.ts';
 import { H2_ERROR } from '../http/http2-errors.ts';
-import { MAX_FRAME, MAX_WINDOW } from '../http/http2-frames.ts';
 import type { Http2RequestHead } from '../http/http2-request-head.ts';
 import type { Target } from '../http/target.ts';
 import type { ClientCertificate } from './client-certificate.ts';
 import type { ConnectionContext } from './client-connection.ts';
+import { Http2Answer } from './http2-answer.ts';
 import { ENDED, RESET_BY_CLIENT, RESET_HERE } from './http2-ledger.ts';
+import type { Http2OutputQueue } from './http2-output-queue.ts';
 import type { Http2Sender } from './http2-sender.ts';
 import { Http2Tunnel } from './http2-tunnel.ts';
+import { ReceiveWindow } from './http2-window.ts';
 import type { ClientStream, ListenerInfo, RequestSink, Tunnel } from './stream.ts';
 
 /** Octets of a body that a client may send before it is told that there is room for more. */
@@ -29,31 +28,21 @@ export interface StreamOwner {
   readonly remoteAddress: string;
   readonly clientCertificate: ClientCertificate | null;
   readonly sender: Http2Sender;
+  readonly queue: Http2OutputQueue;
   /** What a stream may send when it begins, in octets. */
   readonly initialWindow: number;
   /** So many octets of DATA were taken, and leave room for others. */
   credit(octets: number): void;
-  /** The stream waits for room, of windows or of the socket: it is told by `pump`. */
-  awaitRoom(stream: Http2Stream): void;
   /** The client broke a rule on this stream alone: it is reset with this code. */
   onStreamFault(stream: Http2Stream, code: number): void;
   /** The stream is over; `how` is one of the ledger's, `givenUp` when it was by the client and before its answer was complete. */
   onStreamEnd(stream: Http2Stream, how: number, givenUp: boolean): void;
 }
 
-// What became of a stream that waits for room.
-/** It waits no more. */
-export const PUMPED = 0;
-/** It has sent a frame, and would send more. */
-export const PUMPING = 1;
-/** There is no room for it. */
-export const BLOCKED = 2;
-
-export class Http2Stream extends Timed implements ClientStream {
+export class Http2Stream extends Http2Answer implements ClientStream {
   sink: RequestSink | null = null;
   /** Kept by the connection, and used by its streams in turns. */
   memo: unknown;
-  readonly id: number;
   readonly request: Http2RequestHead;
   readonly listener: ListenerInfo;
   readonly remoteAddress: string;
@@ -68,16 +57,11 @@ export class Http2Stream extends Timed implements ClientStream {
   expectsContinue = false;
   bodyReceived = 0;
   mustSwitch = false;
-  /** Nothing more is sent or received. */
-  over = false;
   /** The client's side has ended. */
   received: boolean;
   tunnel: Http2Tunnel | null = null;
   private readonly connection: StreamOwner;
-  // What comes.
-  /** Octets that the client may still send, and those that were taken and not given back yet. */
-  private receiveWindow = STREAM_WINDOW;
-  private taken = 0;
+  private readonly window = new ReceiveWindow(STREAM_WINDOW);
   /** Nothing more of the body is wanted, or to come. */
   private bodyDone = true;
   /** What the declared length leaves to come; below zero when none was declared. */
@@ -87,22 +71,11 @@ export class Http2Stream extends Timed implements ClientStream {
   private paused = false;
   private held: Buffer[] | null = null;
   private heldTrailers: string | null = null;
-  // What goes.
-  private sendWindow: number;
   private answered = false;
   private bodiless = false;
-  /** Our side has ended. */
-  private sent = false;
-  /** What the length of the answer leaves to send; below zero when it has none. */
-  private answerLeft = -1;
-  /** Octets that wait for room. */
-  private pending: Buffer | null = null;
-  /** What follows them: trailers, or none; null while more may come. */
-  private ending: string | null = null;
 
   constructor(id: number, request: Http2RequestHead, isWhole: boolean, connection: StreamOwner, memo: unknown) {
-    super();
-    this.id = id;
+    super(id, connection.sender, connection.queue, connection.initialWindow);
     this.request = request;
     this.connection = connection;
     this.memo = memo;
@@ -116,7 +89,6 @@ export class Http2Stream extends Timed implements ClientStream {
     this.received = isWhole;
     this.bodyLeft = request.declared;
     this.bodyIdle = connection.context.limits.bodyIdle;
-    this.sendWindow = connection.initialWindow;
     this.bodiless = request.method === 'HEAD';
   }
 
@@ -161,19 +133,15 @@ export class Http2Stream extends Timed implements ClientStream {
 
   /** Takes the octets of a frame of DATA, padding and all, into account; false when there are more than were allowed. */
   onDataStart(octets: number): boolean {
-    this.receiveWindow -= octets;
-    return this.receiveWindow >= 0;
+    return this.window.receive(octets);
   }
 
   /** Octets of the window that are free again. */
   credit(octets: number): void {
     this.connection.credit(octets);
     if (this.over || this.received) return;
-    this.taken += octets;
-    if (this.taken < STREAM_WINDOW / 2) return;
-    this.connection.sender.writeWindow(this.id, this.taken);
-    this.receiveWindow += this.taken;
-    this.taken = 0;
+    const increment = this.window.credit(octets);
+    if (increment > 0) this.sender.writeWindow(this.id, increment);
   }
 
   onData(bytes: Buffer, start: number, end: number): void {
@@ -302,17 +270,15 @@ export class Http2Stream extends Timed implements ClientStream {
   writeInformational(status: number, fields: string): void {
     if (this.answered || this.over) return;
     if (status === 100) this.expectsContinue = false;
-    this.connection.sender.writeHeaders(this.id, status, fields, false);
+    this.sender.writeHeaders(this.id, status, fields, false);
   }
 
   writeHead(status: number, fields: string, length: number): void {
     this.answered = true;
     if (this.over) return;
     if (status === 204 || status === 304) this.bodiless = true;
-    this.sent = this.bodiless || length === 0;
-    this.bodiless = this.sent;
-    this.answerLeft = length < 0 ? -1 : length;
-    this.connection.sender.writeHeaders(this.id, status, fields, this.sent);
+    if (length === 0) this.bodiless = true;
+    this.sendHead(status, fields, length, this.bodiless);
   }
 
   writeBody(bytes: Buffer, start: number, end: number): boolean {
@@ -320,58 +286,16 @@ export class Http2Stream extends Timed implements ClientStream {
     return this.send(bytes, start, end);
   }
 
-  /** Sends what there is room for, and keeps the rest; false when no more should come before there is room. */
-  send(bytes: Buffer, start: number, end: number): boolean {
-    const { sender, context } = this.connection;
-    const from = this.pending === null ? this.sendSome(bytes, start, end) : start;
-    if (from < end) {
-      // The bytes belong to a buffer that the next read of any upstream fills again.
-      const rest = Buffer.from(bytes.subarray(from, end));
-      this.pending = this.pending === null ? rest : Buffer.concat([this.pending, rest]);
-      // A client that opens its window by nothing takes nothing; who speaks through a tunnel has times of its own.
-      if (this.tunnel === null) context.wheel.scheduleIn(this, context.limits.bodyIdle);
-    } else if (!sender.congested) return true;
-    this.connection.awaitRoom(this);
-    return false;
+  protected onHeld(): void {
+    const { limits, wheel } = this.connection.context;
+    // A client that opens its window by nothing takes nothing; who speaks through a tunnel has times of its own.
+    if (this.tunnel === null) wheel.scheduleIn(this, limits.bodyIdle);
   }
 
-  /** Answers up to where the octets were sent. */
-  private sendSome(bytes: Buffer, start: number, end: number): number {
-    const { sender } = this.connection;
-    while (start < end && !sender.congested) {
-      const size = Math.min(end - start, MAX_FRAME, this.sendWindow, sender.window);
-      if (size <= 0) break;
-      this.sendWindow -= size;
-      this.answerLeft -= size;
-      if (this.answerLeft === 0) this.sent = true;
-      sender.writeData(this.id, bytes, start, start + size, this.sent);
-      start += size;
-    }
-    return start;
-  }
-
-  /** There may be room again: sends a frame of what waits. Answers one of the constants above. */
-  pump(): number {
-    if (this.over) return PUMPED;
-    const { pending } = this;
-    if (pending !== null) {
-      const from = this.sendSome(pending, 0, Math.min(MAX_FRAME, pending.length));
-      if (from === 0) return BLOCKED;
-      this.pending = from === pending.length ? null : pending.subarray(from);
-      if (this.pending !== null) return PUMPING;
-    }
-    if (this.ending === null && this.connection.sender.congested) return BLOCKED;
+  protected onRoom(): void {
     if (this.bodyDone || this.bodyIdle === 0) this.connection.context.wheel.cancel(this);
-    if (this.ending !== null) this.finishAnswer(this.ending);
-    else if (this.tunnel !== null) this.tunnel.onDrain();
+    if (this.tunnel !== null) this.tunnel.onDrain();
     else this.sink?.onClientDrain();
-    return PUMPED;
-  }
-
-  /** The client lets it send so many octets more; false when a window cannot be so large. */
-  widen(increment: number): boolean {
-    this.sendWindow += increment;
-    return this.sendWindow <= MAX_WINDOW;
   }
 
   flush(): void {
@@ -385,19 +309,7 @@ export class Http2Stream extends Timed implements ClientStream {
     this.finish(trailers);
   }
 
-  /** Ends our side, when what waits was sent. */
-  finish(trailers: string): void {
-    if (this.pending !== null) this.ending = trailers;
-    else this.finishAnswer(trailers);
-  }
-
-  private finishAnswer(trailers: string): void {
-    const { sender } = this.connection;
-    if (!this.sent) {
-      this.sent = true;
-      if (trailers !== '' && this.answerLeft < 0) sender.writeHeaders(this.id, 0, trailers, true);
-      else sender.writeEnd(this.id);
-    }
+  protected onSent(): void {
     if (this.received) this.close(ENDED, false);
     // A body that nobody will read must not hold the stream: the client is told to stop (RFC 9113 section 8.1).
     else if (this.tunnel === null) this.reset(H2_ERROR.none);
@@ -410,7 +322,7 @@ export class Http2Stream extends Timed implements ClientStream {
     const edits = new HeaderEdits();
     edits.remove('sec-websocket-accept');
     this.tunnel = new Http2Tunnel(this);
-    if (!this.over) this.connection.sender.writeHeaders(this.id, 200, edits.filter(fields), false);
+    if (!this.over) this.sender.writeHeaders(this.id, 200, edits.filter(fields), false);
     return this.tunnel;
   }
 
@@ -422,7 +334,7 @@ export class Http2Stream extends Timed implements ClientStream {
   /** Ends both sides at once. */
   reset(code: number): void {
     if (this.over) return;
-    this.connection.sender.writeReset(this.id, code);
+    this.sender.writeReset(this.id, code);
     this.close(RESET_HERE, false);
   }
 
@@ -436,9 +348,8 @@ export class Http2Stream extends Timed implements ClientStream {
   /** Nothing more happens on it. Whoever waits for the rest of the request, or for room, is told. */
   close(how: number, givenUp: boolean): void {
     if (this.over) return;
-    this.over = true;
+    this.dropAnswer();
     this.bodyDone = true;
-    this.pending = null;
     this.connection.context.wheel.remove(this);
     this.dropHeld();
     const { sink, tunnel } = this;
