@@ -152,7 +152,8 @@ export class HpackEncoder {
     this.count++;
     this.size += size;
     this.sizes[this.added % MOST_ENTRIES] = size;
-    const bytes = Buffer.from(text.subarray(offsets[line], offsets[line + 3]));
+    // In memory of its own: a slice of the runtime's pool would hold all of that.
+    const bytes = new Uint8Array(text.subarray(offsets[line], offsets[line + 3]));
     this.entries[slot] = { hash, line: bytes, number: this.added };
     return true;
   }
@@ -224,11 +225,10 @@ function nameOf(hash: number, start: number, end: number): Name {
   const slot = (hash ^ (hash >>> 8)) & (NAMES - 1);
   const known = names[slot];
   if (known !== undefined && known.hash === hash && isSame(known.bytes, start, end)) return known;
-  const bytes = Buffer.from(text.subarray(start, end));
-  const lower = bytes.toString('latin1');
+  const lower = text.toString('latin1', start, end);
   const name: Name = {
     hash,
-    bytes,
+    bytes: new Uint8Array(text.subarray(start, end)),
     index: staticNames.get(lower) ?? 0,
     isLeftOut: LEFT_OUT.has(lower),
     isSeparate: SEPARATE.has(lower),

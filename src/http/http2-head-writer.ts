@@ -167,7 +167,8 @@ export class Http2HeadWriter implements HpackSink {
     // A target in authority form (RFC 9113 section 8.5).
     const target = isTunnel ? AUTHORITY : PATH;
     if (from[target] < 0) return this.refuse(':authority is missing');
-    if (this.pseudoLength + 64 > this.limit) this.tooLarge = true;
+    // The authority of a CONNECT is written twice.
+    if ((isTunnel ? 2 : 1) * this.pseudoLength + 64 > this.limit) this.tooLarge = true;
     if (this.tooLarge) return;
     if (from[PROTOCOL] >= 0) this.beginExtended(isConnect);
     else {

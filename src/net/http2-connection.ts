@@ -226,7 +226,7 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner, F
     const trailers = heads.readTrailers(bytes, start, end);
     if (trailers !== null) return stream.onEnd(trailers);
     if (heads.broken) return this.fault(H2_ERROR.compression, heads.detail);
-    if (heads.refusal === '') return this.onStreamFault(stream, H2_ERROR.protocol);
+    if (heads.refusal === '' || stream.mustSwitch) return this.onStreamFault(stream, H2_ERROR.protocol);
     stream.received = true;
     stream.fault('bad_request', heads.refusal);
   }

@@ -1,4 +1,4 @@
-/** The fields of HTTP/2 as the library takes and gives them for upstreams, from and to the field lines of HTTP/1. */
+/** The trailers of HTTP/2 as the library takes and gives them for upstreams, from and to the field lines of HTTP/1. */
 import type { OutgoingHttpHeaders } from 'node:http2';
 import { HEAD_COMPLETE } from '../http/head-parser.ts';
 import { TrailerParser } from '../http/trailer-parser.ts';
@@ -22,12 +22,11 @@ export const CONNECTION_SPECIFIC: ReadonlySet<string> = new Set([
 const SEPARATE: ReadonlySet<string> = new Set(['set-cookie', 'www-authenticate', 'proxy-authenticate']);
 
 /**
- * Field lines as the library takes them; `status` 0 for trailers. The lines were checked when they were made. Lines of one
- * name become one value: the library throws when a name that it takes for a single one comes twice.
+ * Trailers as the library takes them. The lines were checked when they were made. Lines of one name become one value: the
+ * library throws when a name that it takes for a single one comes twice.
  */
-export function fieldsOf(lines: string, status: number): OutgoingHttpHeaders {
+export function trailerFields(lines: string): OutgoingHttpHeaders {
   const headers: OutgoingHttpHeaders = Object.create(null);
-  if (status !== 0) headers[':status'] = status;
   for (let start = 0; start < lines.length; ) {
     const end = lines.indexOf('\r\n', start);
     const colon = lines.indexOf(':', start);

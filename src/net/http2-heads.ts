@@ -21,7 +21,7 @@ const writer = new Http2HeadWriter();
  * send little else, once their fields are in the table.
  */
 interface Place {
-  readonly block: Buffer;
+  readonly block: Uint8Array;
   readonly version: number;
   readonly limit: number;
   readonly head: Http2RequestHead;
@@ -64,7 +64,8 @@ export class Http2Heads {
     head.kept = false;
     // The key of an upgrade is not to come twice.
     const isKept = place >= 0 && version === table.version && head.code === null && !head.isExtended;
-    if (isKept) this.keep(place, { block: Buffer.from(bytes.subarray(start, end)), version, limit, head });
+    // In memory of its own: a slice of the runtime's pool would hold all of that.
+    if (isKept) this.keep(place, { block: new Uint8Array(bytes.subarray(start, end)), version, limit, head });
     return head;
   }
 
@@ -145,7 +146,7 @@ function hashOf(bytes: Buffer, start: number, end: number): number {
   return (hash ^ (hash >>> 8)) & (PLACES - 1);
 }
 
-function isSame(block: Buffer, bytes: Buffer, start: number, end: number): boolean {
+function isSame(block: Uint8Array, bytes: Buffer, start: number, end: number): boolean {
   if (block.length !== end - start) return false;
   for (let i = 0; i < block.length; i++) if (block[i] !== bytes[start + i]) return false;
   return true;
