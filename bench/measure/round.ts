@@ -103,8 +103,9 @@ export function ratioToBaseline(
   rounds: ReadonlyMap<Subject, readonly Round[]>,
   subject: Subject,
   figure: (round: Round) => number,
+  baselineName = BASELINE,
 ): number {
-  const baseline = [...rounds].find(([each]) => each.peer.name === BASELINE)?.[1];
+  const baseline = [...rounds].find(([each]) => each.peer.name === baselineName)?.[1];
   if (baseline === undefined) return Number.NaN;
   return median((rounds.get(subject) ?? []).map((round, turn) => figure(round) / figure(baseline[turn])));
 }

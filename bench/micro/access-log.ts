@@ -28,6 +28,7 @@ const entry = {
   clientAddress: '127.0.0.1',
   protocol: 'HTTP/1.1',
   grpcStatus: -1,
+  identity: null,
   traceId: '1177d525167d19420b0c90ab67fcab20',
   userAgent: () =>
     'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36',

@@ -13,7 +13,7 @@ function secureLines({ certificate, protocol }: PeerSetup): string {
     tls: { minVersion: TLSv1.3, certificates: [{ certFile: ${certificate.cert}, keyFile: ${certificate.key} }] }`;
 }
 
-function configuration(setup: PeerSetup, turn: number): string {
+function configuration(setup: PeerSetup, turn: number, policies = ''): string {
   const prefixes = routePrefixes(setup);
   const paths = prefixes.length === 0 ? ['/'] : prefixes.map((prefix) => prefix.slice(0, -1));
   const more =
@@ -23,6 +23,10 @@ function configuration(setup: PeerSetup, turn: number): string {
   const routes = paths.map(
     (path, index) => `  - { name: r${index}, match: { pathPrefix: ${path} }, service: origin${more} }`,
   );
+  // Beside the route that tells whether it serves, which asks for no credential.
+  if (policies !== '') {
+    routes.push(`  - { name: guarded, match: { pathPrefix: /users }, service: origin, policies: ${policies} }`);
+  }
   return `version: 1
 workers: 1
 listeners:
@@ -64,7 +68,7 @@ function readStatus(adminPort: number): Promise<{ generation: number }> {
   });
 }
 
-function createPortico(name: string, root: string, note: string): Peer {
+function createPortico(name: string, root: string, note: string, policies = ''): Peer {
   const program = join(root, 'bin', 'portico.js');
   return {
     name,
@@ -76,7 +80,7 @@ function createPortico(name: string, root: string, note: string): Peer {
       return versionOf([process.execPath, program, 'version'], /^portico (\d\S*)/m);
     },
     launch(setup: PeerSetup): Launch {
-      const files = (turn: number) => ({ 'portico.yaml': configuration(setup, turn) });
+      const files = (turn: number) => ({ 'portico.yaml': configuration(setup, turn, policies) });
       return {
         command: [process.execPath, program, 'start', '-c', `${setup.directory}/portico.yaml`],
         files: files(0),
@@ -94,7 +98,14 @@ function createPortico(name: string, root: string, note: string): Peer {
 
 const NOTE = 'one process, access log as JSON, metrics, forwarded headers, request id, trace context';
 
-export const portico = createPortico('portico', join(import.meta.dirname, '..', '..'), NOTE);
+const ROOT = join(import.meta.dirname, '..', '..');
+
+export const portico = createPortico('portico', ROOT, NOTE);
+
+/** Portico with policies on its route, as a file has them in one line. */
+export function createPorticoWith(name: string, policies: string): Peer {
+  return createPortico(name, ROOT, `${NOTE}; ${policies.replace(/secret: \w+/, 'secret: ...')}`, policies);
+}
 
 /** A built checkout elsewhere, to see what a change costs or gains in the same run. */
 export function createOtherPortico(root: string): Peer {

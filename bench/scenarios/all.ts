@@ -4,6 +4,7 @@ import { idleConnections, idleWebSockets } from './idle-connections.ts';
 import { largeDownload, largeUpload } from './large-body.ts';
 import { manyRoutesScenario } from './many-routes.ts';
 import { createPlain, h2, tls } from './plain.ts';
+import { policies } from './policies.ts';
 import { reload } from './reload.ts';
 import { routes } from './routes.ts';
 import type { Scenario } from './scenario.ts';
@@ -16,6 +17,7 @@ export const allScenarios: readonly Scenario[] = [
   tls,
   h2,
   websocket,
+  policies,
   largeDownload,
   largeUpload,
   halfLoad,

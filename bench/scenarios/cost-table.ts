@@ -4,7 +4,7 @@ import { spread } from '../measure/statistics.ts';
 import type { Subject } from '../measure/subject.ts';
 import { figure, mebibytes, type Table } from '../report.ts';
 
-function row(rounds: ReadonlyMap<Subject, readonly Round[]>, subject: Subject): string[] {
+function row(rounds: ReadonlyMap<Subject, readonly Round[]>, subject: Subject, baseline?: string): string[] {
   const own = rounds.get(subject) ?? [];
   const cpu = (round: Round): number => round.cpuPerRequest;
   return [
@@ -14,7 +14,7 @@ function row(rounds: ReadonlyMap<Subject, readonly Round[]>, subject: Subject): 
       middle(own, (round) => round.userPerRequest),
       1,
     ),
-    figure(ratioToBaseline(rounds, subject, cpu), 2),
+    figure(ratioToBaseline(rounds, subject, cpu, baseline), 2),
     `${figure(spread(own.map(cpu)) * 100)} %`,
     figure(middle(own, (round) => round.requestsPerSecond)),
     figure(middle(own, (round) => round.p50)),
@@ -25,12 +25,26 @@ function row(rounds: ReadonlyMap<Subject, readonly Round[]>, subject: Subject): 
   ];
 }
 
-/** `unit` is what is counted, and `rate` how many of it a second are called. */
-export function costTable(rounds: ReadonlyMap<Subject, readonly Round[]>, unit = 'request', rate = 'req/s'): Table {
-  const header = ['proxy', `CPU us/${unit}`, 'of it user', 'against nginx', 'spread', rate, 'p50 us', 'p99 us'];
+/** `unit` is what is counted, and `rate` how many of it a second are called; `baseline` is nginx but where it is named. */
+export function costTable(
+  rounds: ReadonlyMap<Subject, readonly Round[]>,
+  unit = 'request',
+  rate = 'req/s',
+  baseline?: string,
+): Table {
+  const header = [
+    'proxy',
+    `CPU us/${unit}`,
+    'of it user',
+    `against ${baseline ?? 'nginx'}`,
+    'spread',
+    rate,
+    'p50 us',
+    'p99 us',
+  ];
   return {
     header: [...header, 'MiB at rest', 'MiB at most', 'errors'],
-    rows: [...rounds.keys()].map((subject) => row(rounds, subject)),
+    rows: [...rounds.keys()].map((subject) => row(rounds, subject, baseline)),
   };
 }
 

@@ -4,6 +4,7 @@ import { configuration } from './resources/configuration.ts';
 import { createDescription } from './resources/description.ts';
 import { events } from './resources/events.ts';
 import { explain } from './resources/explain.ts';
+import { keys } from './resources/keys.ts';
 import { probes } from './resources/probes.ts';
 import { processes } from './resources/process.ts';
 import { registration } from './resources/registration.ts';
@@ -22,6 +23,7 @@ export const ADMIN_RESOURCES: readonly AdminResource[] = [
   routes,
   services,
   registration,
+  keys,
   processes,
   createDescription(() => ADMIN_RESOURCES),
 ];

@@ -4,6 +4,8 @@ import type { Address } from '../base/address.ts';
 import type { Clock, Timers } from '../base/clock.ts';
 import { ERRORS } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import { PROBLEM_MEDIA_TYPE } from '../gateway/problem.ts';
+import type { AuditEvent } from '../observability/audit-trail.ts';
 import type { RequestIdSource } from '../observability/request-id.ts';
 import { createTokenGuard, type TokenGuard } from './auth.ts';
 import { ADMIN_ROUTES } from './contract.ts';
@@ -27,6 +29,8 @@ export interface AdminHandlerDeps {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly newRequestId: RequestIdSource;
+  /** Notes what an operator did, or was refused. */
+  readonly audit?: ((event: AuditEvent) => void) | undefined;
   /** Those of the contract, but for tests. */
   readonly routes?: readonly AdminRoute[] | undefined;
 }
@@ -46,6 +50,7 @@ export class AdminHandler {
   private readonly clock: Clock;
   private guard: TokenGuard | null;
   private readonly newRequestId: RequestIdSource;
+  private readonly noteEvent: ((event: AuditEvent) => void) | undefined;
   private readonly ownHosts: readonly string[];
   private readonly routes: RouteIndex;
   /** Answers that go on. */
@@ -59,6 +64,7 @@ export class AdminHandler {
     clock,
     timers,
     newRequestId,
+    audit,
     routes = ADMIN_ROUTES,
   }: AdminHandlerDeps) {
     this.source = source;
@@ -66,6 +72,7 @@ export class AdminHandler {
     this.clock = clock;
     this.guard = token === undefined ? null : createTokenGuard(token, clock, logger);
     this.newRequestId = newRequestId;
+    this.noteEvent = audit;
     this.ownHosts = [address.host.toLowerCase()];
     this.routes = new RouteIndex(routes);
     this.lasting = new LastingReplies(timers);
@@ -91,6 +98,7 @@ export class AdminHandler {
       writeReply(request, response, reply, this.lasting, (error) => {
         this.logger.error('admin: an answer broke off', { request_id: id, path: targetOf(request).path, error });
       });
+      this.audit(request, id, reply);
     });
   }
 
@@ -103,6 +111,32 @@ export class AdminHandler {
       this.logger.error('admin: a request failed', { request_id: id, path: targetOf(request).path, error });
       return refuse('internal_error', 'The gateway could not make this answer; its log says why.');
     }
+  }
+
+  /** Notes changes, whatever became of them, and whoever was turned away. What is only read is not noted. */
+  private audit(request: IncomingMessage, id: string, { status, body, mediaType }: AdminReply): void {
+    const refused = status === 401 || status === 403 || status === 421 || status === 429;
+    const method = request.method ?? '';
+    if (this.noteEvent === undefined || (!refused && (method === 'GET' || method === 'HEAD'))) return;
+    const { path } = targetOf(request);
+    const found = this.routes.find(path)?.routes.find((route) => route.method === method);
+    const isProblem = mediaType === PROBLEM_MEDIA_TYPE && typeof body === 'string';
+    const said = isProblem ? (JSON.parse(body) as { code: string; detail: string }) : null;
+    this.noteEvent({
+      action: found?.id ?? 'unknown',
+      outcome: refused ? 'refused' : status < 400 ? 'done' : 'failed',
+      target: path,
+      status,
+      code: said?.code ?? '',
+      reason: said?.detail ?? '',
+      client: request.socket.remoteAddress ?? '',
+      requestId: id,
+      // There is one token, and it names nobody; without one whoever reaches the listener is an operator.
+      who: refused ? null : { kind: 'admin' },
+      method,
+      host: request.headers.host ?? '',
+      path,
+    });
   }
 
   private decide(call: Call): Soon<AdminReply> {

@@ -5,6 +5,7 @@ import { type Address, formatAddress, isLoopback } from '../base/address.ts';
 import { type Clock, systemClock, systemTimers, type Timers } from '../base/clock.ts';
 import { OperatorError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import type { AuditEvent } from '../observability/audit-trail.ts';
 import { createRequestIdSource } from '../observability/request-id.ts';
 import { AdminHandler, IDLE } from './handler.ts';
 import type { LastingReplies } from './reply-writer.ts';
@@ -21,6 +22,8 @@ export interface AdminOptions {
   /** A socket that listens already, from the process whose place this one takes. */
   readonly inherited?: object | null;
   readonly logger: Logger;
+  /** Notes what an operator did, or was refused. */
+  readonly audit?: ((event: AuditEvent) => void) | undefined;
   readonly clock?: Clock;
   readonly timers?: Timers;
 }
@@ -48,9 +51,9 @@ export function createAdmin(options: AdminOptions): Admin {
   const { address, logger, token } = options;
   requireToken(address, token);
   const clock = options.clock ?? systemClock;
-  const { source, routes, timers = systemTimers } = options;
+  const { source, routes, audit, timers = systemTimers } = options;
   const newRequestId = createRequestIdSource(clock);
-  const handler = new AdminHandler({ address, token, logger, clock, timers, source, newRequestId, routes });
+  const handler = new AdminHandler({ address, token, logger, clock, timers, source, newRequestId, audit, routes });
   const server = createServer(
     {
       maxHeaderSize: 16 * 1024,

@@ -3,6 +3,7 @@ import type { ConfigControl } from '../control/config-control.ts';
 import type { EndpointRegistry } from '../control/endpoint-registry.ts';
 import type { Explanation } from '../gateway/explain.ts';
 import type { ExplainRequest } from '../gateway/explain-request.ts';
+import type { KeyDesk } from '../gateway/key-desk.ts';
 import type { HealthPicture, StatsPicture, StatusPicture } from '../gateway/picture.ts';
 import type { EventLog } from '../observability/events.ts';
 
@@ -26,6 +27,8 @@ export interface AdminSource {
   /** The configuration, and its changes. None where a program runs the gateway with a configuration of its own making. */
   readonly control?: ConfigControl | undefined;
   readonly registry?: EndpointRegistry | undefined;
+  /** API keys. */
+  readonly keys?: Pick<KeyDesk, keyof KeyDesk> | undefined;
   /** Begins to drain, as a signal to stop does. */
   readonly drain?: (() => void) | undefined;
   /** Has the program on disk take over; answers its process id, or rejects with the reason why it could not. */

@@ -26,6 +26,8 @@ export const ACCESS_FIELD_NAMES: readonly string[] = [
   'retries',
   'error',
   'trace_id',
+  'user',
+  'consumer',
   'user_agent',
 ];
 

@@ -35,6 +35,7 @@ const table = {
   expectation_failed: { status: 417, source: 'client', retryable: false, title: 'Expectation failed' },
   misdirected_request: { status: 421, source: 'client', retryable: false, title: 'Misdirected request' },
   config_invalid: { status: 422, source: 'client', retryable: false, title: 'Configuration invalid' },
+  unknown_tier: { status: 422, source: 'client', retryable: false, title: 'Unknown tier' },
   upgrade_required: { status: 426, source: 'client', retryable: false, title: 'Upgrade required' },
   rate_limited: { status: 429, source: 'client', retryable: true, retryAfter: true, title: 'Too many requests' },
   request_head_too_large: { status: 431, source: 'client', retryable: false, title: 'Request head too large' },
@@ -52,7 +53,15 @@ const table = {
   },
   circuit_open: { status: 503, source: 'upstream', retryable: true, retryAfter: true, title: 'Circuit open' },
   overloaded: { status: 503, source: 'gateway', retryable: true, retryAfter: true, title: 'Overloaded' },
+  authentication_unavailable: {
+    status: 503,
+    source: 'upstream',
+    retryable: true,
+    retryAfter: true,
+    title: 'Authentication unavailable',
+  },
   route_quarantined: { status: 503, source: 'gateway', retryable: false, title: 'Route out of service' },
+  store_unavailable: { status: 503, source: 'gateway', retryable: true, retryAfter: true, title: 'Store unavailable' },
   draining: { status: 503, source: 'gateway', retryable: true, retryAfter: true, title: 'Draining' },
   upstream_timeout: { status: 504, source: 'upstream', retryable: true, title: 'Upstream timeout' },
 } as const satisfies Record<string, Omit<ErrorKind, 'code' | keyof typeof USUAL> & Partial<typeof USUAL>>;

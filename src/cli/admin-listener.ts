@@ -6,6 +6,7 @@ import { OperatorError } from '../base/errors.ts';
 import { handleOf, type Inheritance, type InheritedSocket } from '../base/inherited.ts';
 import type { Logger } from '../base/logger.ts';
 import type { GatewayConfig } from '../config/model.ts';
+import type { AuditEvent } from '../observability/audit-trail.ts';
 
 /** The admin listener among inherited sockets; no listener's name has a space. */
 export const ADMIN = ' admin';
@@ -13,6 +14,7 @@ export const ADMIN = ' admin';
 export interface AdminListenerDeps {
   readonly source: AdminSource;
   readonly logger: Logger;
+  readonly audit: (event: AuditEvent) => void;
   readonly inherited?: Inheritance | undefined;
 }
 
@@ -76,10 +78,10 @@ export class AdminListener {
   }
 
   private async open(wanted: AdminConfig): Promise<Held> {
-    const { source, logger, inherited } = this.deps;
+    const { source, logger, audit, inherited } = this.deps;
     const { address, token } = wanted;
     const handle = inherited?.take(ADMIN, address.host, address.port)?.handle ?? null;
-    const admin = createAdmin({ address, token, logger, source, inherited: handle });
+    const admin = createAdmin({ address, token, logger, audit, source, inherited: handle });
     try {
       return { admin, wanted, address: await admin.listen() };
     } catch (error) {

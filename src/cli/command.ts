@@ -8,6 +8,8 @@ export interface CommandIo {
   error(text: string): void;
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
+  /** The standard input; that of the process where none is given. */
+  readonly input?: NodeJS.ReadableStream;
 }
 
 /** A command line that was not understood: exit status 2, unless the command says otherwise, where other errors are 1. */

@@ -33,7 +33,7 @@ export const explainCommand: Command = {
     const { config, findings } = await readConfig(configFile(parsed, io), io);
     if (config === null) throw new OperatorError(`the file has errors\n${textOfFindings(findings)}`);
     const request = { method, url, headers: parsed.list('header'), clientAddress: parsed.text('client') };
-    const explanation = explainRequest(config, request, builtInPolicies);
+    const explanation = await explainRequest(config, request, builtInPolicies);
     io.out(parsed.flag('json') ? `${JSON.stringify(explanation)}\n` : textOf(explanation));
     return explanation.route === null ? 1 : 0;
   },

@@ -9,14 +9,17 @@ import { demoCommand } from './demo.ts';
 import { drainCommand } from './drain.ts';
 import { endpointsCommand } from './endpoints.ts';
 import { explainCommand } from './explain.ts';
+import { hashPasswordCommand } from './hash-password.ts';
 import { healthCommand } from './health.ts';
 import { initCommand } from './init.ts';
+import { keysCommand } from './keys.ts';
 import { planCommand } from './plan.ts';
 import { reloadCommand } from './reload.ts';
 import { routesCommand } from './routes.ts';
 import { servicesCommand } from './services.ts';
 import { startCommand } from './start.ts';
 import { statusCommand } from './status.ts';
+import { tokenCommand } from './token.ts';
 import { upgradeCommand } from './upgrade.ts';
 import { versionCommand } from './version.ts';
 
@@ -31,10 +34,13 @@ export const commands: readonly Command[] = [
   statusCommand,
   servicesCommand,
   endpointsCommand,
+  keysCommand,
   configCommand,
   reloadCommand,
   drainCommand,
   upgradeCommand,
+  tokenCommand,
+  hashPasswordCommand,
   initCommand,
   demoCommand,
   versionCommand,

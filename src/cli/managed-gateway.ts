@@ -75,6 +75,7 @@ export async function startManaged(
     server = await serve(registry.overlay(config), logger, {
       control,
       registry,
+      keyPlace: { directory, stateDir },
       ...(legacy === undefined ? {} : { inherited: legacy.inheritance }),
       ...(legacy?.secret === undefined ? {} : { secret: legacy.secret }),
       ...(sharing === undefined ? {} : { sharing }),

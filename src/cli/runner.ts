@@ -3,8 +3,12 @@ import { systemClock, systemTimers } from '../base/clock.ts';
 import { Inheritance, type InheritedSocket } from '../base/inherited.ts';
 import type { Logger } from '../base/logger.ts';
 import type { GatewayConfig } from '../config/model.ts';
+import type { Audit } from '../gateway/audit.ts';
 import { builtInPolicies } from '../gateway/built-in-policies.ts';
 import { type ApplyOptions, Gateway } from '../gateway/gateway.ts';
+import type { KeyDesk } from '../gateway/key-desk.ts';
+import type { KeyPlaceOptions } from '../gateway/key-place.ts';
+import { OwnState } from '../gateway/own-state.ts';
 import {
   type HealthPicture,
   healthPicture,
@@ -36,6 +40,9 @@ export interface Runner {
   readonly current: GatewayConfig | null;
   metrics(): Promise<Iterable<string>>;
   readonly inheritance: readonly InheritedSocket[];
+  readonly audit: Audit;
+  /** What operators do with API keys. */
+  readonly keys: KeyDesk;
   /** That of the start, for a successor. */
   readonly secret: Uint8Array;
   /** Serves on for `drain` milliseconds; by default as the configuration says. */
@@ -50,6 +57,8 @@ export interface RunnerOptions {
   readonly secret?: Uint8Array;
   /** How workers share an address; by default as this runtime does it best. */
   readonly sharing?: SocketSharing;
+  /** What the configuration does not say of the place of API keys. */
+  readonly keyPlace?: KeyPlaceOptions;
 }
 
 /** `count` is of processes that carry traffic: with one it is this one. */
@@ -57,12 +66,14 @@ export function createRunner(count: number, logger: Logger, emit: Emit, options:
   return count === 1 ? createSingle(logger, emit, options) : createSupervisor(count, logger, emit, options);
 }
 
-function createSingle(logger: Logger, emit: Emit, { inherited, secret }: RunnerOptions): Runner {
+function createSingle(logger: Logger, emit: Emit, { inherited, secret, keyPlace }: RunnerOptions): Runner {
+  const state = new OwnState({ clock: systemClock, timers: systemTimers, logger, ...keyPlace });
   const gateway = new Gateway({
     clock: systemClock,
     timers: systemTimers,
     logger,
     policies: builtInPolicies,
+    state,
     random: Math.random,
     version: packageVersion(),
     emit,
@@ -71,6 +82,8 @@ function createSingle(logger: Logger, emit: Emit, { inherited, secret }: RunnerO
   });
   return {
     secret: gateway.secret,
+    keys: state.keys.desk,
+    audit: gateway.audit,
     get state() {
       return gateway.state;
     },
@@ -105,7 +118,7 @@ function createSupervisor(
   count: number,
   logger: Logger,
   emit: Emit,
-  { inherited = new Inheritance(), sharing, secret }: RunnerOptions,
+  { inherited = new Inheritance(), sharing, secret, keyPlace }: RunnerOptions,
 ): Runner {
   // A socket that was not opened to be shared by port cannot be. The admin listener's never is.
   const own = inherited.hasHandles((name) => name !== ADMIN) ? 'handed-over' : bestSharing();
@@ -119,6 +132,7 @@ function createSupervisor(
     inherited,
     emit,
     ...(secret === undefined ? {} : { secret }),
+    ...(keyPlace === undefined ? {} : { keyPlace }),
     onLines: writeStandardLine,
   });
 }

@@ -17,7 +17,8 @@ import { AdminListener } from './admin-listener.ts';
 import { createRunner, type Runner, type RunnerOptions } from './runner.ts';
 import { packageVersion } from './version.ts';
 
-export interface Server extends Omit<Runner, 'status' | 'stats' | 'health' | 'current' | 'metrics' | 'abandon'> {
+export interface Server
+  extends Omit<Runner, 'status' | 'audit' | 'stats' | 'health' | 'current' | 'metrics' | 'abandon' | 'keys'> {
   readonly admin: { host: string; port: number } | null;
   /** Tells those who follow the gateway's events. */
   readonly emit: Emit;
@@ -134,12 +135,13 @@ function createAdminListener(
     events,
     health: () => runner.health(),
     metrics: () => runner.metrics(),
+    keys: runner.keys,
     control,
     registry,
     drain,
     upgrade,
   };
-  return new AdminListener({ source, logger, inherited });
+  return new AdminListener({ source, logger, inherited, audit: (event) => runner.audit.record(event) });
 }
 
 /** One process carries traffic itself, and several have one that leads them: only a new start makes the one of the other. */

@@ -1,18 +1,20 @@
 /** Checks across values that no schema of one value can make: references between them, contradictions, and lint. */
 import type { z } from 'zod';
 import { formatAddress, isLoopback } from '../base/address.ts';
+import { checkAccess } from './check-access.ts';
 import { type CheckContext, durationAt } from './check-context.ts';
 import { checkRaw } from './check-raw.ts';
 import { checkRoutes } from './check-routes.ts';
 import { checkServices } from './check-services.ts';
 import type { ListenerConfig } from './model.ts';
+import type { PolicySchemas } from './policy-schemas.ts';
 import type { GatewaySchema } from './schema.ts';
 import { type ValuePath, valueAt } from './source-tree.ts';
 
 type Parsed = z.output<GatewaySchema>;
 
 /** Runs every check. `config` may lack what the schema refused; nothing is said of what is missing for that reason. */
-export function checkGateway(config: Parsed, context: CheckContext): void {
+export function checkGateway(config: Parsed, policies: PolicySchemas, context: CheckContext): void {
   checkNames('listeners', context);
   checkNames('services', context);
   checkNames('routes', context);
@@ -24,6 +26,7 @@ export function checkGateway(config: Parsed, context: CheckContext): void {
   checkServices(config, context);
   checkRoutes(config, context);
   checkRaw(config, context);
+  checkAccess(config, policies, context);
 }
 
 /** Looks at names as written, so that an item which is wrong in other ways counts too. */

@@ -27,7 +27,12 @@ describe('defaults', () => {
       logging: {
         level: 'info',
         access: { file: 'stdout', format: 'json', redact: ['authorization', 'cookie', 'x-api-key'] },
+        audit: false,
       },
+      state: { keyCacheFor: 1000, shared: 'memory', maxKeys: 1_000_000 },
+      tiers: {},
+      roles: {},
+      consumers: [],
       services: [
         {
           name: 'users',

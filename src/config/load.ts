@@ -3,6 +3,7 @@ import { dirname, extname, resolve } from 'node:path';
 import type { Address } from '../base/address.ts';
 import { schemasFor } from './built-schemas.ts';
 import { checkGateway } from './check-gateway.ts';
+import { checkPublicKeys } from './check-public-keys.ts';
 import { checkTls } from './check-tls.ts';
 import type { Finding, FindingCode } from './finding.ts';
 import { createFindings } from './findings.ts';
@@ -188,7 +189,7 @@ function finish(
   for (const problem of parsed.problems) findings.addValueProblem(problem);
   if (parsed.sound !== undefined) {
     const { sound, originOf } = parsed;
-    checkGateway(sound, {
+    checkGateway(sound, options.policies ?? noPolicies, {
       raw: tree.root,
       written: (path) => valueAt(tree.root, originOf(path)),
       nameOf: (path) => formatPath(originOf(path)),
@@ -200,6 +201,7 @@ function finish(
   }
   const { directory, tls: contents, now = Date.now } = options;
   checkTlsFiles(tree.root, directory, contents, findings);
+  checkPublicKeys(tree.root, directory, contents, findings);
   checkTls({ root: tree.root, directory, contents, findings, now: now() });
   const whole = findings.hasErrors() ? undefined : parsed.value;
   // Where nothing was left to check, nothing is known to be sound.

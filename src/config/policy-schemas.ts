@@ -1,5 +1,8 @@
 /** How config learns of policies, which stand above it: a look-up handed in, and the list made from it. */
 import { z } from 'zod';
+import type { ConsumerConfig, TierConfig } from './access-schema.ts';
+import type { FindingCode, Severity } from './finding.ts';
+import type { ValuePath } from './source-tree.ts';
 
 /**
  * The policies known to this process, by name. `gateway` hands in the real list, tests hand in small ones. One object
@@ -10,6 +13,26 @@ export interface PolicySchemas {
   names(): string[];
   /** The schema of a policy's options, or undefined for an unknown name. */
   schemaOf(name: string): z.ZodType | undefined;
+  /** What a policy finds wrong with sound options in this configuration. */
+  problemsOf?(name: string, options: unknown, config: AccessConfig): readonly PolicyProblem[];
+}
+
+/** What the configuration says of who may call and how much, beside the policies themselves. */
+export interface AccessConfig {
+  readonly tiers: Readonly<Record<string, TierConfig>>;
+  /** Permissions by role. */
+  readonly roles: Readonly<Record<string, readonly string[]>>;
+  readonly consumers: readonly ConsumerConfig[];
+}
+
+/** Something wrong with the options of a policy; `path` begins at the options, and `message` is as in `Report`. */
+export interface PolicyProblem {
+  readonly severity: Severity;
+  readonly code: FindingCode;
+  readonly path: ValuePath;
+  readonly message: string;
+  /** Names among which the nearest to the value is suggested. */
+  readonly known?: readonly string[];
 }
 
 /** One use of a policy: its name, and its options after validation and defaults. */

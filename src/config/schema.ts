@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { ACCESS_FIELD_NAMES, isAccessField } from '../base/access-field-names.ts';
 import { ALWAYS_REDACTED } from '../base/always-redacted.ts';
+import { auditSchema, consumersSchema, rolesSchema, stateSchema, tiersSchema } from './access-schema.ts';
 import { createPolicyListSchema, type PolicySchemas } from './policy-schemas.ts';
 import { createRouteSchema } from './route-schema.ts';
 import { addressSchema, cidrSchema, duration, nameSchema, size, wholeNumber } from './scalar-schema.ts';
@@ -168,6 +169,11 @@ export function createGatewaySchema(policies: PolicySchemas) {
           .default('info')
           .describe('Least level that is written'),
         access: accessSchema.prefault({}).describe('One line for each request; `false` turns it off'),
+        audit: auditSchema
+          .default(false)
+          .describe(
+            'One line for each refusal and each change by operators: who, what, why, from where; `false` is none',
+          ),
       })
       .prefault({})
       .describe('What is written'),
@@ -177,6 +183,12 @@ export function createGatewaySchema(policies: PolicySchemas) {
       .describe(
         'What becomes of a file with errors in routes and nowhere else: `reject` refuses it, `quarantine` takes those routes out, answers 503 `route_quarantined` in their place, and lets everything else go live; one whose `match` is broken takes no requests and is only shown',
       ),
+    state: stateSchema.prefault({}).describe('What is remembered, and where: API keys and the counts of limits'),
+    tiers: tiersSchema.default({}).describe('How much whom: rates and quotas by the name of the tier'),
+    roles: rolesSchema.default({}).describe('What each role permits: `resource:action`, where `*` stands for any'),
+    consumers: consumersSchema
+      .prefault([])
+      .describe('Who is known by name, with tier and keys; more come from the key store'),
     services: z.array(createServiceSchema(policies)).prefault([]).describe('What stands behind the gateway'),
     routes: z.array(createRouteSchema(policies)).prefault([]).describe('Which request goes where'),
     policies: createPolicyListSchema(policies)

@@ -1,4 +1,4 @@
-/** The certificates, keys and authorities that a configuration names: found in it, read beside it, and put into it. */
+/** The certificates, keys and authorities that a configuration names, for TLS and for policies: found in it, read beside it, and put into it. */
 import { resolve } from 'node:path';
 import type { Findings } from './findings.ts';
 import type { FileReader } from './source-file.ts';
@@ -16,7 +16,15 @@ interface TlsFile {
 }
 
 /** The key of the model that holds what a file held. */
-const CONTENT_KEYS: Readonly<Record<string, string>> = { certFile: 'cert', keyFile: 'key', caFile: 'ca' };
+const CONTENT_KEYS: Readonly<Record<string, string>> = {
+  certFile: 'cert',
+  keyFile: 'key',
+  caFile: 'ca',
+  publicKeyFile: 'publicKey',
+};
+
+/** What an option of policies is called that names a file with a public key. */
+export const POLICY_FILE = 'publicKeyFile';
 
 /** Relative names are looked for beside the configuration. */
 export function tlsFilesIn(root: unknown, directory: string): TlsFile[] {
@@ -36,7 +44,46 @@ export function tlsFilesIn(root: unknown, directory: string): TlsFile[] {
     look([...listener, 'tls', 'clientCertificates']);
   });
   each(['services'], (service) => look([...service, 'tls']));
+  for (const path of policyFilePaths(root)) look(path);
   return found;
+}
+
+/**
+ * Maps of options that name a file, in the policies of all scopes. Both as a file has them (`{ jwt: {...} }`) and as the model does
+ * (`{ name: jwt, options: {...} }`), and within lists such as that of `anyOf`. Policies are many, so that this makes paths only where it finds one.
+ */
+export function policyFilePaths(root: unknown): ValuePath[] {
+  const found: ValuePath[] = [];
+  const scan = (uses: unknown, path: () => ValuePath): void => {
+    if (!Array.isArray(uses)) return;
+    for (let index = 0; index < uses.length; index++) {
+      const use: unknown = uses[index];
+      if (!isMap(use)) continue;
+      for (const key of Object.keys(use)) {
+        const options = use[key];
+        if (Array.isArray(options)) scan(options, () => [...path(), index, key]);
+        else if (isMap(options) && options[POLICY_FILE] !== undefined) found.push([...path(), index, key]);
+      }
+    }
+  };
+  if (!isMap(root)) return found;
+  scan(root.policies, () => ['policies']);
+  for (const list of ['services', 'routes']) {
+    const items = root[list];
+    if (!Array.isArray(items)) continue;
+    for (let i = 0; i < items.length; i++) if (isMap(items[i])) scan(items[i].policies, () => [list, i, 'policies']);
+  }
+  return found;
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Where the model has what stands at a path of the file: a use of a policy is `{ name, options }` there. */
+function modelPath(path: ValuePath): ValuePath {
+  const from = path.indexOf('policies');
+  return from < 0 ? path : path.map((step, index) => (index > from && typeof step === 'string' ? 'options' : step));
 }
 
 export function readTlsFiles(root: unknown, directory: string, read: FileReader): Promise<TlsContents> {
@@ -67,7 +114,7 @@ export function contentAt(root: unknown, path: ValuePath, directory: string, con
 /** Puts the contents beside their names. */
 export function putTlsContents(config: object, root: unknown, directory: string, contents: TlsContents): void {
   for (const { path, file } of tlsFilesIn(root, directory)) {
-    const owner = valueAt(config, path.slice(0, -1)) as Record<string, unknown> | undefined;
+    const owner = valueAt(config, modelPath(path.slice(0, -1))) as Record<string, unknown> | undefined;
     const content = contents.get(file);
     if (owner !== undefined && typeof content === 'string') owner[CONTENT_KEYS[path.at(-1) as string]] = content;
   }

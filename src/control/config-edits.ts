@@ -1,8 +1,9 @@
 /** Edits of single routes, services and endpoints, as places and values of the one configuration. */
+
+import { mergePatch } from '../base/merge-patch.ts';
 import { endpointId } from '../upstream/endpoint.ts';
 import type { Edit, Refusal } from './change-wish.ts';
 import type { ConfigControl } from './config-control.ts';
-import { mergePatch } from './merge-patch.ts';
 
 /** Lists of the configuration whose items have names. */
 export type NamedList = 'routes' | 'services';

@@ -5,6 +5,7 @@ import type { Logger } from '../base/logger.ts';
 import type { TimerWheel } from '../base/timer-wheel.ts';
 import type { AccessEntry } from '../observability/access-log.ts';
 import type { RouteMetrics } from '../observability/metrics/route-metrics.ts';
+import type { PolicyExchange, Reply } from '../pipeline/policy.ts';
 import type { WebSockets } from './web-sockets.ts';
 
 export interface ExchangeContext {
@@ -24,6 +25,8 @@ export interface ExchangeContext {
   readonly webSockets: WebSockets;
   newRequestId(): string;
   dateLine(): string;
+  /** A policy refused the request, and said why. */
+  onPolicyRefusal(exchange: PolicyExchange, reply: Reply): void;
   /** A request ended in an error of the gateway's table. */
   onError(entry: AccessEntry, code: ErrorCode, detail: string): void;
   /** A request is over, at `now` on the clock. */

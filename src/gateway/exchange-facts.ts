@@ -4,15 +4,17 @@
  */
 import type { ErrorCode } from '../base/errors.ts';
 import { FIELD } from '../http/field-name.ts';
-import { fieldById, fieldByName } from '../http/fields.ts';
+import { fieldById, fieldByName, fieldNames } from '../http/fields.ts';
 import { NO_GRPC_STATUS } from '../http/grpc.ts';
 import { HeaderEdits } from '../http/header-edits.ts';
+import { cookieValues, queryValues } from '../http/request-values.ts';
 import type { ClientCertificate } from '../net/client-certificate.ts';
 import type { ClientStream } from '../net/stream.ts';
 import type { UpstreamPoolLike } from '../net/upstream.ts';
 import type { AccessEntry } from '../observability/access-log.ts';
 import { isRequestId } from '../observability/request-id.ts';
 import { continueTrace, traceIdOf } from '../observability/trace-context.ts';
+import type { Identity } from '../pipeline/identity.ts';
 import type { PolicyExchange } from '../pipeline/policy.ts';
 import type { RouteQuery } from '../router/route-query.ts';
 import type { Endpoint } from '../upstream/endpoint.ts';
@@ -43,6 +45,10 @@ export abstract class ExchangeFacts implements RouteQuery, PolicyExchange, Acces
   protected readonly memo: ConnectionMemo;
   /** Of a request for a WebSocket. */
   protected webSocket: WebSocketUpgrade | null = null;
+  /** Who calls. */
+  identity: Identity | null = null;
+  /** Bytes of body that a policy lets pass. */
+  protected bodyMax = Number.POSITIVE_INFINITY;
   // Where it goes.
   protected compiled: CompiledRoute | null = null;
   protected endpointChosen: Endpoint<UpstreamPoolLike> | null = null;
@@ -82,8 +88,47 @@ export abstract class ExchangeFacts implements RouteQuery, PolicyExchange, Acces
     if (this.memo.trusted) this.clientAddress = clientAddressOf(stream, this.memo, trusted);
   }
 
+  abstract get over(): boolean;
+
   header(lowerName: string): string | undefined {
     return fieldByName(this.stream.head, lowerName);
+  }
+
+  headerNames(): string[] {
+    return fieldNames(this.stream.head);
+  }
+
+  get scheme(): string {
+    return this.stream.listener.scheme;
+  }
+
+  identify(identity: Identity): void {
+    this.identity = identity;
+  }
+
+  cookie(name: string): string | undefined {
+    const header = this.header('cookie');
+    return header === undefined ? undefined : cookieValues(header, name)[0];
+  }
+
+  queryParameter(name: string): string | undefined {
+    return queryValues(this.query, name)[0];
+  }
+
+  get bodyLength(): number {
+    return this.stream.bodyLength;
+  }
+
+  limitBody(max: number): void {
+    this.bodyMax = Math.min(this.bodyMax, max);
+  }
+
+  get identityLines(): string {
+    return this.identity === null ? '' : this.identity.lines;
+  }
+
+  get stripped(): ReadonlySet<string> | null {
+    return this.snapshot.ownHeaders;
   }
 
   get requestEdits(): HeaderEdits {

@@ -38,7 +38,7 @@ import { ExchangeFacts } from './exchange-facts.ts';
 import { type GrpcCall, grpcCallOf, grpcKindOf } from './grpc-call.ts';
 import { GrpcWebStream } from './grpc-web-stream.ts';
 import { informationalLines, isEventStream, ownLines, requestHead, responseLines, takesTrailers } from './heads.ts';
-import { problemBody, problemLines, waitLine } from './problem.ts';
+import { NO_WAIT_LINE, problemBody, problemLines, waitLine } from './problem.ts';
 import { ReplayBody } from './replay-body.ts';
 import { routingQuery } from './routing-query.ts';
 import type { CompiledRoute, Snapshot } from './snapshot.ts';
@@ -118,6 +118,10 @@ export class Exchange extends ExchangeFacts implements RequestSink, UpgradeSink,
     this.deadlines.owner = this;
     snapshot.active++;
     context.active++;
+  }
+
+  get over(): boolean {
+    return this.state === OVER;
   }
 
   // 1. The head is parsed: edge.
@@ -241,6 +245,10 @@ export class Exchange extends ExchangeFacts implements RequestSink, UpgradeSink,
   }
 
   private answerOrForward(): void {
+    // What came before the policy that bounds it had its turn.
+    if (this.stream.bodyReceived > this.bodyMax) {
+      return this.refuse('payload_too_large', 'the body is larger than the route lets pass');
+    }
     const { webSocket } = this.compiled as CompiledRoute;
     if (webSocket === null || !asksForWebSocket(this.stream)) {
       if (!this.stream.mustSwitch) return this.forward();
@@ -356,6 +364,7 @@ export class Exchange extends ExchangeFacts implements RequestSink, UpgradeSink,
     // The bytes stand in a buffer that the next read of any client fills again.
     const chunk = Buffer.from(bytes.subarray(start, end));
     const { connection } = this;
+    if (this.stream.bodyReceived > this.bodyMax) return this.onBodyTooLarge();
     if (this.streamIdle !== 0) this.heardAt = this.context.now();
     this.body ??= new ReplayBody();
     this.body.add(chunk);
@@ -370,7 +379,14 @@ export class Exchange extends ExchangeFacts implements RequestSink, UpgradeSink,
     }
   }
 
+  /** Beyond what a policy lets pass. What has gone to the upstream is cut off there: it never sees the end. */
+  private onBodyTooLarge(): void {
+    if (this.bodyComplete) return;
+    this.onRequestFault('payload_too_large', 'the body is larger than the route lets pass');
+  }
+
   onRequestEnd(trailers: string): void {
+    if (this.stream.bodyReceived > this.bodyMax) return;
     this.bodyComplete = true;
     this.requestTrailers = trailers;
     if (this.connection === null) return;
@@ -713,16 +729,20 @@ export class Exchange extends ExchangeFacts implements RequestSink, UpgradeSink,
   // Answers of the gateway's own.
 
   private replyOf(reply: Reply): void {
-    if (reply.code !== undefined) return this.refuse(reply.code, reply.detail ?? '');
     const edits = new HeaderEdits();
     try {
       for (const name of Object.keys(reply.headers)) {
+        const value = reply.headers[name];
         // The body's length is the gateway's to say.
-        if (name.toLowerCase() !== 'content-length') edits.set(name, reply.headers[name]);
+        if (name.toLowerCase() === 'content-length') continue;
+        if (typeof value === 'string') edits.set(name, value);
+        else for (const line of value) edits.add(name, line);
       }
     } catch (error) {
       return this.policyFailed(error);
     }
+    if (reply.reason !== undefined) this.context.onPolicyRefusal(this, reply);
+    if (reply.code !== undefined) return this.refuseFor(reply, reply.code, edits);
     if (this.grpc !== null && reply.status >= 400) {
       edits.remove('content-type');
       return this.answerCall(grpcStatusOfHttp(reply.status), `HTTP status ${reply.status}`, edits.lines());
@@ -733,7 +753,19 @@ export class Exchange extends ExchangeFacts implements RequestSink, UpgradeSink,
     this.answer(reply.status, `${this.context.dateLine()}${edits.lines()}${length}`, body);
   }
 
-  private refuse(code: ErrorCode, detail: string, lines = '', retryAfter?: number): void {
+  /** A refusal of a policy, with what it says of itself. */
+  private refuseFor({ detail = '', members }: Reply, code: ErrorCode, edits: HeaderEdits): void {
+    const wait = edits.drops('retry-after') ? NO_WAIT_LINE : undefined;
+    this.refuse(code, detail, edits.lines(), wait, members);
+  }
+
+  private refuse(
+    code: ErrorCode,
+    detail: string,
+    lines = '',
+    retryAfter?: number,
+    members?: Readonly<Record<string, unknown>>,
+  ): void {
     // Whoever asks as gRPC-Web and gets no further than here is told in its words.
     if (this.stream instanceof GrpcWebStream && !this.stream.decided) this.bridge(this.stream, true);
     this.errorCode = code;
@@ -743,7 +775,7 @@ export class Exchange extends ExchangeFacts implements RequestSink, UpgradeSink,
     if (this.grpc !== null) {
       return this.answerCall(grpcStatusOfError(code), `${code}: ${detail}`, waitLine(code, retryAfter) + lines);
     }
-    const body = Buffer.from(problemBody(code, detail, this.requestId));
+    const body = Buffer.from(problemBody(code, detail, this.requestId, members));
     const all = `${this.context.dateLine()}${problemLines(code, retryAfter)}${lines}Content-Length: ${body.length}\r\n`;
     this.answer(status, all, body);
   }

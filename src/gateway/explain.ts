@@ -5,6 +5,7 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { OwnAllowance } from '../base/allowance.ts';
+import { systemClock, systemTimers } from '../base/clock.ts';
 import { formatDuration } from '../base/duration.ts';
 import { silentLogger } from '../base/logger.ts';
 import { TimerWheel } from '../base/timer-wheel.ts';
@@ -13,8 +14,11 @@ import { GRPC } from '../http/grpc.ts';
 import { ClientConnection } from '../net/client-connection.ts';
 import type { UpstreamPoolLike } from '../net/upstream.ts';
 import { HistogramLayout } from '../observability/metrics/histogram.ts';
+import { CellFamily } from '../observability/metrics/registry.ts';
 import { RouteMetrics } from '../observability/metrics/route-metrics.ts';
+import type { ChainsDeps } from '../pipeline/chain.ts';
 import type { Policy } from '../pipeline/policy.ts';
+import { SharedObjects } from '../pipeline/shared-objects.ts';
 import type { RouteQuery } from '../router/route-query.ts';
 import type { Candidate } from '../router/router.ts';
 import { createServices } from '../upstream/create-services.ts';
@@ -22,6 +26,7 @@ import type { Sticky } from '../upstream/sticky.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangeContext } from './exchange-context.ts';
 import { type ExplainRequest, headOf, listenerFor } from './explain-request.ts';
+import { declaredKeys } from './gateway-keys.ts';
 import { grpcKindOf } from './grpc-call.ts';
 import { bridgedStream } from './grpc-web-stream.ts';
 import { spokenAt } from './listeners.ts';
@@ -46,34 +51,41 @@ export interface Explanation {
   quarantined?: string;
 }
 
-/** Explains one request against a config. */
-export function explainRequest(
+/** How long a policy may take to decide, in milliseconds. */
+const PATIENCE = 5000;
+
+/** Explains one request against a config. Nothing is called, counted or looked up beyond this process. */
+export async function explainRequest(
   config: GatewayConfig,
   request: ExplainRequest,
   policies: ReadonlyMap<string, Policy>,
-): Explanation {
+): Promise<Explanation> {
   const sent: { head: string; endpoint: string }[] = [];
   const clock = { now: () => 0, wall: () => Date.now() };
+  const decided = new Decided();
   const metrics = new RouteMetrics('', '', new HistogramLayout([1], 1000));
   const services = createServices<UpstreamPoolLike>(config.services, null, {
     clock,
     timers: { setTimeout: () => null, clearTimeout: () => {} },
     logger: silentLogger,
     random: () => 0,
-    createPool: (endpoint) => recordingPool((head) => sent.push({ head, endpoint: endpoint.id })),
+    createPool: (endpoint) =>
+      recordingPool((head) => {
+        sent.push({ head, endpoint: endpoint.id });
+        decided.settle();
+      }),
     check: () => new Promise(() => {}),
     onHealthChange: () => {},
   });
   const context = explainContext(clock.now, metrics);
   const snapshot = Snapshot.create(1, config, services, {
-    policies,
+    chains: explainChains(config, policies),
     metrics: { routeMetrics: () => metrics, relayMetrics: () => null } as never,
     webSockets: context.webSockets,
-    logger: silentLogger,
   });
   for (const service of services.values()) service.commit();
   let exchange: Exchange | null = null;
-  const socket = new NowhereSocket(request.clientAddress ?? '127.0.0.1');
+  const socket = new NowhereSocket(request.clientAddress ?? '127.0.0.1', () => decided.settle());
   const listener = listenerFor(config, request);
   const scheme = listener.tls === undefined ? 'http' : 'https';
   const Connection = spokenAt(listener).includes('h2') ? LikelyConnection : ClientConnection;
@@ -103,6 +115,7 @@ export function explainRequest(
     sharedReads: false,
   });
   socket.emit('data', Buffer.from(headOf(request), 'latin1'));
+  await decided.within(PATIENCE);
   const explanation = describe(exchange, queryOf(exchange, request), snapshot, sent, socket.written);
   socket.emit('close');
   snapshot.retire();
@@ -114,6 +127,54 @@ class LikelyConnection extends ClientConnection {
   override get protocol(): string {
     return grpcKindOf(this) === GRPC ? 'HTTP/2.0' : super.protocol;
   }
+}
+
+/** Settles when it is known what becomes of the request. */
+class Decided {
+  settle: () => void = () => {};
+  private readonly settled = new Promise<void>((resolve) => {
+    this.settle = resolve;
+  });
+
+  within(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      void this.settled.then(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+}
+
+/** Policies of an explanation ask nobody: limits grant, slots are free, and of keys only those in the configuration are known. */
+function explainChains(config: GatewayConfig, policies: ReadonlyMap<string, Policy>): ChainsDeps {
+  const { tiers, roles, consumers } = config;
+  const declared = declaredKeys(config);
+  const standing = { allowed: true, resetAfter: 0, retryAfter: 0 };
+  return {
+    policies,
+    shared: new SharedObjects(),
+    services: {
+      logger: silentLogger,
+      clock: systemClock,
+      timers: systemTimers,
+      config: { tiers, roles, consumers },
+      metrics: { limitDecisions: new CellFamily({ name: 'none', type: 'counter', help: '', labels: [] }) },
+      http: { call: () => Promise.reject(new Error('an explanation calls nobody')) },
+      state: {
+        limits: () => ({
+          take: (takes) => ({
+            allowed: true,
+            standings: takes.map(({ rule }) => ({ ...standing, remaining: rule.burst })),
+            degraded: false,
+          }),
+        }),
+        slots: { wish: () => ({ outcome: 'granted', release: () => {} }) },
+        keys: { find: (id) => declared.get(id) ?? null, used: () => {} },
+      },
+    },
+  };
 }
 
 function explainContext(now: () => number, metrics: RouteMetrics): ExchangeContext {
@@ -129,6 +190,7 @@ function explainContext(now: () => number, metrics: RouteMetrics): ExchangeConte
     unrouted: metrics,
     newRequestId: () => '00000000-0000-7000-8000-000000000000',
     dateLine: () => '',
+    onPolicyRefusal: () => {},
     onError: () => {},
     account: () => {},
   };
@@ -249,13 +311,17 @@ class NowhereSocket extends EventEmitter {
   readonly writableNeedDrain = false;
   written = '';
 
-  constructor(remoteAddress: string) {
+  private readonly onWrite: () => void;
+
+  constructor(remoteAddress: string, onWrite: () => void) {
     super();
+    this.onWrite = onWrite;
     this.remoteAddress = remoteAddress;
   }
 
   write(data: string | Buffer): boolean {
     this.written += typeof data === 'string' ? data : data.toString('latin1');
+    this.onWrite();
     return true;
   }
 

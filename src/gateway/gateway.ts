@@ -17,6 +17,7 @@ import { TimerWheel } from '../base/timer-wheel.ts';
 import { Turns } from '../base/turns.ts';
 import type { GatewayConfig, ServiceConfig } from '../config/model.ts';
 import { isGrpcFault } from '../http/grpc.ts';
+import { KeepAliveHttpClient } from '../net/http-client.ts';
 import { Http2UpstreamPool } from '../net/http2-upstream-pool.ts';
 import type {
   ClientLink,
@@ -39,17 +40,23 @@ import { createGatewayMetrics, type GatewayMetrics } from '../observability/metr
 import type { RelayMetrics } from '../observability/metrics/relay-metrics.ts';
 import type { RouteMetrics } from '../observability/metrics/route-metrics.ts';
 import { createRequestIdSource } from '../observability/request-id.ts';
-import type { Policy } from '../pipeline/policy.ts';
+import type { ChainsDeps } from '../pipeline/chain.ts';
+import type { Policy, PolicyExchange, Reply } from '../pipeline/policy.ts';
+import { SharedObjects } from '../pipeline/shared-objects.ts';
 import { createServices } from '../upstream/create-services.ts';
 import { type Endpoint, isSecure, speaksHttp2 } from '../upstream/endpoint.ts';
 import { probe } from '../upstream/health/probe.ts';
 import { createPoolOptions, type Service } from '../upstream/service.ts';
+import { Audit } from './audit.ts';
 import { CertificateExpiry } from './certificate-expiry.ts';
 import { DateHeader } from './date-header.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangeContext } from './exchange-context.ts';
+import type { GatewayState, PreparedState } from './gateway-state.ts';
 import { bridgedStream } from './grpc-web-stream.ts';
+import { createStoreObserver } from './limit-stores.ts';
 import { Listeners, type PreparedListeners } from './listeners.ts';
+import { OwnState } from './own-state.ts';
 import { type LateQuarantine, logQuarantined, routeState } from './quarantine.ts';
 import { RawConnection, type RawContext } from './raw-connection.ts';
 import { isSameConfig } from './same-config.ts';
@@ -74,6 +81,8 @@ export interface GatewayDeps {
   readonly version: string;
   /** That of the process whose place this one takes; without it a new one is made. */
   readonly secret?: Uint8Array;
+  /** Where policies' state is kept; without it in this process. */
+  readonly state?: GatewayState;
   /** What differs in a process that is one of several; without it the gateway is alone. */
   readonly team?: Team;
   /** Addresses from the process whose place this one takes. */
@@ -124,10 +133,14 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
   private readonly window: HealthWindow;
   private readonly certificates: CertificateExpiry;
   private readonly listeners: Listeners;
+  private readonly policyState: GatewayState;
+  private readonly http = new KeepAliveHttpClient();
+  private readonly shared = new SharedObjects();
   private snapshot: Snapshot | null = null;
   private readonly faultLines = new LineRate(FAULT_LINES);
   private readonly turns = new Turns();
   private accessLog: AccessLog | null = null;
+  readonly audit: Audit;
   private droppedLines = 0;
 
   constructor(deps: GatewayDeps) {
@@ -142,6 +155,8 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     this.lag = createEventLoopLag(deps.clock, deps.timers);
     this.window = new HealthWindow(deps.clock);
     this.certificates = new CertificateExpiry(deps);
+    this.audit = new Audit(deps);
+    this.policyState = deps.state ?? new OwnState(deps);
     this.listeners = new Listeners({
       handler: this,
       wheel: this.wheel,
@@ -170,6 +185,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
       lag: this.lag,
       wall: deps.clock.wall,
     });
+    this.policyState.observe(createStoreObserver(this.metrics));
     this.unrouted = this.metrics.unrouted;
     this.unroutedRelays = this.metrics.unroutedRelays;
     if (deps.team !== undefined)
@@ -245,40 +261,58 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     const services = this.createServices(config);
     let built: Snapshot | null = null;
     let listeners: PreparedListeners | null = null;
+    let state: PreparedState | null = null;
+    let audit: PreparedState | null = null;
     let accessLog = this.accessLog;
     const discard = (): void => {
       built?.closeChains();
+      state?.discard();
+      audit?.discard();
       for (const service of services.values()) service.close();
       for (const listener of listeners?.opened ?? []) listener.destroy();
       if (accessLog !== this.accessLog) void accessLog?.close();
     };
     try {
+      state = await this.policyState.prepare(config);
       built = await inSlices(
         Snapshot.build(generation, config, services, {
-          policies: this.deps.policies,
+          chains: this.chainsDeps(config),
           metrics: this.metrics,
           webSockets: this.webSockets,
-          logger: this.logger,
         }),
       );
       listeners = await this.listeners.prepare(config.listeners);
       this.refuseWhenStopping();
       if (!isDeepStrictEqual(previous?.config.logging.access, config.logging.access))
         accessLog = this.openAccessLog(config);
+      audit = this.audit.prepare(config);
     } catch (error) {
       discard();
       throw error;
     }
     const snapshot = built;
     const prepared = listeners;
+    const preparedState = state;
+    const preparedAudit = audit;
     return {
       quarantined: snapshot.late,
       discard,
       commit: () => {
+        preparedState.commit();
+        preparedAudit.commit();
         this.swap(snapshot, services, prepared, accessLog);
         previous?.retire();
       },
     };
+  }
+
+  /** What policies are made with. */
+  private chainsDeps({ tiers, roles, consumers }: GatewayConfig): ChainsDeps {
+    const { logger, http, policyState, shared } = this;
+    const { clock, timers, policies } = this.deps;
+    const config = { tiers, roles, consumers };
+    const services = { logger, clock, timers, config, http, state: policyState, metrics: this.metrics };
+    return { policies, shared, services };
   }
 
   /** What the services' commit relies on. Throws where a certificate, a key or an authority cannot be used. */
@@ -389,6 +423,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
   /** Opens the access log's file anew, for log rotation. */
   reopenLogs(): void {
     this.accessLog?.reopen();
+    this.audit.reopen();
   }
 
   // RequestHandler.
@@ -434,6 +469,15 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     return this.date.line();
   }
 
+  onPolicyRefusal(exchange: PolicyExchange, reply: Reply): void {
+    this.audit.recordRefusal(exchange, reply);
+    const { code, status, reason } = reply;
+    if (this.logger.level !== 'debug') return;
+    const { requestId, routeName, clientAddress } = exchange;
+    const fields = { request_id: requestId, route: routeName, client: clientAddress, code, status, reason };
+    this.logger.debug('a policy refused the request', fields);
+  }
+
   onError(entry: AccessEntry, code: ErrorCode, detail: string): void {
     this.metrics.errors.count(code);
     if (this.logger.level === 'debug') {
@@ -474,7 +518,10 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     this.snapshot?.retire();
     this.certificates.close();
     this.lag.close();
-    await this.accessLog?.close(Math.max(LAST_LINES, timeout - (this.now() - begun)));
+    this.http.close();
+    void this.policyState.close();
+    const within = Math.max(LAST_LINES, timeout - (this.now() - begun));
+    await Promise.all([this.accessLog?.close(within), this.audit.close(within)]);
     return cut;
   }
 
@@ -491,7 +538,10 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     this.snapshot?.retire();
     this.certificates.close();
     this.lag.close();
+    this.http.close();
+    void this.policyState.close();
     void this.accessLog?.close();
+    void this.audit.close();
   }
 
   private pause(milliseconds: number): Promise<void> {

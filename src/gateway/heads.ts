@@ -10,7 +10,8 @@ import { traceIdOf } from '../observability/trace-context.ts';
 import { FORWARDED_FIELDS } from './forwarded.ts';
 
 /** Fields of a request that are written anew or not passed on. */
-const REQUEST_DROP = HOP_BY_HOP | FORWARDED_FIELDS | maskOf(FIELD.xRequestId, FIELD.traceparent, FIELD.xClientCert);
+const REQUEST_DROP =
+  HOP_BY_HOP | FORWARDED_FIELDS | maskOf(FIELD.xRequestId, FIELD.traceparent, FIELD.xClientCert, FIELD.identity);
 const RESPONSE_DROP = HOP_BY_HOP | maskOf(FIELD.xRequestId);
 const HOST = maskOf(FIELD.host);
 const CONNECTION = maskOf(FIELD.connection);
@@ -33,6 +34,10 @@ export interface OutgoingRequest {
   readonly forwarded: string;
   /** The lines of `certificateLines`, or none. */
   readonly certificateLines: string;
+  /** The lines that tell who calls, or none. */
+  readonly identityLines: string;
+  /** Lower-case names beside the usual ones that only the gateway may set; null where there are none. */
+  readonly stripped: ReadonlySet<string> | null;
   readonly requestId: string;
   readonly traceparent: string;
   /** `traceparent` as it was received. */
@@ -56,8 +61,8 @@ export function requestHead(request: OutgoingRequest): string {
   if (received === undefined || traceIdOf(request.traceparent) !== received.slice(3, 35)) drop |= TRACESTATE;
   // An untouched start line is taken with the fields, in one piece.
   const untouched = lines === '' && stream.minor === 1 && upstreamTarget === stream.rawTarget;
-  lines += copyFields(head, drop, namedBy(head), edits, untouched ? 0 : head.fieldsStart);
-  const own = `${request.forwarded}${request.certificateLines}X-Request-ID: ${request.requestId}\r\ntraceparent: ${request.traceparent}\r\n`;
+  lines += copyFields(head, drop, withNames(namedBy(head), request.stripped), edits, untouched ? 0 : head.fieldsStart);
+  const own = `${request.forwarded}${request.certificateLines}${request.identityLines}X-Request-ID: ${request.requestId}\r\ntraceparent: ${request.traceparent}\r\n`;
   lines += edits === null ? own : edits.filter(own) + edits.lines();
   if (stream.bodyLength === CHUNKED) lines += 'Transfer-Encoding: chunked\r\n';
   if (request.upgrades) lines += UPGRADE_LINES;
@@ -101,6 +106,11 @@ export function takesTrailers(stream: ClientStream): boolean {
   if (stream.protocol === 'HTTP/2.0') return true;
   const te = fieldById(stream.head, FIELD.te);
   return te !== undefined && stream.minor === 1 && hasListMember(te, 'trailers');
+}
+
+function withNames(one: ReadonlySet<string> | null, other: ReadonlySet<string> | null): ReadonlySet<string> | null {
+  if (one === null || other === null) return one ?? other;
+  return new Set([...one, ...other]);
 }
 
 function namedBy(head: HeadParser): ReadonlySet<string> | null {

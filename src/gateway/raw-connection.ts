@@ -96,6 +96,7 @@ export class RawConnection extends Timed implements ClientLink, AccessEntry {
   readonly protocol: string;
   readonly upstreamStatus = 0;
   readonly grpcStatus = -1;
+  readonly identity = null;
   readonly traceId = '';
   host = '';
   endpoint = '';

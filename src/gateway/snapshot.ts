@@ -1,6 +1,5 @@
 /** One generation: everything that a config compiles to, immutable, swapped as one reference. */
 import { type CidrSet, createCidrSet } from '../base/ip.ts';
-import type { Logger } from '../base/logger.ts';
 import { atOnce, type Steps } from '../base/slices.ts';
 import type { GatewayConfig, RouteConfig, ServiceConfig } from '../config/model.ts';
 import { isRawRoute } from '../config/raw-route.ts';
@@ -9,8 +8,7 @@ import type { UpstreamPoolLike } from '../net/upstream.ts';
 import type { GatewayMetrics } from '../observability/metrics/gateway-metrics.ts';
 import type { RelayMetrics } from '../observability/metrics/relay-metrics.ts';
 import type { RouteMetrics } from '../observability/metrics/route-metrics.ts';
-import { type Chain, closeChain, compileChain } from '../pipeline/chain.ts';
-import type { Policy } from '../pipeline/policy.ts';
+import { type Chain, Chains, type ChainsDeps, type PolicyUse } from '../pipeline/chain.ts';
 import { RawRouter } from '../router/raw-router.ts';
 import { compileRewrite, type Rewrite } from '../router/rewrite.ts';
 import { type Router, routerOf } from '../router/router.ts';
@@ -56,13 +54,14 @@ export interface CompiledRoute {
   readonly quarantined: string | null;
 }
 
+const EVERYWHERE = { scope: 'gateway', name: '' } as const;
+
 const NOBODY = createCidrSet([]);
 
 export interface SnapshotDeps {
-  readonly policies: ReadonlyMap<string, Policy>;
+  readonly chains: ChainsDeps;
   readonly metrics: GatewayMetrics;
   readonly webSockets: WebSockets;
-  readonly logger: Logger;
 }
 
 /** What a snapshot is made of. */
@@ -74,6 +73,7 @@ interface SnapshotParts {
   readonly routes: readonly CompiledRoute[];
   readonly late: readonly LateQuarantine[];
   readonly globalChain: Chain;
+  readonly chains: Chains;
 }
 
 export class Snapshot {
@@ -88,6 +88,9 @@ export class Snapshot {
   private readonly forwarding: ReadonlySet<string>;
   /** The policies that apply where no route was found: the global ones. */
   readonly globalChain: Chain;
+  private readonly chains: Chains;
+  /** Lower-case names of request headers that policies of this generation set, beside the usual ones; null where there are none. */
+  readonly ownHeaders: ReadonlySet<string> | null;
   /** True where a route answers CORS preflights. */
   readonly answersPreflights: boolean;
   /** Routes that config found sound and that could not be built all the same. */
@@ -96,7 +99,7 @@ export class Snapshot {
   active = 0;
   private retired = false;
 
-  private constructor({ generation, config, services, router, routes, late, globalChain }: SnapshotParts) {
+  private constructor({ generation, config, services, router, routes, late, globalChain, chains }: SnapshotParts) {
     this.generation = generation;
     this.config = config;
     this.services = services;
@@ -108,6 +111,9 @@ export class Snapshot {
       config.listeners.filter(({ tls }) => tls?.clientCertificates?.forward).map(({ name }) => name),
     );
     this.globalChain = globalChain;
+    this.chains = chains;
+    const own = chains.ownHeaders(usesOf(config));
+    this.ownHeaders = own.size === 0 ? null : withUnderscores(own);
     this.answersPreflights = globalChain.preflight !== null || routes.some(({ chain }) => chain.preflight !== null);
     this.late = late;
   }
@@ -130,23 +136,24 @@ export class Snapshot {
     deps: SnapshotDeps,
   ): Steps<Snapshot> {
     const router = yield* routerOf(config.routes);
-    const globalChain = compileChain([config.policies], deps.policies, { logger: deps.logger });
+    const chains = new Chains(deps.chains);
     const routes: CompiledRoute[] = [];
     const late: LateQuarantine[] = [];
+    let globalChain: Chain;
     try {
+      globalChain = chains.compile([{ place: EVERYWHERE, uses: config.policies }]);
       for (const [index, route] of config.routes.entries()) {
         yield;
-        const compiled = buildRoute(route, index, { config, services, globalChain }, deps);
+        const compiled = buildRoute(route, index, { config, services, globalChain, chains }, deps);
         routes.push(compiled);
         const { name, quarantined: reason } = compiled;
         if (reason !== null && route.quarantined === undefined) late.push({ name, reason });
       }
     } catch (error) {
-      for (const { chain } of routes) closeChain(chain);
-      closeChain(globalChain);
+      chains.close();
       throw error;
     }
-    return new Snapshot({ generation, config, services, router, routes, late, globalChain });
+    return new Snapshot({ generation, config, services, router, routes, late, globalChain, chains });
   }
 
   /** Whose forwarding fields are believed on a listener; nobody's on one that this generation no longer has. */
@@ -177,22 +184,33 @@ export class Snapshot {
 
   /** For one that was never live: its services are not closed. */
   closeChains(): void {
-    for (const route of this.routes) closeChain(route.chain);
-    closeChain(this.globalChain);
+    this.chains.close();
   }
+}
+
+/** Every use of a policy, wherever it stands. */
+function* usesOf({ policies, services, routes }: GatewayConfig): Iterable<PolicyUse> {
+  yield* policies;
+  for (const service of services) yield* service.policies;
+  for (const route of routes) if (route.quarantined === undefined) yield* route.policies;
+}
+
+/** What is behind CGI takes an underscore for a hyphen. */
+function withUnderscores(names: ReadonlySet<string>): ReadonlySet<string> {
+  return new Set([...names].flatMap((name) => [name, name.replaceAll('-', '_')]));
 }
 
 /** The route, or what stands in its place where it is or must be quarantined. */
 function buildRoute(
   config: RouteConfig,
   index: number,
-  snapshot: Pick<SnapshotParts, 'config' | 'services' | 'globalChain'>,
+  snapshot: Pick<SnapshotParts, 'config' | 'services' | 'globalChain' | 'chains'>,
   deps: SnapshotDeps,
 ): CompiledRoute {
   const known = config.quarantined?.reason;
   if (known !== undefined) return quarantinedRoute(config, index, known, snapshot.globalChain, deps);
   try {
-    return compileRoute(config, index, snapshot.config, snapshot.services, deps);
+    return compileRoute(config, index, snapshot, deps);
   } catch (error) {
     const reason = lateReason(error, config, snapshot.config);
     if (reason === null) throw error;
@@ -231,14 +249,17 @@ function quarantinedRoute(
 function compileRoute(
   config: RouteConfig,
   index: number,
-  gateway: GatewayConfig,
-  services: ReadonlyMap<string, Service<UpstreamPoolLike>>,
+  { config: gateway, services, chains }: Pick<SnapshotParts, 'config' | 'services' | 'chains'>,
   deps: SnapshotDeps,
 ): CompiledRoute {
   const service = config.service === undefined ? null : (services.get(config.service) ?? null);
   const serviceConfig: ServiceConfig | null = service === null ? null : service.config;
   const rewrite = compileRewrite(config);
-  const scopes = [gateway.policies, serviceConfig?.policies ?? [], config.policies];
+  const scopes = [
+    { place: EVERYWHERE, uses: gateway.policies },
+    { place: { scope: 'service', name: config.service ?? '' }, uses: serviceConfig?.policies ?? [] },
+    { place: { scope: 'route', name: config.name }, uses: config.policies },
+  ] as const;
   return {
     index,
     config,
@@ -253,7 +274,7 @@ function compileRoute(
     retry: compileRetry(config.retry),
     isGrpc: serviceConfig?.protocol === 'grpc' || serviceConfig?.protocol === 'grpcs',
     webSocket: compileWebSocket(config, deps),
-    chain: compileChain(scopes, deps.policies, { logger: deps.logger }),
+    chain: chains.compile(scopes),
     metrics: deps.metrics.routeMetrics(config.name, config.service ?? ''),
     relays: relaysOf(config, deps),
     quarantined: null,

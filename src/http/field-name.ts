@@ -26,6 +26,8 @@ export const FIELD = {
   userAgent: 21,
   tracestate: 22,
   contentType: 23,
+  /** The names by which upstreams are told who calls. */
+  identity: 24,
   /** Every name that begins with `x-client-cert-`. */
   xClientCert: 30,
 } as const;
@@ -58,6 +60,18 @@ const names: Record<string, number> = {
   'content-type': FIELD.contentType,
 };
 
+/** What is behind CGI takes an underscore for a hyphen: both are as good in these. */
+for (const name of ['x-user-id', 'x-user-roles', 'x-consumer-name', 'x-consumer-tier']) {
+  for (const spelling of spellings(name)) names[spelling] = FIELD.identity;
+}
+
+function spellings(name: string): string[] {
+  const at = name.indexOf('-');
+  if (at < 0) return [name];
+  const head = name.slice(0, at);
+  return spellings(name.slice(at + 1)).flatMap((rest) => [`${head}-${rest}`, `${head}_${rest}`]);
+}
+
 interface Candidate {
   readonly name: string;
   readonly bytes: Uint8Array;
@@ -66,7 +80,9 @@ interface Candidate {
 
 const byLength: (readonly Candidate[] | undefined)[] = [];
 for (const [name, id] of Object.entries(names)) {
-  byLength[name.length] = [...(byLength[name.length] ?? []), { name, bytes: Buffer.from(name), id }];
+  // As bytes are when bit 5 is set: of an underscore it makes what no token holds.
+  const bytes = Buffer.from(name).map((byte) => byte | 0x20);
+  byLength[name.length] = [...(byLength[name.length] ?? []), { name, bytes, id }];
 }
 
 /** What begins the names by which an upstream is told of the client’s certificate. */

@@ -31,19 +31,29 @@ export function fieldByName(parser: HeadParser, lowerName: string): string | und
   const id = fieldIdOfName(lowerName);
   // Clients may write there what they like: who they are is said by their certificate.
   if (id === FIELD.xClientCert) return undefined;
-  if (id !== 0) return fieldById(parser, id);
+  if (id !== 0 && id !== FIELD.identity) return fieldById(parser, id);
   const length = lowerName.length;
   const separator = lowerName === 'cookie' ? '; ' : ', ';
   let value: string | undefined;
   const { offsets, head, count } = parser;
   for (let i = 0, at = 0; i < count; i++, at += FIELD_STRIDE) {
     const start = offsets[at];
-    if (offsets[at + 1] - start !== length || offsets[at + 4] !== 0) continue;
+    if (offsets[at + 1] - start !== length || offsets[at + 4] !== id) continue;
     if (!sameName(head, start, lowerName)) continue;
     const line = head.slice(offsets[at + 2], offsets[at + 3]);
     value = value === undefined ? line : value + separator + line;
   }
   return value;
+}
+
+/** Names of the fields, in lower case, each once: those of which `fieldByName` gives a value. */
+export function fieldNames(parser: HeadParser): string[] {
+  const names = new Set<string>();
+  const { offsets, head, count } = parser;
+  for (let i = 0, at = 0; i < count; i++, at += FIELD_STRIDE) {
+    if (offsets[at + 4] !== FIELD.xClientCert) names.add(head.slice(offsets[at], offsets[at + 1]).toLowerCase());
+  }
+  return [...names];
 }
 
 /** True when `head` has at `start` the lower-case name, in whatever case. Both are tokens. */

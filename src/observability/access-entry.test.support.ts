@@ -13,6 +13,7 @@ export function createEntry(changes: Partial<AccessEntry> = {}): AccessEntry {
     status: 200,
     upstreamStatus: 200,
     grpcStatus: -1,
+    identity: null,
     bytesIn: 0,
     bytesOut: 105,
     durationMs: 1.25,

@@ -30,6 +30,8 @@ export interface AccessEntry {
   readonly clientAddress: string;
   readonly protocol: string;
   readonly traceId: string;
+  /** Who called, where an authentication has found out. */
+  readonly identity: { readonly subject: string; readonly consumer: string | null } | null;
   userAgent(): string;
   /** A request field by its lower-case name. */
   header(lowerName: string): string | undefined;

@@ -44,6 +44,8 @@ export function createLineStart(): (wall: number) => string {
 }
 
 const FIELDS: Readonly<Record<string, FieldWriter>> = {
+  user: ({ identity }) => optionalJson(identity?.subject ?? ''),
+  consumer: ({ identity }) => optionalJson(identity?.consumer ?? ''),
   request_id: (entry) => jsonString(entry.requestId),
   client: (entry) => jsonString(entry.clientAddress),
   method: (entry) => jsonString(entry.method),

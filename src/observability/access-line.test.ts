@@ -54,7 +54,7 @@ describe('the line of all fields', () => {
         '"host":"api.example.com","path":"/users/1","query":"a=b","protocol":"HTTP/1.1","route":"user-by-id",' +
         '"service":"users","endpoint":"127.0.0.1:9001","status":200,"upstream_status":200,"grpc_status":null,"bytes_in":0,' +
         '"bytes_out":105,"duration_ms":1.250,"upstream_ms":1.100,"gateway_ms":0.150,"retries":0,"error":null,' +
-        '"trace_id":"1177d525167d19420b0c90ab67fcab20","user_agent":"curl/8.0"}\n',
+        '"trace_id":"1177d525167d19420b0c90ab67fcab20","user":null,"consumer":null,"user_agent":"curl/8.0"}\n',
     );
   });
 
@@ -78,7 +78,7 @@ describe('the line of all fields', () => {
     });
     const line = whole(entry);
     expect(line).toMatchObject({ path: '/x', service: null, endpoint: null, upstream_status: null, upstream_ms: null });
-    expect(line).toMatchObject({ gateway_ms: 1.25, trace_id: null, user_agent: null });
+    expect(line).toMatchObject({ gateway_ms: 1.25, trace_id: null, user: null, consumer: null, user_agent: null });
     expect(line).not.toHaveProperty('query');
     expect(whole(createEntry({ target: '/x?' }))).toHaveProperty('query', '');
   });

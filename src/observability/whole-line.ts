@@ -13,6 +13,7 @@ export function createWholeLine(redaction: Redaction): AccessLine {
   const clients = new ClientText(redaction.hides('host'));
   const places = new PlaceTexts();
   const statuses = new StatusText();
+  const callers = new CallerText();
   const agents = redaction.hides('user-agent') ? null : new AgentTexts();
   const hiddenAgent = agentText(`"${REDACTED}"`);
   return (entry, wall) => {
@@ -32,6 +33,7 @@ export function createWholeLine(redaction: Redaction): AccessLine {
       (',"gateway_ms":' + millisecondsJson(durationMs - Math.max(0, upstreamMs))) +
       (retries === 0 && errorCode === '' ? ',"retries":0,"error":null,"trace_id":' : troubleText(retries, errorCode)) +
       (entry.traceId === '' ? 'null' : `"${entry.traceId}"`) +
+      callers.of(entry.identity) +
       (agents === null ? hiddenAgent : agents.of(entry.userAgent()))
     );
   };
@@ -122,6 +124,23 @@ class StatusText {
     return this.text;
   }
 }
+
+/** The part that the caller makes; of callers that come again the very object comes again, too. */
+class CallerText {
+  private identity: AccessEntry['identity'] = null;
+  private text = NOBODY;
+
+  of(identity: AccessEntry['identity']): string {
+    if (identity === null) return NOBODY;
+    if (identity !== this.identity) {
+      this.identity = identity;
+      this.text = `,"user":${optionalJson(identity.subject)},"consumer":${optionalJson(identity.consumer ?? '')}`;
+    }
+    return this.text;
+  }
+}
+
+const NOBODY = ',"user":null,"consumer":null';
 
 /** Slots for user agents, which are long and repeat. A power of two. */
 const AGENT_SLOTS = 64;

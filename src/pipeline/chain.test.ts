@@ -1,16 +1,30 @@
 /** Chains: who applies, in what order, and what ends them; and the header policies run through one. */
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { silentLogger } from '../base/logger.ts';
-import { HeaderEdits } from '../http/header-edits.ts';
 import { requestHeaders } from '../policies/request-headers/index.ts';
 import { responseHeaders } from '../policies/response-headers/index.ts';
-import { type Chain, closeChain, compileChain, runRequest } from './chain.ts';
+import { type Chain, Chains, type PolicyUse, runRequest } from './chain.ts';
 import type { HeaderOperations } from './header-operations.ts';
 import { PHASES, type Phase } from './phases.ts';
+import { exchangeOf, servicesOf } from './policy.test.support.ts';
 import { definePolicy, type Policy, type PolicyExchange, type PolicyHooks, type Reply } from './policy.ts';
+import { SharedObjects } from './shared-objects.ts';
 
-const services = { logger: silentLogger };
+const services = servicesOf();
+const shared = new SharedObjects();
+
+/** The chains of these policies, and that of a route of these scopes. */
+function compiled(
+  policies: readonly Policy[],
+  scopes: readonly (readonly PolicyUse[])[],
+): { chains: Chains; chain: Chain } {
+  const chains = new Chains({ policies: new Map(policies.map((one) => [one.name, one])), services, shared });
+  const kinds = ['gateway', 'service', 'route'] as const;
+  return {
+    chains,
+    chain: chains.compile(scopes.map((uses, i) => ({ place: { scope: kinds[i], name: `${i}` }, uses }))),
+  };
+}
 
 function policy(name: string, phase: Phase, create: (options: unknown) => Omit<PolicyHooks, 'effect'>): Policy {
   return definePolicy({
@@ -22,26 +36,16 @@ function policy(name: string, phase: Phase, create: (options: unknown) => Omit<P
 }
 
 function chainOf(policies: readonly Policy[], scopes?: readonly (readonly string[])[]): Chain {
-  const names = scopes ?? [policies.map(({ name }) => name)];
-  const uses = names.map((scope, depth) => scope.map((name) => ({ name, options: depth })));
-  return compileChain(uses, new Map(policies.map((one) => [one.name, one])), services);
+  return chainsOf(policies, scopes).chain;
 }
 
-function exchangeOf(): PolicyExchange {
-  return {
-    method: 'GET',
-    host: 'a.example',
-    path: '/',
-    query: '',
-    clientAddress: '192.0.2.7',
-    clientCertificate: null,
-    requestId: 'id',
-    routeName: 'route',
-    header: () => undefined,
-    requestEdits: new HeaderEdits(),
-    responseEdits: new HeaderEdits(),
-    status: 200,
-  };
+function chainsOf(
+  policies: readonly Policy[],
+  scopes?: readonly (readonly string[])[],
+): { chains: Chains; chain: Chain } {
+  const names = scopes ?? [policies.map(({ name }) => name)];
+  const uses = names.map((scope, depth) => scope.map((name) => ({ name, options: depth })));
+  return compiled(policies, uses);
 }
 
 const ANSWER: Reply = { status: 418, headers: {}, body: 'short' };
@@ -81,7 +85,7 @@ describe('a chain', () => {
       ...hooks: ('onRequest' | 'onResponse' | 'onEnd' | 'close')[]
     ): Omit<PolicyHooks, 'effect'> =>
       Object.fromEntries(hooks.map((hook) => [hook, () => void told.push(`${hook} ${name}`)]));
-    const chain = chainOf([
+    const { chains, chain } = chainsOf([
       policy('last', 'answer', () => tell('last', 'onResponse', 'onEnd')),
       policy('middle', 'shape', () => tell('middle', 'onRequest', 'close')),
       policy('first', 'edge', () => tell('first', 'onRequest', 'onResponse', 'onEnd', 'close')),
@@ -91,7 +95,7 @@ describe('a chain', () => {
     expect(runRequest(chain.onRequest, exchange)).toBeUndefined();
     for (const hooks of chain.onResponse) hooks.onResponse?.(exchange);
     for (const hooks of chain.onEnd) hooks.onEnd?.(exchange);
-    closeChain(chain);
+    chains.close();
     expect(told).toEqual([
       'onRequest first',
       'onRequest middle',
@@ -99,9 +103,87 @@ describe('a chain', () => {
       'onResponse last',
       'onEnd first',
       'onEnd last',
-      'close first',
       'close middle',
+      'close first',
     ]);
+  });
+
+  test('applies several uses of one list, each by itself or, where the policy wants it, all as one', () => {
+    const each = policy('each', 'meter', () => ({}));
+    const all: Policy = {
+      ...policy('all', 'meter', () => ({})),
+      createAll: (options) => ({ effect: `all ${options.join(' ')}` }),
+    };
+    const uses = (...options: number[]) =>
+      options.flatMap((one) => ['each', 'all'].map((name) => ({ name, options: one })));
+    const { chain } = compiled([each, all], [uses(1), uses(2, 3), []]);
+    expect(chain.links.map(({ hooks }) => hooks.effect)).toEqual(['each 2', 'each 3', 'all 2 3']);
+  });
+
+  test('makes what stands on the gateway or a service once for all routes, and closes it once', () => {
+    let made = 0;
+    let closed = 0;
+    const counted = policy('counted', 'meter', () => {
+      made++;
+      return { close: () => closed++ };
+    });
+    const chains = new Chains({ policies: new Map([['counted', counted]]), services, shared });
+    const uses = [{ name: 'counted', options: null }];
+    const chainAt = (scope: 'gateway' | 'service' | 'route', name: string): Chain =>
+      chains.compile([{ place: { scope, name }, uses }]);
+    for (const name of ['', '']) chainAt('gateway', name);
+    for (const name of ['a', 'b', 'a']) chainAt('service', name);
+    for (const name of ['a', 'b']) chainAt('route', name);
+    expect(made).toBe(5);
+    chains.close();
+    chains.close();
+    expect(closed).toBe(5);
+  });
+
+  test('shares objects by their key with the next generation, and closes them after the last', () => {
+    const closed: string[] = [];
+    const own = new SharedObjects();
+    const made: object[] = [];
+    const use: Policy = {
+      ...policy('sharing', 'meter', () => ({})),
+      create: (options, { share }) => {
+        made.push(share(`sharing ${String(options)}`, () => ({ close: () => closed.push(String(options)) })));
+        return { effect: '' };
+      },
+    };
+    const generation = (...options: string[]): Chains => {
+      const chains = new Chains({ policies: new Map([['sharing', use]]), services, shared: own });
+      chains.compile([
+        { place: { scope: 'route', name: 'r' }, uses: options.map((one) => ({ name: 'sharing', options: one })) },
+      ]);
+      return chains;
+    };
+    const first = generation('a', 'b', 'a');
+    const second = generation('a', 'c');
+    expect([made[0] === made[2], made[0] === made[3], made[0] === made[1], own.size]).toEqual([true, true, false, 3]);
+    first.close();
+    expect(closed).toEqual(['b']);
+    second.close();
+    expect([closed, own.size]).toEqual([['b', 'a', 'c'], 0]);
+  });
+
+  test('closes what a use had made when a later one of its list cannot be made, and lets go of what it shares', () => {
+    const closed: unknown[] = [];
+    const own = new SharedObjects();
+    const fragile: Policy = {
+      ...policy('fragile', 'meter', () => ({})),
+      create: (options, { share }) => {
+        share('fragile', () => ({}));
+        if (options === 2) throw new Error('two');
+        return { effect: '', close: () => closed.push(options) };
+      },
+    };
+    const chains = new Chains({ policies: new Map([['fragile', fragile]]), services, shared: own });
+    const uses = [1, 2].map((options) => ({ name: 'fragile', options }));
+    expect(() => chains.compile([{ place: { scope: 'route', name: 'r' }, uses }])).toThrow('policy fragile: two');
+    expect(closed).toEqual([1]);
+    chains.close();
+    expect([closed, own.size]).toEqual([[1], 0]);
   });
 
   const names = Object.keys(ends);
@@ -150,8 +232,7 @@ describe.each([
 
   /** The head after one use of the policy. */
   function applied(options: Partial<HeaderOperations>, head: string): string {
-    const policies = new Map([[name, use as unknown as Policy]]);
-    const chain = compileChain([[{ name, options: use.schema.parse(options) }]], policies, services);
+    const { chain } = compiled([use as unknown as Policy], [[{ name, options: use.schema.parse(options) }]]);
     expect(chain.links.map((link) => link.phase)).toEqual([phase]);
     const exchange = exchangeOf();
     // Twice, as two requests would have it: what is compiled once must not remember.
@@ -213,12 +294,11 @@ describe.each([
       exchange[side].add('X-B', 'before');
     };
     const before = policy('before', 'edge', () => ({ [side === 'requestEdits' ? 'onRequest' : 'onResponse']: edit }));
-    const policies = new Map([
-      [name, use as unknown as Policy],
-      ['before', before],
-    ]);
     const options = use.schema.parse({ set: { 'x-b': '9' }, add: { 'x-a': '8' } });
-    const chain = compileChain([[{ name, options }], [{ name: 'before', options: {} }]], policies, services);
+    const { chain } = compiled(
+      [use as unknown as Policy, before],
+      [[{ name, options }], [{ name: 'before', options: {} }]],
+    );
     const exchange = exchangeOf();
     runRequest(chain.onRequest, exchange);
     for (const hooks of chain.onResponse) hooks.onResponse?.(exchange);

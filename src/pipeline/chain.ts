@@ -1,12 +1,19 @@
 /** The policies of one route, compiled once per generation into flat lists, and the loops that run them. */
 import type { Logger } from '../base/logger.ts';
 import { PHASES, type Phase } from './phases.ts';
-import type { Policy, PolicyExchange, PolicyHooks, PolicyServices, Reply } from './policy.ts';
+import type { Closeable, Policy, PolicyExchange, PolicyHooks, PolicyPlace, PolicyServices, Reply } from './policy.ts';
+import type { SharedObjects } from './shared-objects.ts';
 
 /** One use of a policy in the config. */
 export interface PolicyUse {
   readonly name: string;
   readonly options: unknown;
+}
+
+/** The policies of one place. */
+export interface PolicyScope {
+  readonly place: PolicyPlace;
+  readonly uses: readonly PolicyUse[];
 }
 
 export interface ChainLink {
@@ -36,38 +43,105 @@ export class PolicyBuildError extends Error {
   }
 }
 
+export interface ChainsDeps {
+  readonly policies: ReadonlyMap<string, Policy>;
+  readonly services: Omit<PolicyServices, 'place' | 'share'>;
+  readonly shared: SharedObjects;
+}
+
 /**
- * Compiles the chain of a route from the uses that apply to it, widest first (global, service, route). A policy named
- * in several places applies once, with the options of the narrowest. Throws PolicyBuildError where one cannot be made, or is
- * none of `policies`, and has then closed those that were made.
+ * The chains of one generation. What stands on a service or on all routes is made once, however many routes it applies to:
+ * its counters and caches are one.
  */
-export function compileChain(
-  scopes: readonly (readonly PolicyUse[])[],
-  policies: ReadonlyMap<string, Policy>,
-  services: PolicyServices,
-): Chain {
-  const uses = new Map<string, unknown>();
-  for (const scope of scopes) for (const { name, options } of scope) uses.set(name, options);
-  const links: ChainLink[] = [];
-  for (const [name, options] of uses) {
-    const policy = policies.get(name);
+export class Chains {
+  private readonly deps: ChainsDeps;
+  private readonly made: ChainLink[] = [];
+  /** Links of gateway and services by place and policy. */
+  private readonly common = new Map<string, ChainLink[]>();
+  private readonly releases: (() => void)[] = [];
+
+  constructor(deps: ChainsDeps) {
+    this.deps = deps;
+  }
+
+  /**
+   * Compiles the chain of a route from the scopes that apply to it, widest first (gateway, service, route). A policy named
+   * in several scopes applies once, as the narrowest has it; several uses in one list all apply. Throws PolicyBuildError
+   * where one cannot be made, or is none of the policies; what was made is closed with the rest.
+   */
+  compile(scopes: readonly PolicyScope[]): Chain {
+    const narrowest = new Map<string, PolicyScope>();
+    for (const scope of scopes) for (const { name } of scope.uses) narrowest.set(name, scope);
+    const links: ChainLink[] = [];
+    for (const [name, scope] of narrowest) links.push(...this.linksOf(name, scope));
+    links.sort((a, b) => PHASES.indexOf(a.phase) - PHASES.indexOf(b.phase));
+    const hooks = links.map((link) => link.hooks);
+    return {
+      links,
+      preflight: hooks.find((hook) => hook.onPreflight !== undefined) ?? null,
+      onRequest: hooks.filter((hook) => hook.onRequest !== undefined),
+      onResponse: hooks.filter((hook) => hook.onResponse !== undefined),
+      onEnd: hooks.filter((hook) => hook.onEnd !== undefined),
+    };
+  }
+
+  private linksOf(name: string, { place, uses }: PolicyScope): readonly ChainLink[] {
+    const key = `${place.scope} ${place.name} ${name}`;
+    const known = this.common.get(key);
+    if (known !== undefined) return known;
+    const options = uses.filter((use) => use.name === name).map((use) => use.options);
+    const links = this.create(name, options, place);
+    this.made.push(...links);
+    if (place.scope !== 'route') this.common.set(key, links);
+    return links;
+  }
+
+  private create(name: string, options: readonly unknown[], place: PolicyPlace): ChainLink[] {
+    const links: ChainLink[] = [];
     try {
+      const policy = this.deps.policies.get(name);
       if (policy === undefined) throw new Error('there is no such policy');
-      links.push({ name, phase: policy.phase, hooks: policy.create(options, services) });
+      const { phase } = policy;
+      const services = this.servicesFor(place);
+      if (policy.createAll !== undefined) links.push({ name, phase, hooks: policy.createAll(options, services) });
+      else for (const one of options) links.push({ name, phase, hooks: policy.create(one, services) });
+      return links;
     } catch (error) {
-      for (const link of links) link.hooks.close?.();
+      for (const { hooks } of links) hooks.close?.();
       throw new PolicyBuildError(name, error);
     }
   }
-  links.sort((a, b) => PHASES.indexOf(a.phase) - PHASES.indexOf(b.phase));
-  const hooks = links.map((link) => link.hooks);
-  return {
-    links,
-    preflight: hooks.find((hook) => hook.onPreflight !== undefined) ?? null,
-    onRequest: hooks.filter((hook) => hook.onRequest !== undefined),
-    onResponse: hooks.filter((hook) => hook.onResponse !== undefined),
-    onEnd: hooks.filter((hook) => hook.onEnd !== undefined),
-  };
+
+  private servicesFor(place: PolicyPlace): PolicyServices {
+    const { services, shared } = this.deps;
+    const { releases } = this;
+    return {
+      ...services,
+      place,
+      share<T extends Closeable>(key: string, create: () => T): T {
+        const object = shared.take(key, create);
+        releases.push(() => shared.release(key));
+        return object;
+      },
+    };
+  }
+
+  /** Names of request headers that only the gateway may set, in lower case, by all uses of all places. */
+  ownHeaders(uses: Iterable<PolicyUse>): Set<string> {
+    const names = new Set<string>();
+    for (const { name, options } of uses) {
+      for (const header of this.deps.policies.get(name)?.ownHeaders?.(options) ?? []) names.add(header.toLowerCase());
+    }
+    return names;
+  }
+
+  /** Tells every link that the generation is over. */
+  close(): void {
+    for (const { hooks } of this.made) hooks.close?.();
+    this.made.length = 0;
+    for (const release of this.releases) release();
+    this.releases.length = 0;
+  }
 }
 
 /** Runs the request's side from link `from` on; synchronous until a policy answers with a promise. */
@@ -79,7 +153,10 @@ export function runRequest(
   for (let i = from; i < hooks.length; i++) {
     const result = hooks[i].onRequest?.(exchange);
     if (result === undefined) continue;
-    if (result instanceof Promise) return result.then((reply) => reply ?? runRequest(hooks, exchange, i + 1));
+    if (result instanceof Promise) {
+      // Of a request that is over no policy may begin what only its end gives back.
+      return result.then((reply) => reply ?? (exchange.over ? undefined : runRequest(hooks, exchange, i + 1)));
+    }
     return result;
   }
   return undefined;
@@ -99,9 +176,4 @@ export function runEnd(hooks: readonly PolicyHooks[], exchange: PolicyExchange, 
       logger.error('a policy failed', { route: exchange.routeName, request_id: exchange.requestId, error });
     }
   }
-}
-
-/** Tells every link of a chain that its generation is over. */
-export function closeChain(chain: Chain): void {
-  for (const link of chain.links) link.hooks.close?.();
 }

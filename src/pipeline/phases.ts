@@ -2,12 +2,14 @@
 
 /**
  * - `edge`: before anything is decided about the caller.
- * - `guard`: who may call (CORS, addresses, authentication, authorization).
- * - `meter`: how much (rates, quotas, concurrency).
+ * - `guard`: what is judged without knowing who calls (CORS, addresses).
+ * - `authenticate`: who calls.
+ * - `authorize`: whether that caller may.
+ * - `meter`: how much (sizes, rates, quotas, concurrency).
  * - `shape`: what the upstream gets (validation, header and body changes).
  * - `recall`: answers without the upstream (cache, mock, aggregation).
  * - `answer`: what the client gets (header and body changes, compression).
  */
-export const PHASES = ['edge', 'guard', 'meter', 'shape', 'recall', 'answer'] as const;
+export const PHASES = ['edge', 'guard', 'authenticate', 'authorize', 'meter', 'shape', 'recall', 'answer'] as const;
 
 export type Phase = (typeof PHASES)[number];

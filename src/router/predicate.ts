@@ -1,6 +1,7 @@
 /** What a route asks of a request beside its own host and path: methods, headers, query, cookies, and nests of all. */
 import { parsePattern } from '../base/pattern.ts';
 import type { MatchConfig, ValueMatch } from '../config/model.ts';
+import { cookieValues, queryValues } from '../http/request-values.ts';
 import { compileHosts, type HostMatcher, matchesHost } from './host-matcher.ts';
 import { compilePath, matchesPath, PATH_KIND, type PathMatcher } from './path-matcher.ts';
 import type { RouteQuery } from './route-query.ts';
@@ -108,44 +109,6 @@ function cookiePredicate(name: string, wanted: ValueMatch): Predicate {
 
 function fitsAny(values: readonly string[], test: ValueTest): boolean {
   return values.length === 0 ? test(undefined) : values.some(test);
-}
-
-/** Decoded values of one parameter (the form encoding of the URL standard); a malformed escape stays as it is. */
-function queryValues(query: string, name: string): string[] {
-  const values: string[] = [];
-  if (query === '') return values;
-  for (const pair of query.split('&')) {
-    const equals = pair.indexOf('=');
-    const key = equals < 0 ? pair : pair.slice(0, equals);
-    if (key === name || decode(key) === name) values.push(equals < 0 ? '' : decode(pair.slice(equals + 1)));
-  }
-  return values;
-}
-
-function decode(text: string): string {
-  if (!/[%+]/.test(text)) return text;
-  const spaced = text.replaceAll('+', ' ');
-  try {
-    return decodeURIComponent(spaced);
-  } catch {
-    return spaced;
-  }
-}
-
-/** Values of one cookie (RFC 6265 section 5.4), without the quotes that may stand around them. */
-function cookieValues(header: string, name: string): string[] {
-  const values: string[] = [];
-  for (const pair of header.split(';')) {
-    const equals = pair.indexOf('=');
-    if (equals < 0 || pair.slice(0, equals).trim() !== name) continue;
-    values.push(
-      pair
-        .slice(equals + 1)
-        .trim()
-        .replace(/^"([^"]*)"$/, '$1'),
-    );
-  }
-  return values;
 }
 
 function everyOf(predicates: readonly Predicate[], query: RouteQuery): boolean {

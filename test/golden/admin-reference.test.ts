@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ADMIN_RESOURCES, ADMIN_ROUTES } from '../../src/admin/contract.ts';
 import { EXAMPLE_BASE, renderAdminReference } from '../../src/admin/reference.ts';
+import { EXAMPLE_KEY_ID } from '../../src/admin/resources/keys.ts';
 import type { AdminRoute } from '../../src/admin/route.ts';
 import { hasCurl } from '../support/curl.ts';
 import { closeManaged, startManagedTest } from '../support/managed.ts';
@@ -88,15 +89,22 @@ describe.skipIf(!hasCurl && process.env.REQUIRE_SERVICES !== '1')('the example o
       const signals = { drain: () => {}, upgrade: () => Promise.resolve(process.pid) };
       const gateway = await startManagedTest(CONFIG, signals);
       const { example, answers } = route;
+      let keyId = EXAMPLE_KEY_ID;
       for (const id of example.after ?? []) {
         const before = ADMIN_ROUTES.find((other) => other.id === id) as AdminRoute;
-        expect((await runExample(exampleOf(before), gateway.admin, false)).status).toBe(before.example.status);
+        const { status, body } = await runExample(exampleOf(before), gateway.admin, false);
+        expect(status).toBe(before.example.status);
+        if (id === 'createKey') keyId = JSON.parse(body).id;
       }
-      const result = await runExample(exampleOf(route), gateway.admin, example.lasting === true);
+      const command = exampleOf(route).replaceAll(EXAMPLE_KEY_ID, keyId);
+      const result = await runExample(command, gateway.admin, example.lasting === true);
       expect(result).toMatchObject({ exit: example.lasting === true ? 28 : 0, status: example.status });
       if (route.method === 'GET') {
         const headers = { ...example.headers, authorization: `Bearer ${TOKEN}` };
-        const head = await fetch(`${gateway.admin}${example.path}`, { method: 'HEAD', headers });
+        const head = await fetch(`${gateway.admin}${example.path.replace(EXAMPLE_KEY_ID, keyId)}`, {
+          method: 'HEAD',
+          headers,
+        });
         expect([head.status, head.headers.get('content-type')]).toEqual([example.status, result.mediaType]);
       }
       const { schema, mediaType } = answers[example.status];

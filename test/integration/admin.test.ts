@@ -94,7 +94,7 @@ describe.each([1, 2])('the admin listener of a gateway with workers: %i', (worke
     const { server, base, document } = await start(workers);
     const url = '/users/42?full=1';
     const asked = `${base}/explain?url=${encodeURIComponent(url)}&header=X-A:%201`;
-    const expected = explainRequest(
+    const expected = await explainRequest(
       await configOf(document),
       { method: 'GET', url, headers: ['X-A: 1'] },
       builtInPolicies,

@@ -208,7 +208,7 @@ test('explain tells which route a preflight belongs to', async () => {
     }),
   );
   const headers = [`Origin: ${APP}`, 'Access-Control-Request-Method: GET'];
-  const explained = explainRequest(config, { method: 'OPTIONS', url: '/x', headers }, builtInPolicies);
+  const explained = await explainRequest(config, { method: 'OPTIONS', url: '/x', headers }, builtInPolicies);
   expect(explained).toMatchObject({
     route: 'get',
     candidates: [

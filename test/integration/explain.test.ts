@@ -44,39 +44,39 @@ test.each([
   ['https://shop.example:8444/chat', 'https', '8444'],
   ['https://shop.example:8080/chat', 'http', '8080'],
   ['https://shop.example:1/chat', 'https', '8443'],
-])('%s comes in at the listener that fits it', (url, proto, port) => {
+])('%s comes in at the listener that fits it', async (url, proto, port) => {
   const headers = { 'x-forwarded-proto': proto, 'x-forwarded-port': port };
-  expect(explain('GET', url)).toMatchObject({ route: 'chat', request: { headers } });
+  expect(await explain('GET', url)).toMatchObject({ route: 'chat', request: { headers } });
 });
 
-test('a call of gRPC comes by HTTP/2 where that is spoken, and is refused elsewhere', () => {
+test('a call of gRPC comes by HTTP/2 where that is spoken, and is refused elsewhere', async () => {
   const type = 'content-type: application/grpc';
-  expect(explain('POST', 'https://shop.example/x.Y/Z', type, 'grpc-timeout: 2S')).toMatchObject({
+  expect(await explain('POST', 'https://shop.example/x.Y/Z', type, 'grpc-timeout: 2S')).toMatchObject({
     route: 'calls',
     request: { url: 'http://127.0.0.1:9/x.Y/Z', headers: { 'content-type': 'application/grpc' } },
     answer: null,
   });
-  expect(explain('POST', 'http://shop.example/x.Y/Z', type)).toMatchObject({
+  expect(await explain('POST', 'http://shop.example/x.Y/Z', type)).toMatchObject({
     route: 'calls',
     request: null,
     answer: { status: 415, code: 'unsupported_media_type' },
   });
 });
 
-test('a call of gRPC-Web is shown as the call that it becomes', () => {
-  expect(explain('POST', 'http://shop.example/x.Y/Z', 'content-type: application/grpc-web+proto')).toMatchObject({
+test('a call of gRPC-Web is shown as the call that it becomes', async () => {
+  expect(await explain('POST', 'http://shop.example/x.Y/Z', 'content-type: application/grpc-web+proto')).toMatchObject({
     route: 'calls',
     request: { headers: { 'content-type': 'application/grpc+proto', te: 'trailers' } },
   });
 });
 
-test('ws:// and wss:// stand for the handshake, in which what is given is kept', () => {
+test('ws:// and wss:// stand for the handshake, in which what is given is kept', async () => {
   const handshake = { upgrade: 'websocket', connection: 'Upgrade', 'sec-websocket-version': '13' };
-  expect(explain('GET', 'wss://shop.example/chat')).toMatchObject({
+  expect(await explain('GET', 'wss://shop.example/chat')).toMatchObject({
     route: 'chat',
     request: { headers: { ...handshake, host: 'shop.example', 'x-forwarded-proto': 'https' } },
   });
-  expect(explain('GET', 'ws://shop.example/chat', 'Sec-WebSocket-Version: 8')).toMatchObject({
+  expect(await explain('GET', 'ws://shop.example/chat', 'Sec-WebSocket-Version: 8')).toMatchObject({
     answer: { status: 426, code: 'upgrade_required' },
   });
 });

@@ -257,9 +257,9 @@ test('explain tells what the cookie does', async () => {
       { method: 'GET', url: '/', headers: cookie === undefined ? [] : [`Cookie: ${cookie}`] },
       builtInPolicies,
     );
-  expect(explain().sticky).toBe('by the cookie sid for 1h: the request has none and is given one');
-  const named = explain(set);
+  expect((await explain()).sticky).toBe('by the cookie sid for 1h: the request has none and is given one');
+  const named = await explain(set);
   expect(named.sticky).toBe(`by the cookie sid for 1h: it names ${urls[1]}`);
   expect(named.endpoints.find(({ chosen }) => chosen)?.url).toBe(urls[1]);
-  expect(explain('sid=x').sticky).toMatch(/not valid/);
+  expect((await explain('sid=x')).sticky).toMatch(/not valid/);
 });

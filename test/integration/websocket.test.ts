@@ -628,7 +628,7 @@ describe('a socket keeps to', () => {
 test('explain shows the handshake that the upstream would get', async () => {
   const config = await configOf(configFor(['http://127.0.0.1:9'], { route: { websocket: {} } }));
   const headers = handshake().trimEnd().split('\r\n').slice(1);
-  const { route, request } = explainRequest(config, { method: 'GET', url: '/', headers }, new Map());
+  const { route, request } = await explainRequest(config, { method: 'GET', url: '/', headers }, new Map());
   expect([route, request?.headers.upgrade, request?.headers.connection]).toEqual(['all', 'websocket', 'Upgrade']);
 });
 

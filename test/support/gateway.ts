@@ -29,6 +29,7 @@ export async function configOf(
   const policies = {
     names: () => [...policySchemas.names(), ...own.map(({ name }) => name)],
     schemaOf: (name: string) => own.find((policy) => policy.name === name)?.schema ?? policySchemas.schemaOf(name),
+    problemsOf: policySchemas.problemsOf?.bind(policySchemas),
   };
   const { config, findings } = await parseConfigText(source, {
     file: 'test',

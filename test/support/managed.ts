@@ -29,6 +29,7 @@ export interface ManagedTestOptions extends Pick<ManagedOptions, 'onFiles' | 'on
   readonly drain?: () => void;
   readonly upgrade?: () => Promise<number>;
   readonly directory?: string;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export async function startManagedTest(text: string, options: ManagedTestOptions = {}): Promise<TestManaged> {
@@ -39,7 +40,7 @@ export async function startManagedTest(text: string, options: ManagedTestOptions
   const started = await startManaged({
     file: name,
     directory,
-    env: {},
+    env: options.env ?? {},
     logger,
     ...(onFiles === undefined ? {} : { onFiles }),
     ...(onTlsFiles === undefined ? {} : { onTlsFiles }),

@@ -66,7 +66,7 @@ export const changeCodes = {
   policy_added: entry('notice', 'A scope (all routes, a service, a route) has a new policy.', 'added'),
   policy_removed: entry('notice', 'A scope has lost a policy.', 'removed'),
   policy_changed: entry('notice', 'A policy has other options.'),
-  policies_reordered: entry('notice', 'A list of policies differs only in its order or in repeated entries.'),
+  policies_reordered: entry('notice', 'A list of policies differs only in its order.'),
 
   timeout_loosened: entry('notice', 'A timeout is longer or gone.'),
   timeout_tightened: entry('notice', 'A timeout is shorter or new.'),

@@ -35,10 +35,10 @@ function protectionOf(policy: string): Protection | null {
   return Object.hasOwn(protections, policy) ? protections[policy] : null;
 }
 
-/** One policy that applies to a route: the narrowest of its name. */
+/** One policy that applies to a route: the uses of the narrowest scope that has it. */
 interface EffectivePolicy {
   readonly scope: 'all routes' | 'service' | 'route';
-  readonly options: unknown;
+  readonly options: readonly unknown[];
 }
 
 /** The policies that apply to a route by name: its own options replace its service's, which replace the global ones. */
@@ -48,10 +48,37 @@ function resolved(
   ofService: GatewayConfig['policies'],
 ): Map<string, EffectivePolicy> {
   const found = new Map<string, EffectivePolicy>();
-  for (const { name, options } of config.policies) found.set(name, { scope: 'all routes', options });
-  for (const { name, options } of ofService) found.set(name, { scope: 'service', options });
-  for (const { name, options } of route.policies) found.set(name, { scope: 'route', options });
+  addScope(found, 'all routes', config.policies);
+  addScope(found, 'service', ofService);
+  addScope(found, 'route', route.policies);
   return found;
+}
+
+function addScope(
+  found: Map<string, EffectivePolicy>,
+  scope: EffectivePolicy['scope'],
+  uses: GatewayConfig['policies'],
+): void {
+  for (const name of new Set(uses.map((use) => use.name))) {
+    found.set(name, { scope, options: uses.filter((use) => use.name === name).map(({ options }) => options) });
+  }
+}
+
+/** The names of policies, each as often as it applies. */
+function namesOf(policies: ReadonlyMap<string, EffectivePolicy>, protection: Protection): string[] {
+  return [...policies]
+    .filter(([name]) => protectionOf(name) === protection)
+    .flatMap(([name, { options }]) => options.map(() => name));
+}
+
+/** What of the one list the other has not, each as often as it is missing. */
+function missingIn(other: readonly string[], list: readonly string[]): string[] {
+  const left = [...other];
+  return list.filter((name) => {
+    const at = left.indexOf(name);
+    if (at >= 0) left.splice(at, 1);
+    return at < 0;
+  });
 }
 
 /** The names of the policies of authentication that apply to each route, by the route's name. */
@@ -94,10 +121,10 @@ function lossesAndGains(
 ): Change[] {
   const changes: Change[] = [];
   for (const protection of Object.keys(words) as Protection[]) {
-    const had = [...from.keys()].filter((name) => protectionOf(name) === protection);
-    const has = [...to.keys()].filter((name) => protectionOf(name) === protection);
-    const lost = had.filter((name) => !to.has(name));
-    const gained = has.filter((name) => !from.has(name));
+    const had = namesOf(from, protection);
+    const has = namesOf(to, protection);
+    const lost = missingIn(has, had);
+    const gained = missingIn(had, has);
     const values = { ...(had.length === 0 ? {} : { before: had }), ...(has.length === 0 ? {} : { after: has }) };
     // One way to say who calls may take the place of another; limits of different things do not.
     if (protection === 'authentication' && lost.length > 0 && gained.length > 0 && has.length >= had.length) {
@@ -137,11 +164,15 @@ function movedScopes(
     return [
       createChange('protection_changed', place, {
         message: `policy \`${name}\` on route "${route}" now has ${source}`,
-        before: writtenAt(place, one.options),
-        after: writtenAt(place, other.options),
+        before: writtenOptions(place, one.options),
+        after: writtenOptions(place, other.options),
       }),
     ];
   });
+}
+
+function writtenOptions(place: ValuePath, options: readonly unknown[]): unknown {
+  return writtenAt(place, options.length === 1 ? options[0] : options);
 }
 
 const scopeWords = { 'all routes': 'all routes', service: 'its service' } as const;

@@ -302,6 +302,8 @@ const routes: Row[] = [
 
 const auth = (...names: string[]): string => JSON.stringify(names);
 
+const named = (name: string, most: number): Written => ({ rateLimit: { name, limit: most } });
+
 const policies: Row[] = [
   [
     'authentication of a route is lost',
@@ -450,7 +452,44 @@ const policies: Row[] = [
     'a policy that stands there twice',
     route({ policies: [jwt, { jwt: {} }] }),
     route({ policies: [{ jwt: {} }] }),
-    'notice policies_reordered routes.r.policies ["jwt","jwt"] -> ["jwt"]',
+    'danger authentication_removed routes.r.policies ["jwt","jwt"] -> ["jwt"]',
+    'notice policy_removed routes.r.policies.jwt[0] {"issuer":"https://id.example"} -> -',
+  ],
+  [
+    'one of two limits, of which the names say which is which',
+    route({ policies: [named('small', 2), named('large', 5)] }),
+    route({ policies: [named('large', 6)] }),
+    'danger limiting_removed routes.r.policies ["rateLimit","rateLimit"] -> ["rateLimit"]',
+    'notice policy_removed routes.r.policies.rateLimit[0] {"name":"small","limit":2} -> -',
+    'notice limit_loosened routes.r.policies.rateLimit[0].limit 5 -> 6',
+  ],
+  [
+    'one of two limits that changes, and the other that only moves',
+    route({ policies: [limit(5), limit(9)] }),
+    route({ policies: [limit(9), limit(4)] }),
+    'notice limit_tightened routes.r.policies.rateLimit[1].limit 5 -> 4',
+    'notice policies_reordered routes.r.policies ["rateLimit","rateLimit"] -> ["rateLimit","rateLimit"]',
+  ],
+  [
+    'a second limit',
+    route({ policies: [limit(5)] }),
+    route({ policies: [limit(5), { rateLimit: { limit: 7, key: { header: 'x-key' }, mode: 'shadow' } }] }),
+    'danger limiting_weakened routes.r.policies.rateLimit[1].mode - -> "shadow"',
+    'notice policy_added routes.r.policies.rateLimit[1] - -> {"limit":7,"key":{"header":"x-key"},"mode":"shadow"}',
+    'notice limiting_added routes.r.policies ["rateLimit"] -> ["rateLimit","rateLimit"]',
+  ],
+  [
+    'a limit of another name in the place of one of two',
+    route({ policies: [named('small', 2), limit(5)] }),
+    route({ policies: [named('tiny', 1), limit(5)] }),
+    'notice policy_removed routes.r.policies.rateLimit[0] {"name":"small","limit":2} -> -',
+    'notice policy_added routes.r.policies.rateLimit[0] - -> {"name":"tiny","limit":1}',
+  ],
+  [
+    'a limit that is given a name, and one of its own that it takes the place of',
+    route({ policies: [limit(5), limit(9)] }),
+    route({ policies: [{ rateLimit: { limit: 5, per: 60_000, name: 'a' } }, limit(9)] }),
+    'notice policy_changed routes.r.policies.rateLimit[0].name - -> "a"',
   ],
   [
     'a new route without authentication among others',

@@ -5,6 +5,7 @@ import type { ValuePath } from '../source-tree.ts';
 import { type Change, type ChangeCode, createChange, subjectOf } from './change.ts';
 import { type Difference, differencesOf } from './difference.ts';
 import { directionOf, policySettingAt } from './setting.ts';
+import { labelOf, type PlacedUse, pairUses, type UsePair } from './use-pairing.ts';
 import { writtenAt } from './written-value.ts';
 
 /** Options with which a policy is there and does not protect. */
@@ -25,33 +26,14 @@ const weakening: Readonly<Record<string, { value: unknown; code: ChangeCode; wor
 /** The changes of the list at a path: `policies` of the whole gateway, of a service or of a route. */
 export function planPolicies(path: ValuePath, before: readonly PolicyUse[], after: readonly PolicyUse[]): Change[] {
   if (isDeepStrictEqual(before, after)) return [];
-  // Of a name that stands twice the last one counts, in the place of the first.
-  const from = new Map(before.map(({ name, options }) => [name, options]));
-  const to = new Map(after.map(({ name, options }) => [name, options]));
-  const changes: Change[] = [];
-  const scope = scopeOf(path);
-  for (const [name, options] of from) {
-    const place = [...path, name];
-    if (to.has(name)) {
-      changes.push(...planOptions(path, name, options, to.get(name)));
-      continue;
-    }
-    const message = `policy \`${name}\` of ${scope} is gone`;
-    changes.push(createChange('policy_removed', place, { message, before: writtenAt(place, options) }));
-  }
-  for (const [name, options] of to) {
-    if (from.has(name)) continue;
-    const place = [...path, name];
-    const message = `policy \`${name}\` of ${scope} is new`;
-    changes.push(createChange('policy_added', place, { message, after: writtenAt(place, options) }));
-    changes.push(...weakenings(path, name, {}, options));
-  }
-  const kept = [...from.keys()].filter((name) => to.has(name));
-  const moved = [...to.keys()].filter((name) => from.has(name)).some((name, index) => name !== kept[index]);
+  const pairs = pairUses(before, after);
+  const changes = pairs.flatMap((pair) => planUse(path, pair));
+  const kept = pairs.filter((pair) => pair.before !== null && pair.after !== null);
+  const moved = kept.some(({ after: use }, index) => index > 0 && (use?.at ?? 0) < (kept[index - 1].after?.at ?? 0));
   if (moved || changes.length === 0) {
     changes.push(
       createChange('policies_reordered', path, {
-        message: `the policies of ${scope} stand in another order, which counts among those of one phase`,
+        message: `the policies of ${scopeOf(path)} stand in another order, which counts among those of one phase`,
         before: before.map(({ name }) => name),
         after: after.map(({ name }) => name),
       }),
@@ -60,35 +42,65 @@ export function planPolicies(path: ValuePath, before: readonly PolicyUse[], afte
   return changes;
 }
 
-function planOptions(path: ValuePath, name: string, before: unknown, after: unknown): Change[] {
-  const weakened = weakenings(path, name, before, after);
+function planUse(path: ValuePath, { before, after }: UsePair): Change[] {
+  if (before === null) return after === null ? [] : planAdded(placeOf(path, after), after);
+  if (after !== null) return planOptions(placeOf(path, after), before.options, after.options);
+  const place = placeOf(path, before);
+  const message = `${place.words} is gone`;
+  return [createChange('policy_removed', place.path, { message, before: writtenAt(place.path, before.options) })];
+}
+
+function planAdded(place: UsePlace, { options }: PlacedUse): Change[] {
+  const message = `${place.words} is new`;
+  const added = createChange('policy_added', place.path, { message, after: writtenAt(place.path, options) });
+  return [added, ...weakenings(place, {}, options)];
+}
+
+/** A use where it stands: of several of one policy, which one. */
+interface UsePlace {
+  readonly policy: string;
+  readonly path: ValuePath;
+  readonly words: string;
+}
+
+function placeOf(path: ValuePath, use: PlacedUse): UsePlace {
+  const { name, turn } = use;
+  const which = turn === null ? '' : ` ${labelOf(use) ?? `number ${turn + 1}`}`;
+  return {
+    policy: name,
+    path: turn === null ? [...path, name] : [...path, name, turn],
+    words: `policy \`${name}\`${which} of ${scopeOf(path)}`,
+  };
+}
+
+function planOptions(place: UsePlace, before: unknown, after: unknown): Change[] {
+  const weakened = weakenings(place, before, after);
   const said = new Set(weakened.map((change) => change.path));
-  const others = differencesOf([...path, name], before, after).map((difference) => planOption(path, name, difference));
+  const others = differencesOf(place.path, before, after).map((difference) => planOption(place, difference));
   return [...weakened, ...others.filter((change) => !said.has(change.path))];
 }
 
-function planOption(path: ValuePath, name: string, { path: place, before, after }: Difference): Change {
-  const option = place.slice(path.length + 1);
-  const setting = policySettingAt(name, option);
+function planOption(owner: UsePlace, { path, before, after }: Difference): Change {
+  const option = path.slice(owner.path.length);
+  const setting = policySettingAt(owner.policy, option);
   const direction = setting === undefined ? null : directionOf(setting, before, after);
-  const values = { before: writtenAt(place, before), after: writtenAt(place, after) };
-  const owner = `policy \`${name}\` of ${scopeOf(path)}`;
-  const subject = option.length === 0 ? owner : `\`${option.join('.')}\` of ${owner}`;
+  const values = { before: writtenAt(path, before), after: writtenAt(path, after) };
+  const subject = option.length === 0 ? owner.words : `\`${option.join('.')}\` of ${owner.words}`;
   if (setting === undefined || direction === null) {
-    return createChange('policy_changed', place, { message: `${subject} differs`, ...values });
+    return createChange('policy_changed', path, { message: `${subject} differs`, ...values });
   }
   const code: ChangeCode = setting.bounds === 'timeout' ? `timeout_${direction}` : `limit_${direction}`;
   const message = `${subject} lets ${direction === 'loosened' ? 'more' : 'less'} through`;
-  return createChange(code, place, { message, ...values });
+  return createChange(code, path, { message, ...values });
 }
 
-function weakenings(path: ValuePath, name: string, before: unknown, after: unknown): Change[] {
-  return differencesOf([...path, name], before, after).flatMap((difference) => {
-    const option = difference.path.slice(path.length + 1);
-    const key = [name, ...option].join('.');
+function weakenings(owner: UsePlace, before: unknown, after: unknown): Change[] {
+  return differencesOf(owner.path, before, after).flatMap((difference) => {
+    const option = difference.path.slice(owner.path.length);
+    const key = [owner.policy, ...option].join('.');
     const rule = Object.hasOwn(weakening, key) ? weakening[key] : undefined;
     if (rule === undefined || difference.after !== rule.value) return [];
-    const message = `\`${option.join('.')}\` of policy \`${name}\` of ${scopeOf(path)}: ${rule.words}`;
+    const message = `\`${option.join('.')}\` of ${owner.words}: ${rule.words}`;
     return [createChange(rule.code, difference.path, { message, before: difference.before, after: difference.after })];
   });
 }

@@ -34,6 +34,12 @@ const settings: Readonly<Record<string, Setting>> = {
   workerHeartbeat: time,
   'shutdown.drain': time,
   'shutdown.timeout': time,
+  'state.keyCacheFor': time,
+  'tiers.*.rate': count,
+  'tiers.*.per': { unit: 'duration', bounds: 'limit', inverse: true },
+  'tiers.*.burst': { bounds: 'limit' },
+  'tiers.*.quotas.day': count,
+  'tiers.*.quotas.month': count,
   'services.*.healthCheck.interval': time,
   'services.*.healthCheck.timeout': time,
   'services.*.healthCheck.expectStatus': { unit: 'statuses' },
@@ -57,7 +63,7 @@ const settings: Readonly<Record<string, Setting>> = {
   'routes.*.websocket.maxMessage': bytes,
 };
 
-const named: ReadonlySet<unknown> = new Set(['listeners', 'services', 'routes']);
+const named: ReadonlySet<unknown> = new Set(['listeners', 'services', 'routes', 'tiers']);
 
 /** What is known of the key at a path, undefined when nothing is. */
 export function settingAt(path: ValuePath): Setting | undefined {

@@ -64,11 +64,14 @@ function withUnit(path: ValuePath, value: unknown): string | string[] | null {
 /** Names of things that are given by people are no keys: a policy may be called `apiKey`, a route `tokens`. */
 function isSecretStep(path: ValuePath, index: number): boolean {
   const step = path[index];
-  const above = path[index - 1];
+  // Between a policy and its options may stand which of several it is.
+  const above = typeof path[index - 1] === 'number' ? path[index - 2] : path[index - 1];
   if (typeof step !== 'string' || above === 'policies') return false;
   if (index === 1 && (above === 'routes' || above === 'services' || above === 'listeners')) return false;
   // What limits are counted by is no secret, as other keys may be.
   if (step === 'key' && (above === 'rateLimit' || above === 'concurrency')) return false;
+  // Its URL may hold a password.
+  if (step === 'shared' && above === 'state') return true;
   // That of a sticky service is the name only.
   if (step === 'cookie' && above === 'sticky') return false;
   return /token|secret|password|credential|authorization|cookie|keys?$/i.test(step);

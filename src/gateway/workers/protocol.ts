@@ -2,6 +2,7 @@
 import type { ConfigParcel } from '../../config/parcel.ts';
 import type { MetricsDelta } from '../../observability/metrics/gateway-metrics.ts';
 import type { LateQuarantine } from '../quarantine.ts';
+import type { StateAnswer, StateQuestion } from './state-messages.ts';
 
 /** An endpoint that is up or down, by a check or by traffic. */
 export interface Verdict {
@@ -33,6 +34,7 @@ export type ToWorker =
   | { readonly type: 'verdict'; readonly verdict: Verdict }
   | { readonly type: 'grant'; readonly key: string; readonly count: number }
   | { readonly type: 'recall'; readonly key: string; readonly count: number }
+  | { readonly type: 'state-answer'; readonly answer: StateAnswer }
   /** The gateway will stop: WebSockets are sent away over the drain time. */
   | { readonly type: 'drain' }
   | { readonly type: 'reopen-logs' };
@@ -54,6 +56,7 @@ export type FromWorker =
   /** The connection is here: its other copy may be closed. */
   | { readonly type: 'took'; readonly id: number }
   | { readonly type: 'verdict'; readonly verdict: Verdict }
+  | { readonly type: 'state-question'; readonly question: StateQuestion }
   | { readonly type: 'ask'; readonly key: string }
   | { readonly type: 'give'; readonly key: string; readonly count: number };
 

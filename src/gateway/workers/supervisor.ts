@@ -8,8 +8,13 @@ import { createStartSecret } from '../../base/start-secret.ts';
 import { Turns } from '../../base/turns.ts';
 import type { GatewayConfig } from '../../config/model.ts';
 import type { Emit } from '../../observability/events.ts';
+import { Audit } from '../audit.ts';
 import { CertificateExpiry } from '../certificate-expiry.ts';
 import type { ApplyOptions } from '../gateway.ts';
+import type { PreparedState } from '../gateway-state.ts';
+import type { KeyDesk } from '../key-desk.ts';
+import type { KeyPlaceOptions } from '../key-place.ts';
+import { OwnState } from '../own-state.ts';
 import type { HealthPicture, StatsPicture, StatusPicture } from '../picture.ts';
 import { logQuarantined, type RouteState, routeState } from '../quarantine.ts';
 import { isSameConfig } from '../same-config.ts';
@@ -20,6 +25,7 @@ import { Ledger } from './ledger.ts';
 import type { FromWorker } from './protocol.ts';
 import { Services } from './services.ts';
 import { type SocketSharing, Sockets } from './sockets.ts';
+import { StateDesk } from './state-desk.ts';
 import { WorkerGoneError, type WorkerProcess } from './worker-process.ts';
 import { START_TIME, WorkerSet, within } from './worker-set.ts';
 
@@ -36,6 +42,8 @@ export interface SupervisorDeps {
   readonly secret?: Uint8Array;
   /** Told of generations that go live, of endpoints, and of workers that come and go. */
   readonly emit?: Emit;
+  /** What the configuration does not say of the place of API keys. */
+  readonly keyPlace?: KeyPlaceOptions;
   /** Takes whole lines that workers wrote to their standard output. */
   readonly onLines: (lines: string) => void;
 }
@@ -53,6 +61,10 @@ export class Supervisor {
   private readonly account: Account;
   private readonly services: Services;
   private readonly handOver: HandOver;
+  private readonly policyState: OwnState;
+  private readonly desk: StateDesk;
+  /** Of what operators do; refusals are the workers' to tell. */
+  readonly audit: Audit;
   private readonly certificates: CertificateExpiry;
   private config: GatewayConfig | null = null;
   /** As the workers have it: real ports, and their part of what is theirs alone. */
@@ -64,6 +76,18 @@ export class Supervisor {
     this.secret = deps.secret ?? createStartSecret();
     this.ledger = new Ledger(count);
     this.certificates = new CertificateExpiry(deps);
+    this.policyState = new OwnState(
+      {
+        ...deps,
+        ...deps.keyPlace,
+        onKeyChange: (key) => {
+          for (const worker of this.workers) worker.answerState({ type: 'key-changed', key });
+        },
+      },
+      false,
+    );
+    this.audit = new Audit(deps);
+    this.desk = new StateDesk(this.policyState);
     const workerDeps = { ...deps, secret: this.secret };
     this.workers = new WorkerSet(count, workerDeps, {
       state: () => this.state,
@@ -73,6 +97,7 @@ export class Supervisor {
       onReturned: (listener, socket) => this.handOver.take(listener, socket),
       onGone: (worker) => {
         this.ledger.leave(worker);
+        this.desk.leave(worker);
         this.account.leave(worker);
       },
     });
@@ -97,6 +122,11 @@ export class Supervisor {
 
   get addresses(): { name: string; host: string; port: number }[] {
     return this.sockets.addresses;
+  }
+
+  /** What operators do with API keys. */
+  get keys(): KeyDesk {
+    return this.policyState.keys.desk;
   }
 
   get inheritance(): readonly InheritedSocket[] {
@@ -130,9 +160,13 @@ export class Supervisor {
     if (same && !hasLate(this.config, this.routeStates())) return false;
     const services = this.services.create(config);
     let sockets: Awaited<ReturnType<Sockets['prepare']>> | null = null;
+    let state: PreparedState | null = null;
+    let audit: PreparedState | null = null;
     const generation = Math.max(this.generation, after) + 1;
     let fresh: WorkerProcess[] = [];
     try {
+      audit = this.audit.prepare(config);
+      state = await this.policyState.prepare(config);
       sockets = await this.sockets.prepare(config.listeners);
       const wanted = { ...config, listeners: partOf(sockets.listeners, count) };
       const more = this.workers.size === 0 ? count : Math.max(0, count - this.workers.count);
@@ -144,10 +178,15 @@ export class Supervisor {
     } catch (error) {
       for (const service of services.values()) service.close();
       sockets?.discard();
+      state?.discard();
+      audit?.discard();
       if (this.config === null) this.killAll();
       else for (const worker of fresh) worker.kill();
       throw error;
     }
+    // Before any worker serves by the new one.
+    state.commit();
+    audit.commit();
     const former = this.services.swap(services);
     this.config = config;
     this.certificates.follow(config);
@@ -226,6 +265,8 @@ export class Supervisor {
         return this.ledger.onAsk(worker, message.key);
       case 'give':
         return this.ledger.onGiven(worker, message.key, message.count);
+      case 'state-question':
+        return this.desk.onQuestion(worker, message.question);
       case 'verdict':
         return this.services.onVerdict(worker, message.verdict);
     }
@@ -274,6 +315,7 @@ export class Supervisor {
   }
 
   reopenLogs(): void {
+    this.audit.reopen();
     for (const worker of this.workers) worker.send({ type: 'reopen-logs' });
   }
 
@@ -288,6 +330,7 @@ export class Supervisor {
     // What was accepted here is with a worker before that worker is told to stop.
     this.sockets.close();
     const cut = await this.workers.drainAll(timeout - serving);
+    await this.audit.close();
     this.end();
     return cut;
   }
@@ -311,5 +354,7 @@ export class Supervisor {
     this.services.close();
     this.certificates.close();
     this.account.close();
+    void this.policyState.close();
+    void this.audit.close();
   }
 }

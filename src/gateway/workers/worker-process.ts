@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { programBeside } from '../../base/program.ts';
 import type { LateQuarantine } from '../quarantine.ts';
 import type { FromWorker, Outcome, ToWorker, WorkerReport, WorkerStart } from './protocol.ts';
+import type { StateAnswer } from './state-messages.ts';
 
 /** A message that a worker is to answer. */
 type WorkerRequest = Extract<ToWorker, { id: number }>;
@@ -108,6 +109,10 @@ export class WorkerProcess {
 
   grant(key: string, count: number): void {
     this.send({ type: 'grant', key, count });
+  }
+
+  answerState(answer: StateAnswer): void {
+    this.send({ type: 'state-answer', answer });
   }
 
   recall(key: string, count: number): void {

@@ -9,6 +9,7 @@ import { builtInPolicies } from '../built-in-policies.ts';
 import { Gateway, type Prepared } from '../gateway.ts';
 import type { LateQuarantine } from '../quarantine.ts';
 import type { EndpointReport, FromWorker, ToWorker, Verdict, WorkerReport, WorkerStart } from './protocol.ts';
+import { RemoteState } from './remote-state.ts';
 import { Shares } from './shares.ts';
 
 export interface WorkerDeps {
@@ -23,6 +24,7 @@ export class Worker {
   private readonly deps: WorkerDeps;
   private readonly gateway: Gateway;
   private readonly shares: Shares;
+  private readonly state: RemoteState;
   private prepared: Prepared | null = null;
   /** Portions of the configuration that is to be prepared. */
   private portions: { routes: Uint8Array[]; services: Uint8Array[] } = { routes: [], services: [] };
@@ -38,7 +40,13 @@ export class Worker {
       ask: (key) => send({ type: 'ask', key }),
       give: (key, count) => send({ type: 'give', key, count }),
     });
+    this.state = new RemoteState((question) => send({ type: 'state-question', question }), {
+      clock: systemClock,
+      timers: systemTimers,
+      logger,
+    });
     this.gateway = new Gateway({
+      state: this.state,
       clock: systemClock,
       timers: systemTimers,
       logger,
@@ -77,6 +85,8 @@ export class Worker {
         return this.shares.onGrant(message.key, message.count);
       case 'recall':
         return this.shares.onRecall(message.key, message.count);
+      case 'state-answer':
+        return this.state.onAnswer(message.answer);
       case 'drain':
         return this.gateway.drainWebSockets(Number.POSITIVE_INFINITY);
       case 'reopen-logs':

@@ -85,6 +85,12 @@ export interface GatewayMetrics {
   readonly reloads: { count(result: 'success' | 'failure'): void };
   /** Connections of clients ended for their fault, by listener and fault. */
   readonly connectionFaults: CellFamily;
+  /** Decisions of limits, by route, limit and result. */
+  readonly limitDecisions: CellFamily;
+  /** Processes that cannot ask the shared store of limits. */
+  readonly limitStoreUnreachable: CellFamily;
+  /** Requests decided without it, by the rule that did. */
+  readonly limitStoreFallbacks: CellFamily;
   /** Shows the sum of the gauges that several processes have now. */
   showGauges(all: Iterable<Counted['gauges']>): void;
   /** What was counted since the last call. */
@@ -117,6 +123,24 @@ export function createGatewayMetrics(deps: GatewayMetricsDeps): GatewayMetrics {
     labels: ['listener', 'fault'],
   });
   const relays = createRelayFamilies(counted);
+  const limitDecisions = counted.add({
+    name: 'portico_rate_limit_decisions_total',
+    type: 'counter',
+    help: 'What limits said of requests: `allowed`, `refused`, or `shadow_refused` where that refuses nobody.',
+    labels: ['route', 'limit', 'result'],
+  });
+  const limitStoreUnreachable = counted.add({
+    name: 'portico_limit_store_unreachable',
+    type: 'gauge',
+    help: 'Processes of this gateway that cannot ask the store of limits that gateways share; 0 while all is well.',
+    labels: [],
+  });
+  const limitStoreFallbacks = counted.add({
+    name: 'portico_limit_store_fallbacks_total',
+    type: 'counter',
+    help: 'Requests whose limits were decided by `onStoreFailure`, by that rule.',
+    labels: ['rule'],
+  });
   for (const family of createProcessFamilies(deps.version, deps.lag, deps.wall, deps.others)) registry.add(family);
   return {
     routeMetrics: (route, service) => routes.get(route, service),
@@ -126,9 +150,13 @@ export function createGatewayMetrics(deps: GatewayMetricsDeps): GatewayMetrics {
     retainRoutes(keeps) {
       retainRelays(relays, (route, service) => route === NO_ROUTE || keeps(routes.get(route, service)));
       routes.retain((metrics) => metrics === unrouted || keeps(metrics));
+      retainLimits(limitDecisions, new Set(routes.sorted().map(({ route }) => route)));
     },
     errors: { count: (code) => void (errors[code] ?? errors.internal_error).value++ },
     connectionFaults,
+    limitDecisions,
+    limitStoreUnreachable,
+    limitStoreFallbacks,
     showGauges: (all) => counted.showGauges(all),
     takeDelta: () => ({ routes: routes.takeDelta(), errors: takeErrors(errors), counted: counted.take() }),
     addDelta(delta) {
@@ -378,6 +406,15 @@ function addWebSocketFamilies(registry: MetricRegistry, routes: RouteTable, gaug
       },
     ),
   );
+}
+
+/** Forgets the series of routes that are no more. */
+function retainLimits(family: CellFamily, routes: ReadonlySet<string>): void {
+  family.retain((labels) => {
+    // Names are of characters that labels need not escape.
+    const name = /^route="([^"]*)"/.exec(labels);
+    return name !== null && routes.has(name[1]);
+  });
 }
 
 function addErrorFamily(registry: MetricRegistry): Record<string, Cell> {

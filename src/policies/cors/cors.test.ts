@@ -1,35 +1,21 @@
 /** `cors`: what is said to whom, by the Fetch standard. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { silentLogger } from '../../base/logger.ts';
 import { parseConfigText } from '../../config/load.ts';
-import { HeaderEdits } from '../../http/header-edits.ts';
+import { exchangeOf as requestOf, servicesOf } from '../../pipeline/policy.test.support.ts';
 import type { PolicyExchange } from '../../pipeline/policy.ts';
 import { cors } from './index.ts';
 import { Origins, parseOrigin } from './origin.ts';
 
 const APP = 'https://app.example.com';
 
-function exchangeOf(method: string, fields: Record<string, string>): PolicyExchange {
-  return {
-    method,
-    host: 'a.example',
-    path: '/',
-    query: '',
-    clientAddress: '192.0.2.7',
-    clientCertificate: null,
-    requestId: 'id',
-    routeName: 'route',
-    header: (name) => fields[name],
-    requestEdits: new HeaderEdits(),
-    responseEdits: new HeaderEdits(),
-    status: 200,
-  };
+function exchangeOf(method: string, headers: Record<string, string>): PolicyExchange {
+  return requestOf({ method, headers });
 }
 
 /** The fields of the answer, one a line, after what an upstream said. */
 function answered(options: object, method: string, fields: Record<string, string>, upstream = ''): string[] {
-  const hooks = cors.create(cors.schema.parse(options), { logger: silentLogger });
+  const hooks = cors.create(cors.schema.parse(options), servicesOf());
   const exchange = exchangeOf(method, fields);
   // What is made once must not remember the request before.
   hooks.onResponse?.(exchangeOf('GET', { origin: 'https://app.example.com' }));
@@ -339,7 +325,7 @@ describe('check', () => {
 
 test('says for people what it does', () => {
   const options = cors.schema.parse({ origins: [APP, { regex: 'a+' }], methods: ['GET'], credentials: true });
-  expect(cors.create(options, { logger: silentLogger }).effect).toBe(
+  expect(cors.create(options, servicesOf()).effect).toBe(
     'answers preflights (kept for 10m); allows https://app.example.com, /a+/; GET; with credentials',
   );
 });

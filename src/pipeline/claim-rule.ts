@@ -1,0 +1,37 @@
+/** What a claim of a credential must say: a value, or one of several. */
+import { z } from 'zod';
+
+const valueSchema = z.union([z.string(), z.number(), z.boolean()], {
+  error: 'expected a string, a number, true or false',
+});
+
+const ruleSchema = z.union(
+  [valueSchema, z.strictObject({ oneOf: z.array(valueSchema).min(1).describe('Values, one of which it must have') })],
+  { error: 'expected a string, a number, true, false, or { oneOf: [...] }' },
+);
+
+/** Rules by the name of the claim. */
+export const claimRulesSchema = z.record(z.string().min(1), ruleSchema);
+
+type Value = z.output<typeof valueSchema>;
+
+export interface ClaimRule {
+  readonly name: string;
+  readonly oneOf: readonly Value[];
+}
+
+export function createClaimRules(rules: z.output<typeof claimRulesSchema>): ClaimRule[] {
+  return Object.entries(rules).map(([name, rule]) => ({
+    name,
+    oneOf: typeof rule === 'object' ? rule.oneOf : [rule],
+  }));
+}
+
+/** True where the claim has one of the values, or is a list that holds one; types count, so that `"1"` is not `1`. */
+export function fulfils(claims: Readonly<Record<string, unknown>>, { name, oneOf }: ClaimRule): boolean {
+  if (!Object.hasOwn(claims, name)) return false;
+  const claim = claims[name];
+  if (!Array.isArray(claim)) return oneOf.includes(claim as Value);
+  for (let i = 0; i < claim.length; i++) if (oneOf.includes(claim[i])) return true;
+  return false;
+}

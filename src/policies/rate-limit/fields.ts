@@ -1,0 +1,83 @@
+/** What answers say of the limits of their request: `X-RateLimit-*`, and the IETF's `RateLimit` and `RateLimit-Policy`. */
+import type { HeaderEdits } from '../../http/header-edits.ts';
+import type { Standing } from '../../state/limits/limits.ts';
+import type { Kind, Measure } from './measure.ts';
+
+/** Limits, and how each stood when the request was decided. */
+export interface Tally {
+  readonly measures: readonly Measure[];
+  readonly standings: readonly Standing[];
+  /** When the first of them was asked for, in milliseconds since the Unix epoch: no later than the store decided. */
+  readonly asked: number;
+}
+
+const NAMES: Readonly<Record<Kind, readonly [limit: string, remaining: string, reset: string]>> = {
+  rate: ['X-RateLimit-Limit', 'X-RateLimit-Remaining', 'X-RateLimit-Reset'],
+  day: ['X-RateLimit-Daily-Limit', 'X-RateLimit-Daily-Remaining', 'X-RateLimit-Daily-Reset'],
+  month: ['X-RateLimit-Monthly-Limit', 'X-RateLimit-Monthly-Remaining', 'X-RateLimit-Monthly-Reset'],
+};
+
+/** Writes the fields that the limits want. */
+export function tellClient(edits: HeaderEdits, tally: Tally): void {
+  tellLegacy(edits, 'rate', tally);
+  tellLegacy(edits, 'day', tally);
+  tellLegacy(edits, 'month', tally);
+  tellTier(edits, tally);
+  tellStandard(edits, tally);
+}
+
+/** There is one set of these fields: it tells of the limit that is nearest to refusing. */
+function tellLegacy(edits: HeaderEdits, kind: Kind, { measures, standings, asked }: Tally): void {
+  let tightest = -1;
+  for (let i = 0; i < standings.length; i++) {
+    const { legacy, kind: own } = measures[i];
+    if (!legacy || own !== kind) continue;
+    if (tightest < 0 || isTighter(measures[i], standings[i], measures[tightest], standings[tightest])) tightest = i;
+  }
+  if (tightest < 0) return;
+  const standing = standings[tightest];
+  const [limitName, remainingName, resetName] = NAMES[kind];
+  edits.set(limitName, String(measures[tightest].capacity));
+  edits.set(remainingName, String(standing.remaining));
+  edits.set(resetName, String(resetOf(asked, standing)));
+}
+
+/** Whole seconds since the Unix epoch; a border between windows is that very second. */
+export function resetOf(asked: number, { resetAfter }: Standing): number {
+  return Math.ceil((asked + resetAfter) / 1000);
+}
+
+function isTighter(measure: Measure, standing: Standing, other: Measure, its: Standing): boolean {
+  if (standing.allowed !== its.allowed) return !standing.allowed;
+  return standing.remaining * other.capacity < its.remaining * measure.capacity;
+}
+
+function tellTier(edits: HeaderEdits, { measures }: Tally): void {
+  for (let i = 0; i < measures.length; i++) {
+    const { tier, legacy } = measures[i];
+    if (tier === '' || !legacy) continue;
+    edits.set('X-RateLimit-Tier', tier);
+    return;
+  }
+}
+
+/** draft-ietf-httpapi-ratelimit-headers, sections 3 and 4. */
+function tellStandard(edits: HeaderEdits, { measures, standings }: Tally): void {
+  let policy = '';
+  let items = '';
+  for (let i = 0; i < standings.length; i++) {
+    const { standard, policyItem, itemStart } = measures[i];
+    if (!standard) continue;
+    const separator = items === '' ? '' : ', ';
+    policy += separator + policyItem;
+    items += `${separator}${itemStart}${standings[i].remaining};t=${windowOf(standings[i])}`;
+  }
+  if (items === '') return;
+  edits.set('RateLimit-Policy', policy);
+  edits.set('RateLimit', items);
+}
+
+/** Seconds. Of what is refused they are those of `Retry-After`, which section 6 of the draft does not want to come earlier. */
+function windowOf({ allowed, resetAfter, retryAfter }: Standing): number {
+  return Math.ceil((allowed || retryAfter === Number.POSITIVE_INFINITY ? resetAfter : retryAfter) / 1000);
+}

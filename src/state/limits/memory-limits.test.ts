@@ -1,0 +1,115 @@
+import { describe, expect, it } from 'vitest';
+import { limitsContract, NOON, ruleOf } from './limits.contract.test.support.ts';
+import { MemoryLimits } from './memory-limits.ts';
+
+function memory(maxKeys = 1_000_000) {
+  let now = NOON;
+  let pending: (() => void) | null = null;
+  const limits = new MemoryLimits({
+    clock: { now: () => now, wall: () => now },
+    timers: {
+      setTimeout: (callback) => (pending = callback),
+      clearTimeout: () => {
+        pending = null;
+      },
+    },
+    maxKeys,
+  });
+  return {
+    limits,
+    at: (time: number) => {
+      now = time;
+    },
+    /** Lets the timer expire; false where there is none. */
+    tick: () => {
+      const due = pending;
+      pending = null;
+      due?.();
+      return due !== null;
+    },
+  };
+}
+
+limitsContract('limits in memory', () => {
+  const { limits, at } = memory();
+  return {
+    take: (takes, now) => {
+      at(now);
+      return limits.take(takes);
+    },
+    close: () => limits.close(),
+  };
+});
+
+describe('the memory of limits', () => {
+  const bucket = ruleOf({ algorithm: 'token-bucket', limit: 5, period: 1000 });
+  const day = ruleOf({ algorithm: 'fixed-window', limit: 5, period: 86_400_000, calendar: 'day' });
+
+  it('holds nothing of who took nothing', () => {
+    const { limits } = memory();
+    limits.take([{ rule: bucket, key: 'a', cost: 0, shadow: false }]);
+    limits.take([{ rule: bucket, key: 'a', cost: 6, shadow: false }]);
+    expect(limits.size).toBe(0);
+  });
+
+  it('is bounded, over all rules, and forgets those who are missed least', () => {
+    const { limits } = memory(1000);
+    const take = (rule: typeof bucket, key: string, cost: number) => limits.take([{ rule, key, cost, shadow: false }]);
+    for (let i = 0; i < 50; i++) take(day, `spent${i}`, 5);
+    for (let i = 0; i < 20_000; i++) take(i % 2 === 0 ? bucket : day, `key${i}`, 1);
+    expect(limits.size).toBeLessThanOrEqual(1000);
+    expect(limits.size).toBeGreaterThan(990);
+    for (let i = 0; i < 50; i++) expect([i, take(day, `spent${i}`, 1).allowed]).toEqual([i, false]);
+  });
+
+  it('forgets what equals a fresh key rather than others', () => {
+    const { limits, at } = memory(1000);
+    const take = (key: string, cost: number) => limits.take([{ rule: bucket, key, cost, shadow: false }]).standings[0];
+    for (let i = 0; i < 999; i++) take(`old${i}`, 5);
+    at(NOON + 500);
+    for (let i = 0; i < 999; i += 2) take(`old${i}`, 1);
+    at(NOON + 1000);
+    // Every other one is full again by now.
+    for (let i = 0; i < 201; i++) take(`new${i}`, 1);
+    expect(limits.evicted).toBe(200);
+    let wrong = 0;
+    for (let i = 0; i < 999; i += 2) if (take(`old${i}`, 0).remaining === 5) wrong++;
+    expect(wrong).toBe(0);
+  });
+
+  it('forgets in the background whoever has all units again, and then its rules', () => {
+    const { limits, at, tick } = memory();
+    for (let i = 0; i < 10_000; i++) limits.take([{ rule: bucket, key: `k${i}`, cost: 1, shadow: false }]);
+    limits.take([{ rule: day, key: 'k', cost: 1, shadow: false }]);
+    at(NOON + 200);
+    for (let i = 0; i < 6; i++) tick();
+    expect(limits.size).toBe(1);
+    at(NOON + 3 * 86_400_000);
+    let ticks = 0;
+    while (tick()) ticks++;
+    expect(limits.size).toBe(0);
+    expect(ticks).toBeLessThan(20);
+  });
+
+  it('weighs logs by what they hold', () => {
+    const log = ruleOf({ algorithm: 'sliding-log', limit: 1000, period: 60_000 });
+    const { limits, at } = memory(1000);
+    for (let i = 0; i < 1000; i++) {
+      at(NOON + i);
+      for (let k = 0; k < 20; k++) limits.take([{ rule: log, key: `k${k}`, cost: 1, shadow: false }]);
+    }
+    expect(limits.weight).toBeLessThanOrEqual(1000);
+    expect(limits.weight).toBeGreaterThan(800);
+    expect(limits.evicted).toBeGreaterThan(0);
+  });
+
+  it('is exact where one of several new keys takes the place of another', () => {
+    const { limits } = memory(1000);
+    const rules = Array.from({ length: 4 }, () => ruleOf({ algorithm: 'fixed-window', limit: 1 }));
+    for (let i = 0; i < 5000; i++) {
+      const takes = rules.map((rule) => ({ rule, key: `k${i}`, cost: 1, shadow: false }));
+      expect(limits.take(takes).allowed).toBe(true);
+    }
+    expect(limits.size).toBeLessThanOrEqual(1000);
+  });
+});

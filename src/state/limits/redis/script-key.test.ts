@@ -1,0 +1,53 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { scriptKey } from './script-key.ts';
+
+describe('the key of a limit in Redis', () => {
+  it('is readable where it may be', () => {
+    expect(scriptKey('route/orders/rate', '192.0.2.7', ':tb')).toBe('portico:{route/orders/rate|192.0.2.7}:tb');
+  });
+
+  it('is short and printable whatever clients send, with one hash tag', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 400 }), fc.string({ maxLength: 200 }), (key, rule) => {
+        expect(scriptKey(rule, key, ':tb')).toMatch(/^portico:\{[!-z~]*\|[!-z~]*\}:tb$/);
+        expect(scriptKey(rule, key, ':tb').length).toBeLessThan(280);
+      }),
+    );
+  });
+
+  it.each([
+    [
+      ['a|b', 'c'],
+      ['a', 'b|c'],
+    ],
+    [
+      ['a}', 'c'],
+      ['a', '}c'],
+    ],
+    [
+      ['r', '\ud800'],
+      ['r', '\ud801'],
+    ],
+    [
+      ['r', 'é'],
+      ['r', 'e\u0301'],
+    ],
+    [
+      ['r', ''],
+      ['r', ' '],
+    ],
+    [
+      ['r', 'x'.repeat(1000)],
+      ['r', 'x'.repeat(1001)],
+    ],
+  ])('%j and %j have two', (one, other) => {
+    expect(scriptKey(one[0], one[1], '')).not.toBe(scriptKey(other[0], other[1], ''));
+  });
+
+  it('cannot be chosen so as to be the digest of another', () => {
+    const long = scriptKey('r', 'x'.repeat(1000), '');
+    const forged = long.slice('portico:{r|'.length, -1);
+    expect(scriptKey('r', forged, '')).not.toBe(long);
+  });
+});

@@ -1,0 +1,134 @@
+/** Who calls: what an authentication found reaches the upstream, what clients claim never does, and refusals say why to nobody but operators. */
+import { afterEach, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { type AuthenticationOutcome, defineAuthentication, policyOf } from '../../src/pipeline/authentication.ts';
+import { createIdentity } from '../../src/pipeline/identity.ts';
+import type { Policy, PolicyExchange } from '../../src/pipeline/policy.ts';
+import { configWith, startTestGateway } from '../support/gateway.ts';
+import { rawClient } from '../support/raw-client.ts';
+import { startOrigin } from '../support/raw-origin.ts';
+import { valuesOf, type WireField } from '../support/wire-fields.ts';
+import type { WireResponse } from '../support/wire-response.ts';
+
+const opened: { close(): unknown }[] = [];
+
+afterEach(async () => {
+  for (const one of opened.splice(0).reverse()) await one.close();
+});
+
+/** Takes the name in `X-Key`; `slow` does so later. */
+function authentication(name: string, header: string): Policy {
+  const find = (exchange: PolicyExchange): AuthenticationOutcome => {
+    const subject = exchange.header(header);
+    if (subject === undefined) return { reason: 'no key', error: 'error="invalid_request"' };
+    const forward = { 'X-Tenant': 'blue' };
+    return createIdentity({ kind: name, subject, roles: ['a', 'b'], consumer: 'acme', tier: 'pro', forward });
+  };
+  return policyOf(
+    defineAuthentication({
+      name,
+      schema: z.unknown(),
+      ownHeaders: () => ['X-Tenant'],
+      create: () => ({
+        challenge: `Test realm="${name}"`,
+        effect: name,
+        isPresent: (exchange) => exchange.header(header) !== undefined,
+        authenticate: (exchange) =>
+          header === 'x-slow' ? Promise.resolve().then(() => find(exchange)) : find(exchange),
+      }),
+    }) as never,
+  );
+}
+
+type Ask = (path: string, fields?: string) => Promise<WireResponse>;
+
+async function start(): Promise<{ ask: Ask; seen: WireField[][] }> {
+  const seen: WireField[][] = [];
+  const origin = await startOrigin({
+    onRequest: ({ fields }, connection) => {
+      seen.push(fields);
+      connection.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+    },
+  });
+  const policies = [authentication('key', 'x-key'), authentication('slow', 'x-slow')];
+  const route = (path: string, ...names: string[]) => ({
+    name: path.slice(1),
+    match: { path },
+    service: 'origin',
+    policies: names.map((name) => ({ [name]: {} })),
+  });
+  const services = [{ name: 'origin', endpoints: [origin.url] }];
+  const routes = [route('/open'), route('/key', 'key'), route('/slow', 'slow')];
+  const gateway = await startTestGateway(configWith({ services, routes }), policies);
+  opened.push(origin, gateway);
+  const ask: Ask = async (path, fields = '') => {
+    const client = await rawClient(gateway.port);
+    opened.push(client);
+    await client.send(`GET ${path} HTTP/1.1\r\nHost: a\r\n${fields}\r\n`);
+    return client.answer();
+  };
+  return { ask, seen };
+}
+
+const SPOOFED = [
+  'X-User-ID: root',
+  'x-user-roles: admin',
+  'X_USER_ID: root',
+  'x-consumer_name: bank',
+  'X-Consumer-Tier: best',
+  'X-Tenant: red',
+  'x_tenant: red',
+];
+
+function identityFields(fields: readonly WireField[]): string[] {
+  return fields
+    .filter(({ name }) => /^x[-_](?:user|consumer|tenant)/i.test(name))
+    .map(({ name, value }) => `${name}: ${value}`);
+}
+
+describe('identity', () => {
+  test.each([
+    ['/open', '', []],
+    [
+      '/key',
+      'X-Key: ann\r\n',
+      ['X-User-ID: ann', 'X-User-Roles: a,b', 'X-Consumer-Name: acme', 'X-Consumer-Tier: pro', 'X-Tenant: blue'],
+    ],
+    [
+      '/slow',
+      'X-Slow: bob\r\n',
+      ['X-User-ID: bob', 'X-User-Roles: a,b', 'X-Consumer-Name: acme', 'X-Consumer-Tier: pro', 'X-Tenant: blue'],
+    ],
+  ])('of %s is what the gateway found, and never what the client claims', async (path, fields, expected) => {
+    const { ask, seen } = await start();
+    await ask(path, `${SPOOFED.join('\r\n')}\r\n${fields}`);
+    await ask(path, `Connection: x-tenant, keep-alive\r\n${SPOOFED.join('\r\n')}\r\n${fields}`);
+    expect(seen.map(identityFields)).toEqual([expected, expected]);
+  });
+
+  test.each(['/key', '/slow'])(
+    'is asked for by 401 with a challenge on %s, and the upstream hears nothing',
+    async (path) => {
+      const { ask, seen } = await start();
+      const { status, fields, body } = await ask(path);
+      expect(status).toBe(401);
+      expect(valuesOf(fields, 'www-authenticate')).toEqual([`Test realm="${path.slice(1)}", error="invalid_request"`]);
+      expect(JSON.parse(body.toString())).toMatchObject({
+        code: 'unauthenticated',
+        status: 401,
+        detail: 'a valid credential is required',
+      });
+      expect(body.toString()).not.toContain('no key');
+      expect(seen).toEqual([]);
+    },
+  );
+
+  test.each([
+    ['bell\u0007 and ž', 'bell%07 and %C5%BE'],
+    ['\ud800x', '?x'],
+    ['a\r\nX-User-Roles: admin', 'a%0D%0AX-User-Roles: admin'],
+    ['  spaces ', 'spaces'],
+  ])('%j becomes a safe field value', (subject, value) => {
+    expect(createIdentity({ kind: 'test', subject }).lines).toBe(`X-User-ID: ${value}\r\n`);
+  });
+});
