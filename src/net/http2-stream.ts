@@ -11,6 +11,7 @@ import type { Http2RequestHead } from '../http/http2-request-head.ts';
 import type { Target } from '../http/target.ts';
 import type { ClientCertificate } from './client-certificate.ts';
 import type { ConnectionContext } from './client-connection.ts';
+import { HeldBytes } from './held-bytes.ts';
 import { Http2Answer } from './http2-answer.ts';
 import { ENDED, RESET_BY_CLIENT, RESET_HERE } from './http2-ledger.ts';
 import type { Http2OutputQueue } from './http2-output-queue.ts';
@@ -69,7 +70,7 @@ export class Http2Stream extends Http2Answer implements ClientStream {
   /** How long the body may stall, in milliseconds; 0 for as long as it likes. */
   private bodyIdle: number;
   private paused = false;
-  private held: Buffer[] | null = null;
+  private held: HeldBytes | null = null;
   private heldTrailers: string | null = null;
   private answered = false;
   private bodiless = false;
@@ -113,6 +114,7 @@ export class Http2Stream extends Http2Answer implements ClientStream {
       // What the client sends after the head is of the other protocol, and waits until that is spoken (RFC 8441 section 5).
       this.mustSwitch = true;
       this.paused = true;
+      this.bodyLeft = -1;
       return handler.onRequest(this);
     }
     if (request.declared > limits.requestBody) {
@@ -154,9 +156,8 @@ export class Http2Stream extends Http2Answer implements ClientStream {
       }
     }
     if (this.paused && (!this.bodyDone || this.mustSwitch)) {
-      this.held ??= [];
-      this.held.push(Buffer.from(bytes.subarray(start, end)));
-      return;
+      this.held ??= new HeldBytes();
+      return this.held.add(bytes, start, end);
     }
     this.take(bytes, start, end);
     this.credit(size);
@@ -211,7 +212,7 @@ export class Http2Stream extends Http2Answer implements ClientStream {
   private dropHeld(): void {
     const { held } = this;
     this.held = null;
-    for (let i = 0; held !== null && i < held.length; i++) this.credit(held[i].length);
+    if (held !== null) this.credit(held.size);
   }
 
   onDeadline(): void {
@@ -250,8 +251,8 @@ export class Http2Stream extends Http2Answer implements ClientStream {
   goOn(): void {
     this.paused = false;
     while (this.held !== null && !this.paused) {
-      const bytes = this.held.shift() as Buffer;
-      if (this.held.length === 0) this.held = null;
+      const bytes = this.held.take();
+      if (this.held.size === 0) this.held = null;
       this.take(bytes, 0, bytes.length);
       this.credit(bytes.length);
     }
