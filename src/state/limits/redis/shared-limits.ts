@@ -32,6 +32,8 @@ export interface SharedLimitsDeps {
 
 /** Milliseconds that the first connection may take before the gateway goes on without: one that is there takes a few. */
 const FIRST_CONNECTION = 300;
+/** Milliseconds that the store has to take the last report of a gateway that ends. */
+const LAST_REPORT = 500;
 
 /** `shared`: the URL of a server, or those of nodes of a cluster. Throws `AddressError`; that nobody is there is no failure. */
 export async function openSharedLimits(
@@ -84,11 +86,23 @@ export class SharedLimits {
     return use;
   }
 
-  /** Ends, when what was granted is told. */
+  /** Ends when what was granted is told, or could have been. */
   async close(): Promise<void> {
     for (const watch of this.watches.values()) watch.close();
-    await Promise.all(this.batched.map((limits) => limits.close()));
+    const told = Promise.all(this.batched.map((limits) => limits.close()));
+    if (this.connection.ready) await this.within(LAST_REPORT, told);
     await this.connection.close();
+  }
+
+  private async within(milliseconds: number, work: Promise<unknown>): Promise<void> {
+    const { timers } = this.deps;
+    await new Promise<void>((resolve) => {
+      const timer = timers.setTimeout(resolve, milliseconds);
+      void work.then(() => {
+        timers.clearTimeout(timer);
+        resolve();
+      });
+    });
   }
 
   private createExact({ onStoreFailure, storeTimeout }: LimitsOptions): Limits {
