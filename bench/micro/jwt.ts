@@ -50,16 +50,17 @@ async function first(): Promise<number> {
 }
 
 function again(): number {
-  const begun = process.hrtime.bigint();
+  const begun = process.cpuUsage();
   for (let i = 0; i < LOOKUPS; i++) {
     current = heads[(i * 7919) % TOKENS];
     if (authenticator.authenticate(exchange) instanceof Promise) throw new Error('a token was forgotten');
   }
-  return Number(process.hrtime.bigint() - begun) / LOOKUPS;
+  const { user, system } = process.cpuUsage(begun);
+  return ((user + system) * 1000) / LOOKUPS;
 }
 
 console.log(`${((await first()) / 1000).toFixed(1)} us a token at first sight (HS256)`);
 const times = Array.from({ length: ROUNDS }, again).sort((a, b) => a - b);
 console.log(
-  `${times[ROUNDS >> 1].toFixed(0)} ns a token seen before (median of ${ROUNDS}; ${times[0].toFixed(0)} to ${times[ROUNDS - 1].toFixed(0)})`,
+  `${times[ROUNDS >> 1].toFixed(0)} ns of CPU for a token seen before (median of ${ROUNDS}; ${times[0].toFixed(0)} to ${times[ROUNDS - 1].toFixed(0)})`,
 );

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { policySchemas } from '../../src/cli/config-file.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { closeManaged, startManagedTest } from './managed.ts';
 
@@ -34,7 +35,7 @@ async function startOrigins(program: string, count: number): Promise<{ ports: st
 /** Starts the example `name` with its origins, whose ports in the configuration are `written`. */
 export async function startExample(name: string, written: readonly string[]): Promise<Example> {
   const at = join(ROOT, 'examples', name);
-  const { findings } = await loadConfig(join(at, 'portico.yaml'));
+  const { findings } = await loadConfig(join(at, 'portico.yaml'), { policies: policySchemas });
   if (findings.length > 0) throw new Error(JSON.stringify(findings));
   const origins = await startOrigins(join(at, 'origin.js'), written.length);
   let text = readFileSync(join(at, 'portico.yaml'), 'utf8').replace(
@@ -48,7 +49,9 @@ export async function startExample(name: string, written: readonly string[]): Pr
   const ports = new Map([
     ['8080', String(gateway.port)],
     ['9901', gateway.admin.split(':')[2]],
+    ...written.map((port, i): [string, string] => [port, origins.ports[i]]),
   ]);
+  const anyPort = new RegExp(`\\b(${[...ports.keys()].join('|')})\\b`, 'g');
   const page = readFileSync(join(at, 'README.md'), 'utf8');
   return {
     origins: origins.ports,
@@ -56,7 +59,7 @@ export async function startExample(name: string, written: readonly string[]): Pr
     run(command) {
       const script = command
         .replace(/^(node \S+client\.js)/, `$1 ${name === 'websocket' ? 'ws://127.0.0.1:8080/chat' : '127.0.0.1:8080'}`)
-        .replace(/\b(8080|9901)\b/g, (port) => ports.get(port) ?? port)
+        .replace(anyPort, (port) => ports.get(port) ?? port)
         .replace(/^curl /, 'curl --silent --show-error --max-time 10 --noproxy "*" ');
       return new Promise((resolve, reject) => {
         execFile('sh', ['-c', script], { cwd: ROOT, encoding: 'utf8', timeout: 10_000 }, (error, out, err) => {

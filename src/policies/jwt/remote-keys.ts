@@ -1,6 +1,7 @@
 /** The keys of an issuer, fetched by URL (RFC 7517 section 5) or by what the issuer says of itself, and kept fresh in the background. */
 import type { Clock, TimerHandle, Timers } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
+import { shownUrl } from '../../config/url-schema.ts';
 import type { HttpClient } from '../../net/http-client.ts';
 import { fittingKeys, type KeySource, KeysUnavailableError } from './key-source.ts';
 import { isUsable, parseJwk, type VerificationKey } from './verification-key.ts';
@@ -160,7 +161,8 @@ export class RemoteKeys implements KeySource {
   }
 
   private onSuccess(): void {
-    if (this.failure !== null) this.deps.logger.info('keys of tokens are fetched again', { url: this.shownUrl() });
+    if (this.failure !== null)
+      this.deps.logger.info('keys of tokens are fetched again', { url: shownUrl(this.options.url) });
     this.failure = null;
   }
 
@@ -168,15 +170,9 @@ export class RemoteKeys implements KeySource {
   private onFailure(reason: string): void {
     if (this.failure !== reason) {
       const effect = this.keys === null ? 'tokens cannot be verified' : 'the last good ones are used';
-      this.deps.logger.warn('keys of tokens cannot be fetched', { url: this.shownUrl(), reason, effect });
+      this.deps.logger.warn('keys of tokens cannot be fetched', { url: shownUrl(this.options.url), reason, effect });
     }
     this.failure = reason;
-  }
-
-  /** Without the query, which may hold a secret. */
-  private shownUrl(): string {
-    const { origin, pathname } = new URL(this.options.url);
-    return origin + pathname;
   }
 }
 

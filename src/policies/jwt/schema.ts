@@ -3,6 +3,8 @@ import { z } from 'zod';
 import { parsePublicKey } from '../../base/public-key.ts';
 import { editableHeaderNameSchema, headerMap, headerNameSchema } from '../../config/header-schema.ts';
 import { duration, refuse } from '../../config/scalar-schema.ts';
+import { callUrlSchema } from '../../config/url-schema.ts';
+import { claimRulesSchema } from '../../pipeline/claim-rule.ts';
 import { ALGORITHMS, type Algorithm, isShared, SHORTEST_SECRET } from './algorithms.ts';
 import type { TokenPlace } from './token-place.ts';
 import { createKey, isUsable, parseJwk } from './verification-key.ts';
@@ -45,17 +47,8 @@ const jwkSchema = z
 /** Loopback, where nobody listens in. */
 const NEARBY = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
-const urlSchema = z.string().check((context) => {
-  const url = URL.canParse(context.value) ? new URL(context.value) : null;
-  let message: string | null = null;
-  if (url === null || !/^https?:$/.test(url.protocol))
-    message = 'expected a URL such as https://issuer.example/jwks.json';
-  else if (url.username !== '' || url.password !== '') message = 'must not hold a user name or a password';
-  if (message !== null) context.issues.push({ code: 'custom', input: context.value, message });
-});
-
 const jwksSchema = z.strictObject({
-  url: urlSchema.describe('Where the set of keys is (RFC 7517)'),
+  url: callUrlSchema.describe('Where the set of keys is (RFC 7517)'),
   cacheFor: duration(1000)
     .prefault('10m')
     .describe('How long keys are taken for fresh: they are fetched anew shortly before'),
@@ -64,18 +57,6 @@ const jwksSchema = z.strictObject({
     .describe('Least time between two fetches for the sake of tokens whose key is not known'),
   timeout: duration(1, 60_000).prefault('5s').describe('How long a fetch may take'),
 });
-
-const claimValueSchema = z.union([z.string(), z.number(), z.boolean()], {
-  error: 'expected a string, a number, true, false, or { oneOf: [...] }',
-});
-
-const claimSchema = z.union(
-  [
-    claimValueSchema,
-    z.strictObject({ oneOf: z.array(claimValueSchema).min(1).describe('Values, one of which it must have') }),
-  ],
-  { error: 'expected a string, a number, true, false, or { oneOf: [...] }' },
-);
 
 const placeSchema = z
   .strictObject({
@@ -127,8 +108,7 @@ export const jwtSchema = z
       .default(false)
       .describe('Whether the place of the keys is asked of the issuer (`/.well-known/openid-configuration`)'),
     clockSkew: duration(0, 3_600_000).prefault('0s').describe('How far the issuer’s clock may be off'),
-    claims: z
-      .record(z.string().min(1), claimSchema)
+    claims: claimRulesSchema
       .default({})
       .describe('What other claims must be; a list must hold it. `a.b` leads into maps'),
     from: z

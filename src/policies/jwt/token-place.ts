@@ -1,12 +1,12 @@
 /** Where in a request a token stands. */
-import { sameName } from '../../http/fields.ts';
+import { credentialsOf } from '../../http/authorization.ts';
 import { cookieValues, queryValues } from '../../http/request-values.ts';
 import type { PolicyExchange } from '../../pipeline/policy.ts';
 
 export type TokenPlace = { readonly header: string } | { readonly cookie: string } | { readonly query: string };
 
+/** RFC 6750 section 2.1. */
 const SCHEME = 'bearer';
-const SPACE = 32;
 
 /**
  * The token of a request: null where there is none in any of the places, `''` where there is one that cannot be had, such as two
@@ -40,21 +40,11 @@ function readerOf(place: TokenPlace): TokenReader {
     return (exchange) => onlyOne(queryValues(exchange.query, query));
   }
   const { header } = place;
-  if (header === 'authorization') return (exchange) => bearerToken(exchange.header('authorization'));
+  if (header === 'authorization') return (exchange) => credentialsOf(exchange.header('authorization'), SCHEME);
   return (exchange) => {
     const value = exchange.header(header);
-    return value === undefined ? null : (bearerToken(value) ?? value);
+    return value === undefined ? null : (credentialsOf(value, SCHEME) ?? value);
   };
-}
-
-/** What stands after `Bearer` (RFC 6750 section 2.1), in whatever case; null for other schemes. */
-function bearerToken(field: string | undefined): string | null {
-  if (field === undefined || !sameName(field, 0, SCHEME)) return null;
-  let start = SCHEME.length;
-  if (field.length === start) return '';
-  if (field.charCodeAt(start) !== SPACE) return null;
-  while (field.charCodeAt(start) === SPACE) start++;
-  return field.slice(start);
 }
 
 function onlyOne(values: readonly string[]): string | null {
