@@ -1,5 +1,10 @@
 #!/usr/bin/env node
 /** The command `portico`. */
-import { main } from '../dist/cli/main.js';
+import { headStart } from '../dist/cli/head-start.js';
 
-process.exitCode = await main(process.argv.slice(2));
+const args = process.argv.slice(2);
+headStart(args);
+// What this imports is most of the package: by now the thread has begun.
+const { main } = await import('../dist/cli/main.js');
+
+process.exitCode = await main(args);

@@ -16,10 +16,19 @@ export function programBeside(importer: string, name: string): Program {
   };
 }
 
+/** A thread of this program, with its order; null where that will come as its first message. */
+export function beginThread(program: Program, order: unknown): Worker {
+  return new Worker(program.url, { workerData: order, execArgv: [...program.execArgv] });
+}
+
 /** What a thread of this program says to `order`; rejects when it fails before. `task` is what it does, for people. */
 export function askThread<T>(program: Program, order: unknown, task: string): Promise<T> {
+  return answerOf(beginThread(program, order), task);
+}
+
+/** The first message of a thread. */
+export function answerOf<T>(thread: Worker, task: string): Promise<T> {
   return new Promise((resolve, reject) => {
-    const thread = new Worker(program.url, { workerData: order, execArgv: [...program.execArgv] });
     thread.once('message', resolve);
     thread.once('error', reject);
     // After a message or an error this says nothing more.

@@ -21,7 +21,12 @@ export async function inSlices<T>(steps: Steps<T>): Promise<T> {
     const step = steps.next();
     if (step.done === true) return step.value;
     if (performance.now() < end) continue;
-    await new Promise<void>((resolve) => void setImmediate(resolve));
+    await nextTurn();
     end = performance.now() + SLICE;
   }
+}
+
+/** Settles when everything that is ready on sockets has been seen to. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
 }

@@ -20,7 +20,6 @@ async function run(chunks: readonly (string | Buffer)[]): Promise<{ status: numb
 }
 
 test.each<[readonly (string | Buffer)[], string]>([
-  [['open sesame\n'], 'open sesame'],
   [['open sesame'], 'open sesame'],
   [['open ', 'sesame\r\n', 'more\n'], 'open sesame'],
   [['p\u00e4ss:word \n'], 'p\u00e4ss:word '],

@@ -29,7 +29,7 @@ export function checkAccess(config: Parsed, policies: PolicySchemas, context: Ch
   for (const [index, { policies: uses }] of config.services.entries())
     checkPolicies(uses, ['services', index, 'policies'], config, policies, context);
   for (const [index, { policies: uses }] of config.routes.entries())
-    checkPolicies(uses, ['routes', index, 'policies'], config, policies, context);
+    if (!context.isKnown(index)) checkPolicies(uses, ['routes', index, 'policies'], config, policies, context);
 }
 
 function duplicate(path: ValuePath, message: string, context: CheckContext): void {

@@ -7,6 +7,11 @@ import type { ValuePath } from './source-tree.ts';
 export interface CheckContext {
   /** The whole file as it was written, also what is wrong in it. */
   raw: unknown;
+  /**
+   * True of a route that was checked before, beside the same service and the same rest of the file but for other routes and
+   * services, and of which there was nothing to be said. Of its written form nothing but name and service may be known.
+   */
+  isKnown(route: number): boolean;
   /** What the file has at the place of a value under check, right or wrong; undefined for nothing. */
   written(path: ValuePath): unknown;
   /** The path of a value under check as people know it: `services[2]`. */

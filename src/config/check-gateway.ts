@@ -1,6 +1,7 @@
 /** Checks across values that no schema of one value can make: references between them, contradictions, and lint. */
 import type { z } from 'zod';
 import { formatAddress, isLoopback } from '../base/address.ts';
+import type { Steps } from '../base/slices.ts';
 import { checkAccess } from './check-access.ts';
 import { type CheckContext, durationAt } from './check-context.ts';
 import { checkRaw } from './check-raw.ts';
@@ -14,18 +15,22 @@ import { type ValuePath, valueAt } from './source-tree.ts';
 type Parsed = z.output<GatewaySchema>;
 
 /** Runs every check. `config` may lack what the schema refused; nothing is said of what is missing for that reason. */
-export function checkGateway(config: Parsed, policies: PolicySchemas, context: CheckContext): void {
+export function* checkGateway(config: Parsed, policies: PolicySchemas, context: CheckContext): Steps<void> {
   checkNames('listeners', context);
   checkNames('services', context);
   checkNames('routes', context);
+  yield;
   checkAddresses(config, context);
   checkAdmin(config, context);
   checkShutdown(config, context);
   checkAccessLog(config.logging.access, context);
   for (const [index, listener] of config.listeners.entries()) checkListener(listener, index, context);
   checkServices(config, context);
+  yield;
   checkRoutes(config, context);
+  yield;
   checkRaw(config, context);
+  yield;
   checkAccess(config, policies, context);
 }
 

@@ -18,10 +18,23 @@ const OF_REQUESTS = {
 export function checkRaw(config: Parsed, context: CheckContext): void {
   for (const [index, listener] of config.listeners.entries()) checkListener(listener, index, config, context);
   for (const [index, route] of config.routes.entries()) {
-    if (isRawRoute(route)) checkRoute(route, ['routes', index], config, context);
+    if (!context.isKnown(index) && isRawRoute(route)) checkRoute(route, ['routes', index], config, context);
   }
   checkHttpRoutes(config, context);
-  for (const [index, service] of config.services.entries()) checkService(service, ['services', index], config, context);
+  const users = serviceUsers(config);
+  for (const [index, service] of config.services.entries())
+    checkService(service, ['services', index], users.get(service.name), context);
+}
+
+/** Whether anything uses a service, and the place of the first route that sends it requests; -1 for none. */
+function serviceUsers({ routes }: Parsed): Map<string, number> {
+  const users = new Map<string, number>();
+  for (const [index, route] of routes.entries()) {
+    if (route.service === undefined) continue;
+    const first = users.get(route.service) ?? -1;
+    if (first < 0) users.set(route.service, isRawRoute(route) ? -1 : index);
+  }
+  return users;
 }
 
 /** One map of predicates; of the context only `report` is used. */
@@ -170,21 +183,21 @@ function checkListenerName(name: string, path: ValuePath, config: Parsed, contex
 function checkHttpRoutes({ listeners, routes }: Parsed, context: CheckContext): void {
   if (listeners.length === 0 || !listeners.every(isRelaying)) return;
   routes.forEach((route, index) => {
-    if (isRawRoute(route)) return;
+    if (context.isKnown(index) || isRawRoute(route)) return;
     const message = 'no listener serves requests: name those that relay in `listeners`, or match by `sni`';
     context.report({ severity: 'warning', code: 'no_effect', path: ['routes', index, 'match'], part: 'key', message });
   });
 }
 
-function checkService(service: ServiceConfig, path: ValuePath, { routes }: Parsed, context: CheckContext): void {
+/** `user` is what `serviceUsers` knows of it. */
+function checkService(service: ServiceConfig, path: ValuePath, user: number | undefined, context: CheckContext): void {
   checkProbe(service, path, context);
-  const users = routes.map((route, index) => ({ route, index })).filter(({ route }) => route.service === service.name);
-  const http = users.find(({ route }) => !isRawRoute(route));
-  if (http === undefined) {
-    if (users.length > 0) checkRawService(service, path, context);
+  if (user === undefined) return;
+  if (user < 0) {
+    checkRawService(service, path, context);
     return;
   }
-  const who = `${routeAt(['routes', http.index], context)} sends it requests`;
+  const who = `${routeAt(['routes', user], context)} sends it requests`;
   if (service.proxyProtocol !== undefined) {
     context.report({
       severity: 'error',

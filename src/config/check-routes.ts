@@ -18,6 +18,7 @@ export function checkRoutes(config: Parsed, context: CheckContext): void {
   const names = serviceNames(context.raw);
   const services = new Map(config.services.map((service) => [service.name, service]));
   config.routes.forEach((route, index) => {
+    if (context.isKnown(index)) return;
     const path: ValuePath = ['routes', index];
     checkAnswer(route, path, names, context);
     checkMatch(route.match, [...path, 'match'], context);
@@ -29,14 +30,13 @@ export function checkRoutes(config: Parsed, context: CheckContext): void {
 }
 
 /** Names of services in the file, also of those that are wrong in other ways. */
-function serviceNames(raw: unknown): string[] {
+function serviceNames(raw: unknown): Set<string> {
   const services = valueAt(raw, ['services']);
-  if (!Array.isArray(services)) return [];
-  const names = services.map((service) => valueAt(service, ['name'])).filter((name) => typeof name === 'string');
-  return [...new Set(names)];
+  if (!Array.isArray(services)) return new Set();
+  return new Set(services.map((service) => valueAt(service, ['name'])).filter((name) => typeof name === 'string'));
 }
 
-function checkAnswer(route: RouteConfig, path: ValuePath, names: readonly string[], context: CheckContext): void {
+function checkAnswer(route: RouteConfig, path: ValuePath, names: ReadonlySet<string>, context: CheckContext): void {
   const hasService = context.written([...path, 'service']) !== undefined;
   const hasRespond = context.written([...path, 'respond']) !== undefined;
   if (hasService === hasRespond) {
@@ -50,14 +50,15 @@ function checkAnswer(route: RouteConfig, path: ValuePath, names: readonly string
         : `${routeAt(path, context)} has neither \`service\` nor \`respond\`: nothing would answer`,
     });
   }
-  if (route.service === undefined || names.includes(route.service)) return;
-  const known = names.length > 0 && names.length <= 16 ? `; services are ${names.join(', ')}` : '';
+  if (route.service === undefined || names.has(route.service)) return;
+  const all = [...names];
+  const known = all.length > 0 && all.length <= 16 ? `; services are ${all.join(', ')}` : '';
   context.report({
     severity: 'error',
     code: 'unknown_service',
     path: [...path, 'service'],
     message: `no service has this name${known}`,
-    known: names,
+    known: all,
   });
 }
 

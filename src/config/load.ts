@@ -1,21 +1,23 @@
 /** Loads a configuration file: reads, fills in references, validates and checks, and reports all that is wrong at once. */
 import { dirname, extname, resolve } from 'node:path';
+import type { z } from 'zod';
 import type { Address } from '../base/address.ts';
+import { atOnce } from '../base/slices.ts';
 import { schemasFor } from './built-schemas.ts';
-import { checkGateway } from './check-gateway.ts';
-import { checkPublicKeys } from './check-public-keys.ts';
-import { checkTls } from './check-tls.ts';
+import { checkAll } from './check-all.ts';
 import type { Finding, FindingCode } from './finding.ts';
 import { createFindings } from './findings.ts';
 import type { GatewayConfig } from './model.ts';
 import { parseTree } from './parse-tree.ts';
 import { noPolicies, type PolicySchemas } from './policy-schemas.ts';
 import { type QuarantinedRoute, quarantineRoutes } from './quarantine.ts';
+import type { RouteLines } from './route-lines.ts';
+import type { GatewaySchema } from './schema.ts';
 import { type FileProblem, type FileReader, readReferenced, readText, readWhole } from './source-file.ts';
-import { fileStart, formatPath, type Place, parsePath, placeOf, type SourceTree, valueAt } from './source-tree.ts';
+import { fileStart, type Place, parsePath, placeOf, type SourceTree } from './source-tree.ts';
 import { referencedFiles, type SubstitutionSources } from './substitution.ts';
 import { parseText } from './text-source.ts';
-import { checkTlsFiles, putTlsContents, readTlsFiles, type TlsContents } from './tls-files.ts';
+import { putTlsContents, readTlsFiles, type TlsContents } from './tls-files.ts';
 import { filesReferencedBy, importModule, readValue } from './typescript-source.ts';
 
 export interface LoadOptions {
@@ -50,16 +52,21 @@ export interface LoadResult {
   secrets: ReadonlySet<string>;
   /** What was read, with its references as they are written; null when nothing was. */
   source: ConfigText | null;
+  /** Where the routes stand in it; null where that is not known. */
+  routeLines: RouteLines | null;
 }
 
 /** What a loader finds, wherever it does its work. */
 export type Loaded = Omit<LoadResult, 'locate'>;
 
+/** What was loaded before, with the same options: what stands in the new text too need not be read again. */
+export type Former = Pick<Loaded, 'config' | 'findings' | 'source' | 'routeLines'>;
+
 /** Who loads configurations for a process. Rejects only where it fails itself. */
 export interface ConfigLoader {
-  file(path: string, options: LoadOptions): Promise<Loaded>;
+  file(path: string, options: LoadOptions, former?: Former): Promise<Loaded>;
   /** Text that stands for the file of this path. */
-  text(source: ConfigText, path: string, options: LoadOptions): Promise<Loaded>;
+  text(source: ConfigText, path: string, options: LoadOptions, former?: Former): Promise<Loaded>;
 }
 
 /** Loads in this thread, which does nothing else meanwhile. */
@@ -84,10 +91,15 @@ export async function loadConfig(file: string, options: LoadOptions = {}): Promi
   const path = resolve(file);
   const name = options.name ?? file;
   if (isModule(path)) return loadModule(name, path, options);
-  const read = options.readFile ?? readWhole;
-  const text = await readText(path, read);
-  if (typeof text !== 'string') return failed(name, [path], text);
-  return loadConfigText({ text, format: extname(path) === '.json' ? 'json' : 'yaml' }, file, options);
+  const source = await readSource(file, options);
+  return 'text' in source ? loadConfigText(source, file, options) : failed(name, [path], source);
+}
+
+/** The text of a file that is no module, or why it cannot be had. */
+export async function readSource(file: string, options: LoadOptions): Promise<ConfigText | FileProblem> {
+  const path = resolve(file);
+  const text = await readText(path, options.readFile ?? readWhole);
+  return typeof text === 'string' ? { text, format: extname(path) === '.json' ? 'json' : 'yaml' } : text;
 }
 
 /** Loads text that stands for the file of this name: its relative references are read from beside it. */
@@ -102,7 +114,8 @@ export async function loadConfigText(source: ConfigText, file: string, options: 
   const files = await readReferenced(wanted, read);
   const tree = parsed.tree({ env: options.env ?? {}, files, directory });
   const tls = await readTlsFiles(tree.root, directory, read);
-  return finish(name, tree, { ...options, tls, directory }, [path, ...files.keys(), ...tls.keys()], source);
+  const loaded = finish(name, tree, { ...options, tls, directory }, [path, ...files.keys(), ...tls.keys()], source);
+  return { ...loaded, routeLines: parsed.routeLines };
 }
 
 /** What `parseConfigText` needs beside the text. */
@@ -178,7 +191,7 @@ function finish(
   const locate = (path: string): Place => placeOf(tree, parsePath(path), 'value');
   const { secrets } = tree;
   if (unreadable) {
-    const nothing = { config: null, quarantined: [], adminAddress: undefined };
+    const nothing = { config: null, quarantined: [], adminAddress: undefined, routeLines: null };
     return { ...nothing, findings: findings.all(), files: read, locate, secrets, source };
   }
   const schemas = schemasFor(options.policies ?? noPolicies);
@@ -187,22 +200,9 @@ function finish(
   const reported = unresolved.map(({ path }) => path);
   const parsed = parseTree(tree, schemas.whole, schemas.partial, reported);
   for (const problem of parsed.problems) findings.addValueProblem(problem);
-  if (parsed.sound !== undefined) {
-    const { sound, originOf } = parsed;
-    checkGateway(sound, options.policies ?? noPolicies, {
-      raw: tree.root,
-      written: (path) => valueAt(tree.root, originOf(path)),
-      nameOf: (path) => formatPath(originOf(path)),
-      subject: (path) => findings.subject(originOf(path)),
-      shown: (path) => findings.shown(originOf(path)),
-      report: (report) => findings.addReport({ ...report, path: originOf(report.path) }),
-      reportWritten: (report) => findings.addReport(report),
-    });
-  }
-  const { directory, tls: contents, now = Date.now } = options;
-  checkTlsFiles(tree.root, directory, contents, findings);
-  checkPublicKeys(tree.root, directory, contents, findings);
-  checkTls({ root: tree.root, directory, contents, findings, now: now() });
+  const { policies = noPolicies, directory, tls: contents, now = Date.now } = options;
+  const isKnown = (): boolean => false;
+  atOnce(checkAll({ ...parsed, policies, tree, directory, contents, findings, now: now(), isKnown }));
   const whole = findings.hasErrors() ? undefined : parsed.value;
   // Where nothing was left to check, nothing is known to be sound.
   const rest =
@@ -211,7 +211,7 @@ function finish(
   const admin = parsed.sound?.admin;
   if (value !== undefined) putTlsContents(value, tree.root, directory, contents);
   return {
-    config: value === undefined ? null : withoutFalse(value as unknown as Unfinished),
+    config: value === undefined ? null : configOf(value),
     quarantined: rest?.routes ?? [],
     findings: findings.all(),
     adminAddress: admin === false ? null : admin?.address,
@@ -219,12 +219,15 @@ function finish(
     locate,
     secrets,
     source,
+    routeLines: null,
   };
 }
 
 type Unfinished = Omit<GatewayConfig, 'admin'> & { admin: GatewayConfig['admin'] | false };
 
-function withoutFalse({ admin, ...rest }: Unfinished): GatewayConfig {
+/** The model of what a file says, with what the files that it names hold: without `admin` where there is none. */
+export function configOf(parsed: z.output<GatewaySchema>): GatewayConfig {
+  const { admin, ...rest } = parsed as unknown as Unfinished;
   return admin === false || admin === undefined ? rest : { ...rest, admin };
 }
 
@@ -232,5 +235,5 @@ function failed(file: string, files: string[], problem: FileProblem): LoadResult
   const { code, message, place } = problem;
   const finding: Finding = { file, ...place, severity: 'error', code, message, path: '' };
   const nothing = { config: null, quarantined: [], adminAddress: undefined, secrets: new Set<string>(), source: null };
-  return { ...nothing, findings: [finding], files, locate: () => fileStart };
+  return { ...nothing, routeLines: null, findings: [finding], files, locate: () => fileStart };
 }

@@ -1,6 +1,8 @@
 /** Reads plain YAML and JSON in a tenth of the time, from the events of js-yaml; all that is unusual or wrong is left to `yaml-source.ts`. */
 import { EVENT_ID, type Event, getScalarValue, parseEvents, SCALAR_STYLE } from 'js-yaml';
 import { isScalar, Schema } from 'yaml';
+import { atOnce, type Steps } from '../base/slices.ts';
+import { type RouteLines, routeLinesOf } from './route-lines.ts';
 import { type Entry, emptyTree, type Place, type SourceTree } from './source-tree.ts';
 import {
   hasReference,
@@ -19,16 +21,18 @@ export interface QuickYaml {
   readonly values: unknown;
   /** Strings that hold references. */
   readonly references: string[];
+  /** Where its routes stand; null where they cannot be told apart by lines. */
+  readonly routeLines: RouteLines | null;
   /** The tree with its references filled in. To be called once. */
   tree(sources: SubstitutionSources): SourceTree;
 }
 
 /** As deep as `yaml-source.ts` goes, which has the words for what is deeper. */
 const maxDepth = 64;
-const maxEvents = 1_000_000;
+export const maxEvents = 1_000_000;
 
 /** Characters that one of the two parsers takes for something that the other does not: tabs, other line breaks, marks of byte order. */
-const ODD = /[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/;
+export const ODD = /[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/;
 
 /** Lines that begin as marks of documents and directives do. */
 const MARK = /^(?:---|\.\.\.|%)/gm;
@@ -42,10 +46,16 @@ class Unusual extends Error {}
  * says that the text was found to be JSON.
  */
 export function readQuickly(text: string, isJson = false): QuickYaml | null {
+  return atOnce(quickSteps(text, isJson));
+}
+
+/** `readQuickly` in two steps of some length: what the parser does, and what is made of that. */
+export function* quickSteps(text: string, isJson = false): Steps<QuickYaml | null> {
   // In JSON tabs stand between tokens only.
   if (ODD.test(isJson ? text.replaceAll('\t', ' ') : text)) return null;
   try {
     const events = parseEvents(text, { maxDepth: maxDepth + 1 });
+    yield;
     return events.length > maxEvents ? null : new QuickReader(text, events).read();
   } catch {
     // Its words and places are not those that findings have.
@@ -66,6 +76,8 @@ class QuickReader {
   private readonly events: readonly Event[];
   private readonly path: Step[] = [];
   private readonly waiting: Waiting[] = [];
+  /** Offsets at which the routes begin. */
+  private readonly routes: number[] = [];
   private at = 0;
   /** The furthest place so far. */
   private offset = 0;
@@ -89,6 +101,7 @@ class QuickReader {
     return {
       references: waiting.map(({ container, step }) => container[step] as string),
       values,
+      routeLines: routeLinesOf(text, this.routes, events.length),
       tree(sources) {
         const places = new LatePlaces(text, events, values, waiting);
         const tree = emptyTree(false, places);
@@ -140,8 +153,10 @@ class QuickReader {
 
   private list(): unknown[] {
     const result: unknown[] = [];
+    const areRoutes = this.path.length === 1 && this.path[0] === 'routes';
     while (this.events[this.at].type !== EVENT_ID.POP) {
       const index = result.length;
+      if (areRoutes) this.routes.push(startOf(this.events[this.at]));
       this.pass(startOf(this.events[this.at]));
       this.path.push(index);
       this.put(result as unknown as Record<Step, unknown>, index);

@@ -2,6 +2,7 @@
 import { extname } from 'node:path';
 import { jsonFault } from './json-syntax.ts';
 import { readQuickly } from './quick-yaml.ts';
+import type { RouteLines } from './route-lines.ts';
 import type { SourceTree } from './source-tree.ts';
 import type { SubstitutionSources } from './substitution.ts';
 import { parseYaml, placeAt, readYaml, referencesIn } from './yaml-source.ts';
@@ -9,6 +10,8 @@ import { parseYaml, placeAt, readYaml, referencesIn } from './yaml-source.ts';
 export interface ParsedText {
   /** Strings that hold references. */
   readonly references: readonly string[];
+  /** Where its routes stand; null where that is not known. */
+  readonly routeLines: RouteLines | null;
   /** The tree with its references filled in. To be called once. */
   tree(sources: SubstitutionSources): SourceTree;
 }
@@ -24,6 +27,7 @@ export function parseText(file: string, text: string): ParsedText {
   const parsed = parseYaml(text);
   return {
     references: referencesIn(parsed),
+    routeLines: null,
     tree(sources) {
       const tree = readYaml(parsed, sources);
       const fault = isJson ? jsonFault(text) : null;

@@ -152,7 +152,7 @@ export class ConfigControl {
       const { keeper, reader } = this;
       const { logger } = this.deps;
       try {
-        const loaded = await reader.file();
+        const loaded = await reader.file(this.sound);
         const sound = soundOf(loaded);
         const tag = loaded.source === null ? null : etagOf(loaded.source);
         if (sound === null) {
@@ -163,7 +163,7 @@ export class ConfigControl {
           return this.fail(cause, { findings: loaded.findings });
         }
         const holds = keeper.changedUpon !== null && keeper.changedUpon === tag;
-        const next = holds ? (soundOf(await reader.text(this.source)) ?? this.sound) : sound;
+        const next = holds ? (soundOf(await reader.text(this.source, this.sound)) ?? this.sound) : sound;
         const changed = await this.run(next, holds ? this.cause : cause, {});
         if (!holds && keeper.changedUpon !== null) keeper.dropChange(this.target?.generation ?? 0);
         keeper.fileTag = tag;
@@ -189,7 +189,7 @@ export class ConfigControl {
     return this.turns.take(async () => {
       const { logger } = this.deps;
       try {
-        const loaded = await this.reader.text(this.source);
+        const loaded = await this.reader.text(this.source, this.sound);
         const sound = soundOf(loaded);
         if (sound === null) {
           const { findings } = loaded;
@@ -215,7 +215,7 @@ export class ConfigControl {
     return this.change(async () => {
       if (wanted.format === this.source.format) return { source: wanted };
       // Only what is sound can be put into another form.
-      const { config, findings } = await this.reader.text(wanted);
+      const { config, findings } = await this.reader.text(wanted, this.sound);
       if (config === null) return { kind: 'invalid', findings };
       return { source: await edited(this.source, [], valuesOf(wanted)) };
     }, wish);
@@ -260,7 +260,7 @@ export class ConfigControl {
   /** What is wrong with a text, if it were the configuration. */
   validate(wanted: ConfigText): Promise<Loaded> {
     // One after the other: each may take a hundred times the memory of its text.
-    return this.validations.take(() => this.reader.text(wanted));
+    return this.validations.take(() => this.reader.text(wanted, this.sound));
   }
 
   /** What would change if `config` ran. */
@@ -280,7 +280,7 @@ export class ConfigControl {
       const wanted = await makeNext();
       if ('kind' in wanted) return wanted;
       const { source, force = false } = wanted;
-      const loaded = await this.reader.text(source);
+      const loaded = await this.reader.text(source, this.sound);
       const next = soundOf(loaded);
       if (next === null) return { kind: 'invalid', findings: loaded.findings };
       if (dryRun) return { kind: 'planned', plan: this.plan(next), warnings: next.findings };

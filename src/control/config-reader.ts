@@ -2,8 +2,16 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Finding } from '../config/finding.ts';
-import { type ConfigLoader, type ConfigText, type Loaded, type LoadOptions, loadHere } from '../config/load.ts';
+import {
+  type ConfigLoader,
+  type ConfigText,
+  type Former,
+  type Loaded,
+  type LoadOptions,
+  loadHere,
+} from '../config/load.ts';
 import type { GatewayConfig } from '../config/model.ts';
+import type { RouteLines } from '../config/route-lines.ts';
 
 export interface ConfigReaderDeps {
   /** As operators name it: findings carry this name. */
@@ -22,11 +30,12 @@ export interface Sound {
   readonly source: ConfigText;
   readonly config: GatewayConfig;
   readonly secrets: ReadonlySet<string>;
-  readonly findings: readonly Finding[];
+  readonly findings: Finding[];
+  readonly routeLines: RouteLines | null;
 }
 
-export function soundOf({ config, source, secrets, findings }: Loaded): Sound | null {
-  return config === null || source === null ? null : { config, source, secrets, findings };
+export function soundOf({ config, source, secrets, findings, routeLines }: Loaded): Sound | null {
+  return config === null || source === null ? null : { config, source, secrets, findings, routeLines };
 }
 
 export class ConfigReader {
@@ -40,14 +49,15 @@ export class ConfigReader {
     return resolve(this.deps.directory, this.deps.file);
   }
 
-  async file(): Promise<Loaded> {
-    const loaded = await this.loader.file(this.path, this.loadOptions);
+  /** `former` is what runs. */
+  async file(former?: Former): Promise<Loaded> {
+    const loaded = await this.loader.file(this.path, this.loadOptions, former);
     this.deps.onFiles?.(loaded.files);
     return loaded;
   }
 
-  text(source: ConfigText): Promise<Loaded> {
-    return this.loader.text(source, this.path, this.loadOptions);
+  text(source: ConfigText, former?: Former): Promise<Loaded> {
+    return this.loader.text(source, this.path, this.loadOptions, former);
   }
 
   private get loadOptions(): LoadOptions {

@@ -519,7 +519,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     this.certificates.close();
     this.lag.close();
     this.http.close();
-    void this.policyState.close();
+    await this.policyState.close();
     const within = Math.max(LAST_LINES, timeout - (this.now() - begun));
     await Promise.all([this.accessLog?.close(within), this.audit.close(within)]);
     return cut;

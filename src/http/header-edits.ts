@@ -14,11 +14,35 @@ export function fieldLine(name: string, value: string): string {
   return `${name}: ${value}\r\n`;
 }
 
+/** A name that is checked once, for fields that stand on very many messages. */
+export class FixedName {
+  readonly lower: string;
+  /** How a line of it begins. */
+  readonly start: string;
+
+  constructor(name: string) {
+    if (!isToken(name)) throw new UnsafeFieldError(`"${name}" is not a field name`);
+    this.lower = name.toLowerCase();
+    this.start = `${name}: `;
+  }
+}
+
+/** A whole field that is checked once. */
+export class FixedLine {
+  readonly name: string;
+  readonly line: string;
+
+  constructor(name: string, value: string) {
+    this.line = fieldLine(name, value);
+    this.name = name.toLowerCase();
+  }
+}
+
 export class HeaderEdits {
   /** Lower-case names whose lines are left out. */
   readonly removed: string[] = [];
   /** Lines to add, in order, each with its lower-case name. */
-  readonly added: { name: string; line: string }[] = [];
+  readonly added: Pick<FixedLine, 'name' | 'line'>[] = [];
 
   /** Replaces every line of that name by one. */
   set(name: string, value: string): void {
@@ -27,13 +51,30 @@ export class HeaderEdits {
     this.added.push({ name: name.toLowerCase(), line });
   }
 
+  /** `set`, by a name that was checked before. */
+  setFixed({ lower, start }: FixedName, value: string): void {
+    if (!isFieldValue(value))
+      throw new UnsafeFieldError(`the value of ${lower} has a character that no field may have`);
+    this.removeLower(lower);
+    this.added.push({ name: lower, line: `${start}${value}\r\n` });
+  }
+
+  /** `set`, of what was checked before. */
+  setLine(line: FixedLine): void {
+    this.removeLower(line.name);
+    this.added.push(line);
+  }
+
   /** Adds one more line. */
   add(name: string, value: string): void {
     this.added.push({ name: name.toLowerCase(), line: fieldLine(name, value) });
   }
 
   remove(name: string): void {
-    const lowerName = name.toLowerCase();
+    this.removeLower(name.toLowerCase());
+  }
+
+  private removeLower(lowerName: string): void {
     for (let i = this.added.length - 1; i >= 0; i--) if (this.added[i].name === lowerName) this.added.splice(i, 1);
     if (!this.removed.includes(lowerName)) this.removed.push(lowerName);
   }

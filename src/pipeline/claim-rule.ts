@@ -1,8 +1,8 @@
-/** What a claim of a credential must say: a value, or one of several. */
+/** Claims of credentials: looked up by name or by a path of names, and held to what a rule asks: a value, or one of several. */
 import { z } from 'zod';
 
 const valueSchema = z.union([z.string(), z.number(), z.boolean()], {
-  error: 'expected a string, a number, true or false',
+  error: 'expected a string, a number, true, false, or { oneOf: [...] }',
 });
 
 const ruleSchema = z.union(
@@ -27,10 +27,23 @@ export function createClaimRules(rules: z.output<typeof claimRulesSchema>): Clai
   }));
 }
 
+/** The claim of this name, else what the path of names leads to: `realm_access.roles`. Undefined where there is none. */
+export function claimAt(claims: Readonly<Record<string, unknown>>, name: string): unknown {
+  // The whole name first: names such as https://example.com/roles hold dots themselves.
+  if (Object.hasOwn(claims, name)) return claims[name];
+  if (!name.includes('.')) return undefined;
+  let value: unknown = claims;
+  for (const step of name.split('.')) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value) || !Object.hasOwn(value, step))
+      return undefined;
+    value = (value as Record<string, unknown>)[step];
+  }
+  return value;
+}
+
 /** True where the claim has one of the values, or is a list that holds one; types count, so that `"1"` is not `1`. */
 export function fulfils(claims: Readonly<Record<string, unknown>>, { name, oneOf }: ClaimRule): boolean {
-  if (!Object.hasOwn(claims, name)) return false;
-  const claim = claims[name];
+  const claim = claimAt(claims, name);
   if (!Array.isArray(claim)) return oneOf.includes(claim as Value);
   for (let i = 0; i < claim.length; i++) if (oneOf.includes(claim[i])) return true;
   return false;

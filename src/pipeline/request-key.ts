@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Clock } from '../base/clock.ts';
 import { headerNameSchema } from '../config/header-schema.ts';
+import { claimAt } from './claim-rule.ts';
 import { compileExpression } from './expression.ts';
 import { expressionSchema } from './expression-schema.ts';
 import type { Identity } from './identity.ts';
@@ -121,7 +122,7 @@ function identityText(identity: Identity | null): string | null {
 }
 
 function claimText({ identity }: PolicyExchange, name: string): string | undefined {
-  const value = identity !== null && Object.hasOwn(identity.claims, name) ? identity.claims[name] : undefined;
+  const value = identity === null ? undefined : claimAt(identity.claims, name);
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 

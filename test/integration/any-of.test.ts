@@ -1,6 +1,6 @@
 /** `anyOf`: the first kind of credential that is present decides, whatever the others would have said. */
 import { scryptSync } from 'node:crypto';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { configOf, configWith } from '../support/gateway.ts';
 import { type Guarded, jsonAnswer, startAsked, startGuarded } from '../support/guarded.ts';
 import { headerOf } from '../support/raw-client.ts';
@@ -8,9 +8,9 @@ import { valuesOf } from '../support/wire-fields.ts';
 
 const opened: { close(): unknown }[] = [];
 
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
+let guarded: Guarded;
+/** How often the server of tokens and of external authorization was asked. */
+let asked = 0;
 
 const SALT = Buffer.from('salt-salt');
 const HASH = `scrypt$1024$8$1$${SALT.toString('base64')}$${scryptSync('sesame', SALT, 32, { N: 1024, r: 8, p: 1 }).toString('base64')}`;
@@ -18,9 +18,10 @@ const HASH = `scrypt$1024$8$1$${SALT.toString('base64')}$${scryptSync('sesame', 
 const basicAuth = { basicAuth: { users: [{ name: 'ann', passwordHash: HASH }] } };
 const anonymous = { anonymous: { tier: 'free', consumer: 'guests' } };
 
-async function start(): Promise<Guarded & { asked: () => number }> {
+beforeAll(async () => {
   // Of the Bearer tokens it knows one, and lets in whoever comes with a cookie.
   const server = await startAsked(({ target, body, fields }) => {
+    asked++;
     if (target === '/token') return jsonAnswer({ active: body.toString().startsWith('token=good&'), sub: 'bob' });
     const isKnown = valuesOf(fields, 'cookie').length > 0;
     return isKnown ? 'HTTP/1.1 200 OK\r\nX-User-ID: eve\r\nContent-Length: 0\r\n\r\n' : jsonAnswer({}, '403 Forbidden');
@@ -28,7 +29,7 @@ async function start(): Promise<Guarded & { asked: () => number }> {
   opened.push(server);
   const introspection = { introspection: { url: `${server.url}/token` } };
   const externalAuth = { externalAuth: { url: `${server.url}/check`, forwardHeaders: ['X-User-ID'] } };
-  const guarded = await startGuarded(
+  guarded = await startGuarded(
     {
       '/two': [{ anyOf: [introspection, basicAuth] }],
       '/guest': [{ anyOf: [basicAuth, introspection, anonymous] }],
@@ -38,8 +39,16 @@ async function start(): Promise<Guarded & { asked: () => number }> {
     { tiers: { free: { rate: 5 } } },
   );
   opened.push(guarded);
-  return { ...guarded, asked: () => server.requests.length };
-}
+});
+
+afterAll(async () => {
+  for (const one of opened.reverse()) await one.close();
+});
+
+beforeEach(() => {
+  asked = 0;
+  guarded.origin.forget();
+});
 
 const basic = (text: string): string => `Authorization: Basic ${Buffer.from(text).toString('base64')}\r\n`;
 const ANN = basic('ann:sesame');
@@ -71,7 +80,7 @@ describe('anyOf', () => {
     ['/asked', '', 403],
     ['/first', WRONG, 'guests'],
   ])('%s with %j: %s', async (path, fields, expected) => {
-    const { ask, origin } = await start();
+    const { ask, origin } = guarded;
     const answer = await ask(path, `X-User-ID: root\r\nX-Consumer-Name: root\r\n${fields}`);
     expect(answer.status).toBe(typeof expected === 'number' ? expected : 200);
     const sent = origin.requests.flatMap((request) => [
@@ -87,14 +96,12 @@ describe('anyOf', () => {
     ['/two', WRONG, 'Basic realm="portico", charset="UTF-8"'],
     ['/guest', WRONG, 'Basic realm="portico", charset="UTF-8"'],
   ])('%s with %j is challenged by %s', async (path, fields, challenge) => {
-    const { ask } = await start();
-    expect(headerOf(await ask(path, fields), 'www-authenticate')).toBe(challenge);
+    expect(headerOf(await guarded.ask(path, fields), 'www-authenticate')).toBe(challenge);
   });
 
   test('asks nobody but the one who decides', async () => {
-    const { ask, asked } = await start();
-    for (const fields of [ANN, WRONG, '']) await ask('/two', fields);
-    expect(asked()).toBe(0);
+    for (const fields of [ANN, WRONG, '']) await guarded.ask('/two', fields);
+    expect(asked).toBe(0);
   });
 });
 

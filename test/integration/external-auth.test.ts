@@ -105,7 +105,7 @@ describe('externalAuth', () => {
     ['comes with 500', jsonAnswer({}, '500 Oops')],
     ['is not HTTP', 'hello\r\n\r\n'],
     ['never comes', ''],
-    ['is cut', 'HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\nok'],
+    ['stalls', 'HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\nok'],
     ['is far too large', `HTTP/1.1 401 No\r\nContent-Length: 70000\r\n\r\n${'x'.repeat(70_000)}`],
     [
       'has a head that is far too large',
@@ -140,7 +140,6 @@ describe('externalAuth', () => {
     ['several lines of a header', '/me', 'Cookie: a=1\r\nCookie: b=2\r\nAuthorization: a\r\nAuthorization: b\r\n'],
     ['a header without a value', '/me', 'Cookie:\r\nAuthorization:\r\n'],
     ['odd queries', '/me?%0d%0aX-User-ID:root&\'"<>[]{}|^`', ''],
-    ['a host with a port', '/me', 'Authorization: x\r\n'],
   ])('asks about %s, so that failOpen opens nothing for whoever sends them', async (_, target, fields) => {
     const { ask, say, service } = await start({ failOpen: true });
     say[0] = jsonAnswer({}, '403 Forbidden');

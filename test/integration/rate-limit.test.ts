@@ -1,6 +1,10 @@
 /** Limits in a running gateway: who is refused when, and what answers and metrics say of it. */
 import { afterEach, describe, expect, test } from 'vitest';
+import { systemClock, systemTimers } from '../../src/base/clock.ts';
+import { Inheritance } from '../../src/base/inherited.ts';
 import type { Logger } from '../../src/base/logger.ts';
+import { bestSharing } from '../../src/gateway/workers/sockets.ts';
+import { Supervisor } from '../../src/gateway/workers/supervisor.ts';
 import { configOf, configWith, startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { rawClient } from '../support/raw-client.ts';
 import { startOrigin } from '../support/raw-origin.ts';
@@ -207,5 +211,46 @@ describe('rateLimit by tiers', () => {
       ['100'],
       [],
     ]);
+  });
+});
+
+describe('rateLimit over several workers', () => {
+  test('is exact, and told of as one', async () => {
+    const supervisor = new Supervisor(2, {
+      clock: systemClock,
+      timers: systemTimers,
+      logger: QUIET,
+      random: Math.random,
+      version: '0.0.0-test',
+      sharing: bestSharing(),
+      inherited: new Inheritance(),
+      onLines: () => {},
+    });
+    opened.push({ close: () => supervisor.abandon() });
+    const routes = ['token-bucket', 'sliding-log'].map((algorithm) => ({
+      name: algorithm,
+      match: { path: `/${algorithm}` },
+      respond: { status: 204 },
+      policies: [{ rateLimit: { algorithm, limit: 50, per: '1d', key: 'route' } }],
+    }));
+    await supervisor.apply(await configOf(configWith({ routes })));
+    const clients = await Promise.all(Array.from({ length: 12 }, () => rawClient(supervisor.addresses[0].port)));
+    opened.push(...clients);
+    const granted = async (client: (typeof clients)[0], path: string): Promise<number> => {
+      let count = 0;
+      for (let i = 0; i < 10; i++) {
+        await client.send(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
+        if ((await client.answer()).status === 204) count++;
+      }
+      return count;
+    };
+    for (const { name, match } of routes) {
+      const counts = await Promise.all(clients.map((client) => granted(client, match.path)));
+      expect(counts.reduce((sum, count) => sum + count, 0)).toBe(50);
+      const page = [...(await supervisor.metrics())].join('');
+      const labels = `portico_rate_limit_decisions_total{route="${name}",limit="default",result=`;
+      expect(page).toContain(`${labels}"allowed"} 50\n`);
+      expect(page).toContain(`${labels}"refused"} 70\n`);
+    }
   });
 });

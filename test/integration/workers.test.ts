@@ -201,6 +201,39 @@ describe.each(modes)('workers with sockets %s', (sharing) => {
     expect([supervisor.generation, await bodies()]).toEqual([2, ['new']]);
   });
 
+  test('routes that stay where they are or go elsewhere are theirs in all of them, also in one that has just begun', async () => {
+    const paths = ['/a', '/b', '/c'];
+    const route = (path: string, body: string) => ({ name: path.slice(1), match: { path }, respond: { body } });
+    const first = await configOf(configWith({ routes: paths.map((path) => route(path, path)) }));
+    const other = await configOf(configWith({ routes: [route('/b', 'new')] }));
+    const { supervisor, port } = await start(sharing, configWith({ routes: paths.map((path) => route(path, path)) }));
+    await supervisor.apply(first, { force: true });
+    const answers = async (): Promise<string[]> => {
+      const found = new Set<string>();
+      for (const client of await clients(port, 12)) {
+        const bodies: string[] = [];
+        for (const path of paths) {
+          await client.send(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
+          const { status, body } = await client.answer();
+          bodies.push(status === 200 ? body.toString() : String(status));
+        }
+        found.add(bodies.join(' '));
+      }
+      return [...found];
+    };
+    expect(await answers()).toEqual(['/a /b /c']);
+    const [a, b, c] = first.routes;
+    const second = { ...first, routes: [c, other.routes[0], a] };
+    await supervisor.apply(second);
+    expect(await answers()).toEqual(['/a new /c']);
+    const before = await runningPids(supervisor);
+    process.kill(before[0], 'SIGKILL');
+    await expect.poll(() => runningPids(supervisor), { timeout: 10_000 }).not.toContain(before[0]);
+    await expect.poll(() => runningPids(supervisor), { timeout: 10_000 }).toHaveLength(2);
+    await supervisor.apply({ ...second, routes: [b, c] });
+    expect(await answers()).toEqual(['404 /b /c']);
+  });
+
   test('what one of them learns of an endpoint, all know', async () => {
     const origin = await startOrigin({ onRequest: (_request, connection) => connection.write(OK) });
     const { url } = origin;

@@ -1,6 +1,8 @@
 /** Redis servers of a test: one, or three that are a cluster. */
 import { type ChildProcess, spawnSync } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { end, freePort, Scratch, start, untilSaid } from './services.ts';
+import { PATIENCE } from './waiting.ts';
 
 const READY = /Ready to accept connections/;
 
@@ -73,5 +75,11 @@ export async function startRedisCluster(): Promise<readonly RedisServer[]> {
   }
   const addresses = servers.map(({ port }) => `127.0.0.1:${port}`);
   servers[0].ask('--cluster', 'create', ...addresses, '--cluster-yes');
+  // There is no telling when a node has heard from the others but to ask it.
+  const deadline = Date.now() + PATIENCE;
+  while (!servers.every((server) => server.ask('CLUSTER', 'INFO').includes('cluster_state:ok'))) {
+    if (Date.now() > deadline) throw new Error('the cluster does not come up');
+    await sleep(50);
+  }
   return servers;
 }

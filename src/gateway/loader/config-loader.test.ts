@@ -65,6 +65,32 @@ describe('a large configuration', () => {
   });
 });
 
+describe('a large configuration of which little is new', () => {
+  test('takes over what the one before it has, as file and as text', async () => {
+    const before = await loadApart.file(write('changed.yaml', textOf('')), options);
+    const file = write(
+      'changed.yaml',
+      textOf('  - { name: fresh, match: {}, service: s }\n').replace('"450"', '"new"'),
+    );
+    const apart = await loadApart.file(file, options, before);
+    expect(apart).toStrictEqual({ ...plain(await loadHere.file(file, options)), routeLines: expect.anything() });
+    expect(apart.config?.routes[1]).toBe(before.config?.routes[0]);
+    const back = await loadApart.text({ text: textOf(''), format: 'yaml' }, file, options, apart);
+    expect(back.config).toStrictEqual(before.config);
+    expect(back.config?.routes[450]).not.toBe(before.config?.routes[450]);
+    expect(back.config?.routes[899]).toBe(before.config?.routes[899]);
+  });
+
+  test('is loaded from the ground up where something is wrong, or gone', async () => {
+    const before = await loadApart.file(write('wrong.yaml', textOf('')), options);
+    const file = write('wrong.yaml', textOf('  - { name: x, match: { path: nowhere }, service: none }\n'));
+    expect(await loadApart.file(file, options, before)).toStrictEqual(plain(await loadHere.file(file, options)));
+    writeFileSync(file, Buffer.concat([Buffer.from([0xff]), Buffer.from(textOf(''))]));
+    const { findings, config } = await loadApart.file(file, options, before);
+    expect([config, findings.map(({ code }) => code)]).toEqual([null, ['not_utf8']]);
+  });
+});
+
 describe('what is loaded here', () => {
   test('is what is small', async () => {
     const file = write('small.yaml', 'version: 1\nlisteners: [{ name: a, address: "127.0.0.1:0" }]\n');

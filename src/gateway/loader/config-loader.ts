@@ -1,40 +1,47 @@
 /** Loads configurations for a process that serves requests meanwhile: large ones in a thread of their own. */
 import { stat } from 'node:fs/promises';
-import { askThread, programBeside } from '../../base/program.ts';
 import { inSlices } from '../../base/slices.ts';
 import {
   type ConfigLoader,
   type ConfigText,
+  type Former,
   isModule,
   type Loaded,
   type LoadOptions,
   loadHere,
+  readSource,
 } from '../../config/load.ts';
+import { loadAgain } from '../../config/load-again.ts';
 import { unpackConfig, unpackList } from '../../config/parcel.ts';
 import { builtInSchemas } from '../built-in-policies.ts';
 import type { LoadDelivery, LoadOrder } from './load-thread.ts';
-
-/** Bytes up to which a text is loaded where it is needed, in some ten milliseconds: a thread takes longer to begin. */
-const SMALL = 64 * 1024;
-
-const PROGRAM = programBeside(import.meta.url, 'load-thread');
+import { askLoader, SMALL } from './waiting-thread.ts';
 
 /**
- * A loader as `loadHere` is one, with the built-in policies. Modules are loaded here whatever their size: they are programs,
+ * A loader as `loadHere` is one, with the built-in policies, which makes use of what was loaded before. Modules are loaded here whatever their size: they are programs,
  * which may rely on what this thread has. Rejects when the thread fails, as when a text is too large for its memory.
  */
 export const loadApart: ConfigLoader = {
-  async file(path, options) {
+  async file(path, options, former) {
     const size = !isModule(path) && options.readFile === undefined ? await sizeOf(path) : 0;
     if (size <= SMALL || options.policies !== builtInSchemas) return loadHere.file(path, options);
-    return loadInThread(orderOf(path, null, options));
+    if (former === undefined) return loadInThread(orderOf(path, null, options));
+    const source = await readSource(path, options);
+    // The thread has the words for what cannot be read.
+    return 'text' in source ? loadLarge(source, path, options, former) : loadInThread(orderOf(path, null, options));
   },
-  text(source, path, options) {
+  async text(source, path, options, former) {
     const isSmall = source.text.length <= SMALL || options.readFile !== undefined;
     if (isSmall || options.policies !== builtInSchemas) return loadHere.text(source, path, options);
-    return loadInThread(orderOf(path, source, options));
+    return loadLarge(source, path, options, former);
   },
 };
+
+/** Here where little of it is new, and else in a thread. */
+async function loadLarge(source: ConfigText, path: string, options: LoadOptions, former?: Former): Promise<Loaded> {
+  const again = former === undefined ? null : await loadAgain(source, path, options, former);
+  return again ?? loadInThread(orderOf(path, source, options));
+}
 
 function orderOf(file: string, source: ConfigText | null, { name = file, env }: LoadOptions): LoadOrder {
   return { file, name, source, env: { ...env } };
@@ -50,7 +57,7 @@ async function sizeOf(path: string): Promise<number> {
 }
 
 async function loadInThread(order: LoadOrder): Promise<Loaded> {
-  const { config, findings, ...rest } = await askThread<LoadDelivery>(PROGRAM, order, 'loads the configuration');
+  const { config, findings, ...rest } = await askLoader<LoadDelivery>(order);
   return {
     ...rest,
     config: config === null ? null : await inSlices(unpackConfig(config)),

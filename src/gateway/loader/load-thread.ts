@@ -1,5 +1,5 @@
 /** The program of the thread that loads one configuration and ends: its result goes back in portions. */
-import { parentPort, workerData } from 'node:worker_threads';
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { atOnce } from '../../base/slices.ts';
 import { type ConfigText, type Loaded, loadConfig, loadConfigText } from '../../config/load.ts';
 import { type ConfigParcel, type Portions, packConfig, packList } from '../../config/parcel.ts';
@@ -21,8 +21,13 @@ export interface LoadDelivery extends Omit<Loaded, 'config' | 'findings'> {
   readonly findings: Portions;
 }
 
+/** The order of a thread that began before there was one. */
+function firstMessage<T>(port: MessagePort): Promise<T> {
+  return new Promise((resolve) => void port.once('message', resolve));
+}
+
 if (parentPort !== null) {
-  const { file, name, source, env } = workerData as LoadOrder;
+  const { file, name, source, env } = (workerData as LoadOrder | null) ?? (await firstMessage<LoadOrder>(parentPort));
   const options = { name, policies: builtInSchemas, env };
   const loaded = source === null ? await loadConfig(file, options) : await loadConfigText(source, file, options);
   const { locate: _, ...rest } = loaded;

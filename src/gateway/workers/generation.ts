@@ -19,9 +19,13 @@ export async function prepareInAll(
   const errors: string[] = [];
   const late: LateQuarantine[] = [];
   let ready = 0;
-  const parcel = await inSlices(packConfig(config));
+  const parcels = new Map<GatewayConfig | undefined, Promise<ConfigParcel>>();
   await workers.toAll(async (worker) => {
-    const { error, quarantined } = await prepareIn(worker, generation, parcel);
+    const { running } = worker;
+    // All run the same one, but for those that have just begun.
+    const parcel = parcels.get(running?.config) ?? inSlices(packConfig(config, running?.config));
+    parcels.set(running?.config, parcel);
+    const { error, quarantined } = await prepareIn(worker, generation, await parcel, running?.generation);
     late.push(...quarantined);
     if (error === null) ready++;
     else errors.push(error);
@@ -43,11 +47,11 @@ export async function prepareInOne(worker: WorkerProcess, generation: number, co
   worker.quarantined = quarantined;
 }
 
-/** Has a worker build a generation; the channel keeps the order of what is sent. */
-function prepareIn(worker: WorkerProcess, generation: number, { rest, services, routes }: ConfigParcel) {
+/** Has a worker build a generation, told by the one `upon`, if any; the channel keeps the order of what is sent. */
+function prepareIn(worker: WorkerProcess, generation: number, { rest, services, routes }: ConfigParcel, upon = 0) {
   for (const portion of services) worker.send({ type: 'portion', list: 'services', portion });
   for (const portion of routes) worker.send({ type: 'portion', list: 'routes', portion });
-  return worker.request({ type: 'prepare', generation, rest });
+  return worker.request({ type: 'prepare', generation, rest, upon });
 }
 
 /** True where a route serves in the configuration and not in the workers, by their states. */

@@ -24,7 +24,14 @@ export type ToWorker =
   | { readonly type: 'secret'; readonly secret: Uint8Array }
   /** Portions of the configuration that `prepare` is about to name: each is read in a turn of its own. */
   | { readonly type: 'portion'; readonly list: 'routes' | 'services'; readonly portion: Uint8Array }
-  | { readonly type: 'prepare'; readonly id: number; readonly generation: number; readonly rest: ConfigParcel['rest'] }
+  | {
+      readonly type: 'prepare';
+      readonly id: number;
+      readonly generation: number;
+      readonly rest: ConfigParcel['rest'];
+      /** The generation by which the portions are told; 0 where they say all. */
+      readonly upon: number;
+    }
   | { readonly type: 'commit'; readonly id: number; readonly shares: [string, number][]; readonly down: Verdict[] }
   | { readonly type: 'discard'; readonly id: number }
   | { readonly type: 'collect'; readonly id: number }

@@ -232,6 +232,7 @@ export class Supervisor {
   private async commit(worker: WorkerProcess): Promise<void> {
     const { down } = this.services;
     await worker.request({ type: 'commit', shares: [...this.ledger.join(worker)], down });
+    worker.running = { generation: this.generation, config: this.workerConfig as GatewayConfig };
     this.workers.setRunning(worker);
     this.handOver.admitWaiting();
   }

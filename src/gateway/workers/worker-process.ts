@@ -2,6 +2,7 @@
 import { type ChildProcess, fork, type SendHandle } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { programBeside } from '../../base/program.ts';
+import type { GatewayConfig } from '../../config/model.ts';
 import type { LateQuarantine } from '../quarantine.ts';
 import type { FromWorker, Outcome, ToWorker, WorkerReport, WorkerStart } from './protocol.ts';
 import type { StateAnswer } from './state-messages.ts';
@@ -36,6 +37,8 @@ const PROGRAM = programBeside(import.meta.url, 'worker-main');
 export class WorkerProcess {
   state: WorkerState = 'starting';
   report: WorkerReport | null = null;
+  /** The generation that it runs, as it was told; null before the first. */
+  running: { readonly generation: number; readonly config: GatewayConfig } | null = null;
   /** Routes that it alone could not build. */
   quarantined: readonly LateQuarantine[] = [];
   /** Settles when it has ended what it had; null while it is not to end. Answers how many requests were cut. */

@@ -3,6 +3,7 @@ import { Socket, type SocketConstructorOpts } from 'node:net';
 import { systemClock, systemTimers } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import { inSlices } from '../../base/slices.ts';
+import type { GatewayConfig } from '../../config/model.ts';
 import { unpackConfig } from '../../config/parcel.ts';
 import type { Endpoint } from '../../upstream/endpoint.ts';
 import { builtInPolicies } from '../built-in-policies.ts';
@@ -115,7 +116,8 @@ export class Worker {
         this.discard();
         const { portions } = this;
         this.portions = { routes: [], services: [] };
-        const config = await inSlices(unpackConfig({ rest: message.rest, ...portions }));
+        const former = this.formerOf(message.upon);
+        const config = await inSlices(unpackConfig({ rest: message.rest, ...portions }, former));
         this.prepared = await this.gateway.prepare(config, message.generation);
         quarantined = this.prepared.quarantined;
       } else if (message.type === 'commit') this.commit(message.shares, message.down);
@@ -127,6 +129,14 @@ export class Worker {
     if (message.type === 'stop') this.deps.send({ type: 'report', id: 0, report: this.report() });
     this.deps.send({ type: 'done', id, error, cut, quarantined });
     if (message.type === 'stop') this.deps.end();
+  }
+
+  /** What a configuration is told by; undefined where it is told wholly. Throws where something else runs. */
+  private formerOf(generation: number): GatewayConfig | undefined {
+    if (generation === 0) return undefined;
+    const { current } = this.gateway;
+    if (current?.generation !== generation) throw new Error('the worker runs another generation than it should');
+    return current.config;
   }
 
   private discard(): void {

@@ -178,7 +178,8 @@ class RouteTable {
   private ordered: RouteMetrics[] | null = null;
 
   get(route: string, service: string): RouteMetrics {
-    const key = JSON.stringify([route, service]);
+    // No name holds a line break.
+    const key = `${route}\n${service}`;
     let metrics = this.byName.get(key);
     if (metrics === undefined) {
       metrics = new RouteMetrics(route, service, this.layout);

@@ -1,7 +1,7 @@
 /** What answers say of the limits of their request: `X-RateLimit-*`, and the IETF's `RateLimit` and `RateLimit-Policy`. */
-import type { HeaderEdits } from '../../http/header-edits.ts';
+import { FixedLine, FixedName, type HeaderEdits } from '../../http/header-edits.ts';
 import type { Standing } from '../../state/limits/limits.ts';
-import type { Kind, Measure } from './measure.ts';
+import { FIELDS, type Kind, type Measure } from './measure.ts';
 
 /** Limits, and how each stood when the request was decided. */
 export interface Tally {
@@ -9,13 +9,26 @@ export interface Tally {
   readonly standings: readonly Standing[];
   /** When the first of them was asked for, in milliseconds since the Unix epoch: no later than the store decided. */
   readonly asked: number;
+  /** `RateLimit-Policy` of them all, where it is made already. */
+  readonly policy: FixedLine | null;
 }
 
-const NAMES: Readonly<Record<Kind, readonly [limit: string, remaining: string, reset: string]>> = {
-  rate: ['X-RateLimit-Limit', 'X-RateLimit-Remaining', 'X-RateLimit-Reset'],
-  day: ['X-RateLimit-Daily-Limit', 'X-RateLimit-Daily-Remaining', 'X-RateLimit-Daily-Reset'],
-  month: ['X-RateLimit-Monthly-Limit', 'X-RateLimit-Monthly-Remaining', 'X-RateLimit-Monthly-Reset'],
+interface LegacyNames {
+  readonly remaining: FixedName;
+  readonly reset: FixedName;
+}
+
+const NAMES: Readonly<Record<Kind, LegacyNames>> = {
+  rate: namesOf('rate'),
+  day: namesOf('day'),
+  month: namesOf('month'),
 };
+
+const STANDING = new FixedName('RateLimit');
+
+function namesOf(kind: Kind): LegacyNames {
+  return { remaining: new FixedName(`${FIELDS[kind]}-Remaining`), reset: new FixedName(`${FIELDS[kind]}-Reset`) };
+}
 
 /** Writes the fields that the limits want. */
 export function tellClient(edits: HeaderEdits, tally: Tally): void {
@@ -36,10 +49,10 @@ function tellLegacy(edits: HeaderEdits, kind: Kind, { measures, standings, asked
   }
   if (tightest < 0) return;
   const standing = standings[tightest];
-  const [limitName, remainingName, resetName] = NAMES[kind];
-  edits.set(limitName, String(measures[tightest].capacity));
-  edits.set(remainingName, String(standing.remaining));
-  edits.set(resetName, String(resetOf(asked, standing)));
+  const names = NAMES[kind];
+  edits.setLine(measures[tightest].limitLine);
+  edits.setFixed(names.remaining, String(standing.remaining));
+  edits.setFixed(names.reset, String(resetOf(asked, standing)));
 }
 
 /** Whole seconds since the Unix epoch; a border between windows is that very second. */
@@ -54,27 +67,29 @@ function isTighter(measure: Measure, standing: Standing, other: Measure, its: St
 
 function tellTier(edits: HeaderEdits, { measures }: Tally): void {
   for (let i = 0; i < measures.length; i++) {
-    const { tier, legacy } = measures[i];
-    if (tier === '' || !legacy) continue;
-    edits.set('X-RateLimit-Tier', tier);
+    const { tierLine, legacy } = measures[i];
+    if (tierLine === null || !legacy) continue;
+    edits.setLine(tierLine);
     return;
   }
 }
 
 /** draft-ietf-httpapi-ratelimit-headers, sections 3 and 4. */
-function tellStandard(edits: HeaderEdits, { measures, standings }: Tally): void {
-  let policy = '';
+function tellStandard(edits: HeaderEdits, { measures, standings, policy }: Tally): void {
   let items = '';
   for (let i = 0; i < standings.length; i++) {
-    const { standard, policyItem, itemStart } = measures[i];
-    if (!standard) continue;
-    const separator = items === '' ? '' : ', ';
-    policy += separator + policyItem;
-    items += `${separator}${itemStart}${standings[i].remaining};t=${windowOf(standings[i])}`;
+    if (!measures[i].standard) continue;
+    items += `${items === '' ? '' : ', '}${measures[i].itemStart}${standings[i].remaining};t=${windowOf(standings[i])}`;
   }
   if (items === '') return;
-  edits.set('RateLimit-Policy', policy);
-  edits.set('RateLimit', items);
+  edits.setLine(policy ?? policyLine(measures));
+  edits.setFixed(STANDING, items);
+}
+
+/** `RateLimit-Policy` of those limits that it tells of. */
+export function policyLine(measures: readonly Measure[]): FixedLine {
+  const items = measures.filter(({ standard }) => standard).map(({ policyItem }) => policyItem);
+  return new FixedLine('RateLimit-Policy', items.join(', '));
 }
 
 /** Seconds. Of what is refused they are those of `Retry-After`, which section 6 of the draft does not want to come earlier. */

@@ -1,19 +1,9 @@
 /** `rateLimit`: how much may be asked for in a time. All uses of one list are decided together. */
-import type { Clock } from '../../base/clock.ts';
-import type { Logger } from '../../base/logger.ts';
 import type { AccessConfig, PolicyProblem } from '../../config/policy-schemas.ts';
-import {
-  definePolicy,
-  type PolicyExchange,
-  type PolicyHooks,
-  type PolicyServices,
-  type Reply,
-} from '../../pipeline/policy.ts';
-import type { Decision, Limits, LimitsOptions, Take } from '../../state/limits/limits.ts';
-import { type Tally, tellClient } from './fields.ts';
+import { definePolicy, type PolicyHooks, type PolicyServices } from '../../pipeline/policy.ts';
+import type { LimitsOptions } from '../../state/limits/limits.ts';
+import { DecisionLine, type LimitGroup } from './decision-line.ts';
 import { Limiter } from './limiter.ts';
-import type { Measure } from './measure.ts';
-import { refusalOf } from './refusal.ts';
 import { BUCKETS, type RateLimitOptions, rateLimitSchema } from './schema.ts';
 
 export const rateLimit = definePolicy({
@@ -26,7 +16,7 @@ export const rateLimit = definePolicy({
 });
 
 function problemsOf(options: RateLimitOptions, { tiers: known }: AccessConfig): PolicyProblem[] {
-  const { tiers, algorithm, burst, store, sync, onStoreFailure } = options;
+  const { tiers, algorithm, burst, per, store, sync, onStoreFailure } = options;
   const problems: PolicyProblem[] = [];
   const idle = (key: string, message: string): void => {
     problems.push({ severity: 'warning', code: 'no_effect', path: [key], message });
@@ -41,6 +31,8 @@ function problemsOf(options: RateLimitOptions, { tiers: known }: AccessConfig): 
       known: Object.keys(known),
     });
   }
+  if (tiers !== undefined && per !== 1000) idle('per', 'the tier says in which time');
+  if (tiers !== undefined && algorithm !== 'token-bucket') idle('algorithm', 'a tier is a token bucket with quotas');
   if (burst !== undefined && tiers !== undefined) idle('burst', 'the tier says how many at once');
   else if (burst !== undefined && !BUCKETS.includes(algorithm)) idle('burst', `\`${algorithm}\` has none`);
   if (store === 'local' && sync === 'batched') idle('sync', 'a limit of this gateway alone is always exact');
@@ -59,7 +51,7 @@ function createHooks(list: readonly RateLimitOptions[], services: PolicyServices
     return name;
   };
   const deps = { place, config, clock, decisions: metrics.limitDecisions, nameFor };
-  const groups = new Map<string, Group>();
+  const groups = new Map<string, LimitGroup>();
   const limiters = list.map((options) => new Limiter(options, deps));
   for (const limiter of limiters) {
     const { store, onStoreFailure, storeTimeout, sync } = limiter.options;
@@ -69,90 +61,9 @@ function createHooks(list: readonly RateLimitOptions[], services: PolicyServices
     group.limiters.push(limiter);
     groups.set(key, group);
   }
-  const line = new Line([...groups.values()], clock, logger);
+  const line = new DecisionLine([...groups.values()], clock, logger);
   return {
     effect: `grants ${limiters.map(({ words }) => words).join('; ')}`,
-    onRequest: (exchange) => line.decide(exchange, 0, null),
-  };
-}
-
-/** Limits whose store is one: they are decided as one. */
-interface Group {
-  readonly limits: Limits;
-  readonly limiters: Limiter[];
-}
-
-/** Synchronous as long as the stores are: a request without one that must be waited for creates no promise. */
-class Line {
-  private readonly groups: readonly Group[];
-  private readonly clock: Clock;
-  private readonly logger: Logger;
-
-  constructor(groups: readonly Group[], clock: Clock, logger: Logger) {
-    this.groups = groups;
-    this.clock = clock;
-    this.logger = logger;
-  }
-
-  decide(exchange: PolicyExchange, from: number, before: Tally | null): Reply | undefined | Promise<Reply | undefined> {
-    const { limits, limiters } = this.groups[from];
-    const asked = before === null ? this.clock.wall() : before.asked;
-    const takes: Take[] = [];
-    const measures: Measure[] = [];
-    for (let i = 0; i < limiters.length; i++) {
-      const plan = limiters[i].planFor(exchange);
-      limiters[i].addTakes(plan, exchange, takes);
-      for (let m = 0; m < plan.length; m++) measures.push(plan[m]);
-    }
-    const decision = limits.take(takes);
-    if (!(decision instanceof Promise)) return this.settle(exchange, from, before, measures, asked, decision);
-    return decision.then((later) => this.settle(exchange, from, before, measures, asked, later));
-  }
-
-  private settle(
-    exchange: PolicyExchange,
-    from: number,
-    before: Tally | null,
-    measures: readonly Measure[],
-    asked: number,
-    { allowed, standings }: Decision,
-  ): Reply | undefined | Promise<Reply | undefined> {
-    const own: Tally = { measures, standings, asked };
-    this.count(exchange, own, allowed);
-    const tally = before === null ? own : joined(before, own);
-    if (allowed && from + 1 < this.groups.length) return this.decide(exchange, from + 1, tally);
-    tellClient(exchange.responseEdits, tally);
-    return allowed ? undefined : refusalOf(tally);
-  }
-
-  private count(exchange: PolicyExchange, { measures, standings }: Tally, granted: boolean): void {
-    const route = exchange.routeName;
-    for (let i = 0; i < standings.length; i++) {
-      const { shadow, name } = measures[i];
-      const counters = measures[i].of(route);
-      if (standings[i].allowed) {
-        // What had enough was charged only where all had.
-        if (granted || shadow) counters.allowed.value++;
-      } else if (!shadow) counters.refused.value++;
-      else {
-        counters.shadowRefused.value++;
-        if (this.logger.level !== 'debug') continue;
-        const { requestId, clientAddress } = exchange;
-        this.logger.debug('a limit in shadow would refuse', {
-          request_id: requestId,
-          route,
-          client: clientAddress,
-          limit: name,
-        });
-      }
-    }
-  }
-}
-
-function joined(one: Tally, other: Tally): Tally {
-  return {
-    measures: [...one.measures, ...other.measures],
-    standings: [...one.standings, ...other.standings],
-    asked: one.asked,
+    onRequest: (exchange) => line.decide(exchange),
   };
 }

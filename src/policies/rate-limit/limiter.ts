@@ -3,11 +3,13 @@ import type { Clock } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
 import { MOST_UNITS, type TierConfig } from '../../config/access-schema.ts';
 import type { AccessConfig } from '../../config/policy-schemas.ts';
+import type { FixedLine } from '../../http/header-edits.ts';
 import type { CellFamily } from '../../observability/metrics/registry.ts';
 import { compileExpression } from '../../pipeline/expression.ts';
 import type { PolicyExchange, PolicyPlace } from '../../pipeline/policy.ts';
 import { createRequestKey, type RequestKey } from '../../pipeline/request-key.ts';
 import type { LimitRule, Take } from '../../state/limits/limits.ts';
+import { policyLine } from './fields.ts';
 import { Measure } from './measure.ts';
 import { BUCKETS, type RateLimitOptions } from './schema.ts';
 
@@ -17,7 +19,11 @@ const DAY = 86_400_000;
 const MONTH = 30 * DAY;
 
 /** Limits that a request is held to together: that of the options, or those of a tier. */
-export type Plan = readonly Measure[];
+export interface Plan {
+  readonly measures: readonly Measure[];
+  /** Their `RateLimit-Policy`. */
+  readonly policy: FixedLine;
+}
 
 export interface LimiterDeps {
   readonly place: PolicyPlace;
@@ -48,18 +54,20 @@ export class Limiter {
     this.plan = plan;
   }
 
-  planFor({ identity }: PolicyExchange): Plan {
+  private planFor({ identity }: PolicyExchange): Plan {
     if (this.tiers === null || identity === null || identity.tier === null) return this.plan;
     // Whoever issues tokens may know more tiers than this gateway.
     return this.tiers.get(identity.tier) ?? this.plan;
   }
 
-  /** Adds what the request is to take. */
-  addTakes(plan: Plan, exchange: PolicyExchange, takes: Take[]): void {
+  /** Adds what the request is to take; answers of what. */
+  addTakes(exchange: PolicyExchange, takes: Take[]): Plan {
+    const plan = this.planFor(exchange);
     const key = this.key.of(exchange);
     const cost = typeof this.cost === 'number' ? this.cost : this.cost(exchange);
     const shadow = this.options.mode === 'shadow';
-    for (let i = 0; i < plan.length; i++) takes.push({ rule: plan[i].rule, key, cost, shadow });
+    for (let i = 0; i < plan.measures.length; i++) takes.push({ rule: plan.measures[i].rule, key, cost, shadow });
+    return plan;
   }
 
   /** For people. */
@@ -67,7 +75,7 @@ export class Limiter {
     const { options } = this;
     const what =
       options.tiers === undefined
-        ? amountOf(this.plan[0].rule)
+        ? amountOf(this.plan.measures[0].rule)
         : `the tier of who calls, by default ${options.tiers.default}`;
     return `${what}, ${this.key.words}${options.mode === 'shadow' ? ', refuses nobody' : ''}`;
   }
@@ -84,12 +92,12 @@ function plansOf(options: RateLimitOptions, deps: LimiterDeps): Map<string, Plan
     const burst = BUCKETS.includes(algorithm) ? options.burst : undefined;
     const own = deps.nameFor(name ?? 'default');
     const rule = { id: idOf(own, deps), algorithm, limit: limit as number, period, burst: burst ?? (limit as number) };
-    plans.set('', [new Measure(rule, own, 'rate', '', options, deps.decisions)]);
+    plans.set('', planOf([new Measure(rule, own, 'rate', '', options, deps.decisions)]));
     return plans;
   }
   for (const [tier, config] of Object.entries(deps.config.tiers)) {
     const own = deps.nameFor(name === undefined ? tier : `${name}-${tier}`);
-    plans.set(tier, measuresOf(tier, config, own, options, deps));
+    plans.set(tier, planOf(measuresOf(tier, config, own, options, deps)));
   }
   return plans;
 }
@@ -113,6 +121,10 @@ function measuresOf(
     measures.push(new Measure(rule, own, kind, tier, options, decisions));
   }
   return measures;
+}
+
+function planOf(measures: readonly Measure[]): Plan {
+  return { measures, policy: policyLine(measures) };
 }
 
 /** The same in the next generation and on other gateways. */

@@ -1,10 +1,18 @@
 /** A limit that requests are held to: its rule, and what answers and metrics say of it. */
+import { FixedLine } from '../../http/header-edits.ts';
 import type { Cell, CellFamily } from '../../observability/metrics/registry.ts';
 import type { LimitRule } from '../../state/limits/limits.ts';
 import type { RateLimitOptions } from './schema.ts';
 
 /** Which of the fields with `X-` tell of it. */
 export type Kind = 'rate' | 'day' | 'month';
+
+/** How the names of its fields begin. */
+export const FIELDS: Readonly<Record<Kind, string>> = {
+  rate: 'X-RateLimit',
+  day: 'X-RateLimit-Daily',
+  month: 'X-RateLimit-Monthly',
+};
 
 interface Counters {
   readonly allowed: Cell;
@@ -20,6 +28,10 @@ export class Measure {
   /** Whether the fields with `X-` tell of it, and those of the IETF. A limit in shadow is not for clients to see. */
   readonly legacy: boolean;
   readonly standard: boolean;
+  /** `X-RateLimit-Limit` or the like. */
+  readonly limitLine: FixedLine;
+  /** `X-RateLimit-Tier`; null where it belongs to none. */
+  readonly tierLine: FixedLine | null;
   /** The tier that it belongs to; `''` where it is none's. */
   readonly tier: string;
   /** Where more can be had. */
@@ -45,6 +57,8 @@ export class Measure {
     this.legacy = !this.shadow && (headers === 'legacy' || headers === 'both');
     this.standard = !this.shadow && (headers === 'standard' || headers === 'both');
     this.capacity = rule.burst;
+    this.limitLine = new FixedLine(`${FIELDS[kind]}-Limit`, String(rule.burst));
+    this.tierLine = tier === '' ? null : new FixedLine('X-RateLimit-Tier', tier);
     this.policyItem = policyItem(rule, name);
     this.itemStart = `"${name}";r=`;
     this.family = family;

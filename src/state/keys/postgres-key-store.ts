@@ -2,8 +2,9 @@
 import type { Pool, PoolClient } from 'pg';
 import type { Clock, Timers } from '../../base/clock.ts';
 import type { ApiKey } from './api-key.ts';
+import { Gathered } from './gathered.ts';
 import { decideKeyAction } from './key-life.ts';
-import { ADD, GET, keyOfRow, listStatement, PUT, pageOf, rowOf, SUCCESSOR, TABLE } from './key-row.ts';
+import { ADD, COLUMNS, GET, keyOfRow, listStatement, PUT, pageOf, rowOf, SUCCESSOR, TABLE } from './key-row.ts';
 import type { KeyAction, KeyOutcome, KeyPage, KeyQuery, KeyStore } from './key-store.ts';
 import { PostgresEar } from './postgres-ear.ts';
 
@@ -48,6 +49,8 @@ const SCHEMA = `
   CREATE INDEX IF NOT EXISTS ${TABLE}_consumer ON ${TABLE} (consumer, created_at);
   CREATE INDEX IF NOT EXISTS ${TABLE}_rotated_from ON ${TABLE} (rotated_from) WHERE rotated_from IS NOT NULL;`;
 
+const GET_MANY = `SELECT ${COLUMNS.join(', ')} FROM ${TABLE} WHERE id = ANY($1::text[])`;
+
 const TOUCH = `UPDATE ${TABLE} SET last_used_at = greatest(coalesce(last_used_at, 0), used.at)
   FROM unnest($1::text[], $2::bigint[]) AS used (id, at) WHERE ${TABLE}.id = used.id`;
 
@@ -59,6 +62,7 @@ export class PostgresKeyStore implements KeyStore {
   private readonly deps: PostgresKeyStoreDeps;
   private readonly listeners: ((id: string | null) => void)[] = [];
   private readonly ear: PostgresEar;
+  private readonly gathered: Gathered<ApiKey | null>;
   /** Settles when there is a table; null before the first use, and after a failure. */
   private ready: Promise<Pool> | null = null;
   private pool: Pool | null = null;
@@ -69,6 +73,10 @@ export class PostgresKeyStore implements KeyStore {
 
   constructor(deps: PostgresKeyStoreDeps) {
     this.deps = deps;
+    this.gathered = new Gathered<ApiKey | null>(async (ids) => {
+      const rows = await this.rows(GET_MANY, [ids]);
+      return new Map(rows.map((row) => [String(row.id), keyOfRow(row)]));
+    }, null);
     this.ear = new PostgresEar({ ...deps, channel: TABLE, onChange: (id) => this.tell(id) });
   }
 
@@ -80,9 +88,8 @@ export class PostgresKeyStore implements KeyStore {
     this.tell(key.id);
   }
 
-  async get(id: string): Promise<ApiKey | null> {
-    const rows = await this.rows(GET, [id]);
-    return rows.length === 0 ? null : keyOfRow(rows[0]);
+  get(id: string): Promise<ApiKey | null> {
+    return this.gathered.get(id);
   }
 
   async list(query: KeyQuery): Promise<KeyPage> {

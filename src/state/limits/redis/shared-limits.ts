@@ -7,7 +7,7 @@ import { DenialMemory } from '../denial-memory.ts';
 import { FailureRule } from '../failure-rule.ts';
 import { GuardedLimits } from '../guarded-limits.ts';
 import type { Decision, Limits, LimitsOptions, OnStoreFailure, Take } from '../limits.ts';
-import { StoreWatch } from '../store-watch.ts';
+import { StoreWatch, type WatchedStore } from '../store-watch.ts';
 import { openRedis, type RedisConnection } from './redis-connection.ts';
 import { RedisLimits } from './redis-limits.ts';
 
@@ -32,6 +32,8 @@ export interface SharedLimitsDeps {
 
 /** Milliseconds that the first connection may take before the gateway goes on without: one that is there takes a few. */
 const FIRST_CONNECTION = 300;
+/** Milliseconds that the store has to take the last report of a gateway that ends. */
+const LAST_REPORT = 500;
 
 /** `shared`: the URL of a server, or those of nodes of a cluster. Throws `AddressError`; that nobody is there is no failure. */
 export async function openSharedLimits(
@@ -84,11 +86,23 @@ export class SharedLimits {
     return use;
   }
 
-  /** Ends, when what was granted is told. */
+  /** Ends when what was granted is told, or could have been. */
   async close(): Promise<void> {
     for (const watch of this.watches.values()) watch.close();
-    await Promise.all(this.batched.map((limits) => limits.close()));
+    const told = Promise.all(this.batched.map((limits) => limits.close()));
+    if (this.connection.ready) await this.within(LAST_REPORT, told);
     await this.connection.close();
+  }
+
+  private async within(milliseconds: number, work: Promise<unknown>): Promise<void> {
+    const { timers } = this.deps;
+    await new Promise<void>((resolve) => {
+      const timer = timers.setTimeout(resolve, milliseconds);
+      void work.then(() => {
+        timers.clearTimeout(timer);
+        resolve();
+      });
+    });
   }
 
   private createExact({ onStoreFailure, storeTimeout }: LimitsOptions): Limits {
@@ -133,10 +147,17 @@ export class SharedLimits {
       this.down += usable ? -1 : 1;
       observer.onReachable(this.down === 0);
     };
-    const watched = { name: connection.name, probe: () => store.probe(), renew: () => connection.renew() };
+    const watched: WatchedStore = {
+      name: connection.name,
+      get ready() {
+        return connection.ready;
+      },
+      probe: () => store.probe(),
+      renew: () => connection.renew(),
+    };
     const watch = new StoreWatch({ store: watched, patience, clock, timers, logger, onChange });
     this.watches.set(patience, watch);
-    if (!connection.ready) watch.onLost('not connected');
+    if (!connection.ready) watch.onLost(connection.problem);
     return watch;
   }
 }
