@@ -37,8 +37,11 @@ export class OwnState implements GatewayState {
   }
 
   async prepare(config: GatewayConfig): Promise<PreparedState> {
-    const stores = await this.stores?.prepare(config);
     const keys = this.keys.prepare(config);
+    const stores = await this.stores?.prepare(config).catch((error: Error) => {
+      keys.discard();
+      throw error;
+    });
     return {
       commit: () => {
         keys.commit();

@@ -33,10 +33,14 @@ class Bench {
 
   constructor(onStoreFailure: OnStoreFailure = 'local') {
     const { time } = this;
+    const isReady = (): boolean => this.ready;
     const note = (message: string): void => void this.log.push(message);
     this.watch = new StoreWatch({
       store: {
         name: 'cache:6379',
+        get ready() {
+          return isReady();
+        },
         probe: () => this.question(this.probes) as Promise<never>,
         renew: () => void this.renewed++,
       },
@@ -46,7 +50,6 @@ class Bench {
       logger: { ...silentLogger, warn: note, info: note },
       onChange: (usable) => void this.changes.push(usable),
     });
-    const isReady = (): boolean => this.ready;
     this.limits = new GuardedLimits({
       store: {
         get ready() {
@@ -219,6 +222,18 @@ describe('the watch over a store', () => {
       else bench.probes.at(-1)?.answer(granted);
     }
     expect(bench.renewed).toBe(0);
+  });
+
+  it('makes a connection anew that does not come about', async () => {
+    const bench = new Bench();
+    bench.watch.onLost('reset');
+    bench.ready = false;
+    for (let i = 0; i < 10; i++) {
+      await bench.time.pass(1000);
+      bench.probes.at(-1)?.fail('not connected');
+    }
+    await settled();
+    expect(bench.renewed).toBeGreaterThanOrEqual(1);
   });
 
   it('asks at once when there is a connection again', async () => {

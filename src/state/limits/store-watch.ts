@@ -6,6 +6,8 @@ import type { Logger } from '../../base/logger.ts';
 export interface WatchedStore {
   /** For the log. */
   readonly name: string;
+  /** False while there is no connection. */
+  readonly ready: boolean;
   /** Resolves when the store does what is asked of it. */
   probe(): Promise<void>;
   /** The connection seems to lead nowhere: begins again. */
@@ -105,13 +107,16 @@ export class StoreWatch {
     const number = ++this.probes;
     this.timer = timers.setTimeout(() => this.onSilence(number), patience);
     const failed = (): void => {
+      if (!store.ready) return this.onSilence(number);
       this.silent = 0;
       this.again(number);
     };
     store.probe().then(() => this.back(number), failed);
   }
 
+  /** No answer, or no connection. */
   private onSilence(number: number): void {
+    if (number !== this.probes) return;
     if (++this.silent >= SILENT_PROBES && !this.closed) {
       this.silent = 0;
       this.deps.store.renew();

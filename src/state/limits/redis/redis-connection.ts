@@ -16,7 +16,6 @@ interface Link {
   readonly isReady: boolean;
   connect(): Promise<unknown>;
   send(key: string, args: string[]): Promise<unknown>;
-  close(): Promise<unknown>;
   destroy(): void;
 }
 
@@ -40,12 +39,15 @@ export class RedisConnection implements ScriptServer {
   onReadyChange: ((ready: boolean, reason: string) => void) | null = null;
   /** Settles with the first attempt to connect, whatever becomes of it. */
   readonly attempted: Promise<void>;
+  /** Why there is no connection; that of the last attempt. */
+  problem = 'not connected yet';
   private readonly redis: Redis;
   private readonly options: RedisConnectionOptions;
   private link: Link;
   private wasReady = false;
   private closed = false;
   private waiting = 0;
+  private onAllAnswered: (() => void) | null = null;
   private settleAttempted: () => void = () => {};
 
   constructor(redis: Redis, options: RedisConnectionOptions) {
@@ -63,7 +65,7 @@ export class RedisConnection implements ScriptServer {
   }
 
   get ready(): boolean {
-    return this.link.isReady && this.waiting < MOST_WAITING;
+    return this.link.isReady && this.waiting < MOST_WAITING && !this.closed;
   }
 
   async run(script: Script, key: string, args: readonly string[]): Promise<unknown> {
@@ -77,7 +79,7 @@ export class RedisConnection implements ScriptServer {
       // The server was started anew, or told to forget its scripts: with the source it knows it again.
       return await link.send(key, ['EVAL', script.source, '1', key, ...args]);
     } finally {
-      this.waiting--;
+      if (--this.waiting === 0) this.onAllAnswered?.();
     }
   }
 
@@ -86,16 +88,25 @@ export class RedisConnection implements ScriptServer {
     const before = this.link;
     this.link = this.begin();
     before.destroy();
+    this.tell(false, 'connecting anew');
   }
 
   async close(): Promise<void> {
     this.closed = true;
-    const { link } = this;
-    if (!link.isReady) return link.destroy();
-    // One that does not answer must not keep the process.
-    const timer = this.options.timers.setTimeout(() => link.destroy(), LONGEST_CLOSE);
-    await link.close().catch(() => link.destroy());
-    this.options.timers.clearTimeout(timer);
+    if (this.waiting > 0) await this.lastAnswers();
+    this.link.destroy();
+  }
+
+  /** A server that does not answer must not keep the process. */
+  private lastAnswers(): Promise<void> {
+    const { timers } = this.options;
+    return new Promise((resolve) => {
+      const timer = timers.setTimeout(resolve, LONGEST_CLOSE);
+      this.onAllAnswered = () => {
+        timers.clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   private begin(): Link {
@@ -111,16 +122,22 @@ export class RedisConnection implements ScriptServer {
       this.onState(link, 'connected');
     } catch (error) {
       if (this.closed || this.link !== link) return;
-      this.onState(link, (error as Error).message);
+      this.onState(link, reasonOf(error as Error));
       this.options.timers.setTimeout(() => void this.connect(link, Math.min(2 * pause, LONGEST_PAUSE)), pause);
     }
     this.settleAttempted();
   }
 
   private onState(link: Link, reason: string): void {
-    if (link !== this.link || this.closed || link.isReady === this.wasReady) return;
-    this.wasReady = link.isReady;
-    this.onReadyChange?.(this.wasReady, reason);
+    if (link !== this.link || this.closed) return;
+    if (!link.isReady) this.problem = reason;
+    this.tell(link.isReady, reason);
+  }
+
+  private tell(ready: boolean, reason: string): void {
+    if (ready === this.wasReady) return;
+    this.wasReady = ready;
+    this.onReadyChange?.(ready, reason);
   }
 
   private openServer(): Link {
@@ -132,11 +149,10 @@ export class RedisConnection implements ScriptServer {
       },
       connect: () => client.connect(),
       send: (_key, args) => client.sendCommand(args),
-      close: () => client.close(),
       destroy: () => client.destroy(),
     };
     client.on('error', (error: Error) => {
-      this.onState(link, error.message);
+      this.onState(link, reasonOf(error));
       this.settleAttempted();
     });
     client.on('ready', () => this.onState(link, 'connected'));
@@ -158,12 +174,18 @@ export class RedisConnection implements ScriptServer {
       },
       connect: () => cluster.connect(),
       send: (key, args) => cluster.sendCommand(key, false, args),
-      close: () => cluster.close(),
       destroy: () => cluster.destroy(),
     };
-    cluster.on('error', () => {});
+    cluster.on('error', (error: Error) => {
+      this.problem = reasonOf(error);
+    });
     return link;
   }
+}
+
+/** Several addresses of one name have an error together, which has no message. */
+function reasonOf(error: Error & { readonly code?: string }): string {
+  return error.message || error.code || error.name;
 }
 
 function socketOf({ host, port, tls }: RedisAddress) {
@@ -183,7 +205,8 @@ function settings(address: RedisAddress) {
     },
     commandOptions: { timeout: 0 },
     disableOfflineQueue: true,
-    disableClientInfo: true,
+    // Asked for an answer before it counts as connected, whatever the answer is.
+    clientInfoTag: 'portico',
     maintNotifications: 'disabled' as const,
   };
 }

@@ -7,7 +7,7 @@ import { DenialMemory } from '../denial-memory.ts';
 import { FailureRule } from '../failure-rule.ts';
 import { GuardedLimits } from '../guarded-limits.ts';
 import type { Decision, Limits, LimitsOptions, OnStoreFailure, Take } from '../limits.ts';
-import { StoreWatch } from '../store-watch.ts';
+import { StoreWatch, type WatchedStore } from '../store-watch.ts';
 import { openRedis, type RedisConnection } from './redis-connection.ts';
 import { RedisLimits } from './redis-limits.ts';
 
@@ -147,10 +147,17 @@ export class SharedLimits {
       this.down += usable ? -1 : 1;
       observer.onReachable(this.down === 0);
     };
-    const watched = { name: connection.name, probe: () => store.probe(), renew: () => connection.renew() };
+    const watched: WatchedStore = {
+      name: connection.name,
+      get ready() {
+        return connection.ready;
+      },
+      probe: () => store.probe(),
+      renew: () => connection.renew(),
+    };
     const watch = new StoreWatch({ store: watched, patience, clock, timers, logger, onChange });
     this.watches.set(patience, watch);
-    if (!connection.ready) watch.onLost('not connected');
+    if (!connection.ready) watch.onLost(connection.problem);
     return watch;
   }
 }
