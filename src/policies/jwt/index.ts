@@ -30,6 +30,7 @@ export const jwt = defineAuthentication({
   schema: jwtSchema,
   check: problemsOf,
   ownHeaders: ({ forward }: JwtOptions) => Object.keys(forward),
+  secretNames: ({ from }: JwtOptions) => from.flatMap((place) => Object.values(place)),
   create(options: JwtOptions, services) {
     const verifier = verifierOf(options, services);
     const read = createTokenReader(options.from);
