@@ -3,6 +3,7 @@
  * memory, below `maxKeys` and beyond it: `node --expose-gc --import jiti/register bench/micro/limits.ts`.
  */
 import { systemClock, systemTimers } from '../../src/base/clock.ts';
+import { silentLogger } from '../../src/base/logger.ts';
 import { ALGORITHMS, type Algorithm, type LimitRule } from '../../src/state/limits/limits.ts';
 import { MemoryLimits } from '../../src/state/limits/memory-limits.ts';
 
@@ -20,7 +21,7 @@ function addressOf(i: number): string {
 }
 
 function limitsOf(maxKeys: number): MemoryLimits {
-  return new MemoryLimits({ clock: systemClock, timers: systemTimers, maxKeys });
+  return new MemoryLimits({ clock: systemClock, timers: systemTimers, logger: silentLogger, maxKeys });
 }
 
 /** Processor time of one. */

@@ -112,7 +112,7 @@ const accessLogSchema = z.strictObject({
     .array(z.string().min(1))
     .default(defaultRedaction)
     .describe(
-      `Headers, query parameters and cookies whose values are never written, by name and without regard to case; a list here takes the place of the default, and ${ALWAYS_REDACTED.map((name) => `\`${name}\``).join(', ')} are hidden whatever it says`,
+      `Headers, query parameters and cookies whose values are never written, by name and without regard to case; a list here takes the place of the default, and ${ALWAYS_REDACTED.map((name) => `\`${name}\``).join(', ')} and what policies take credentials from are hidden whatever it says`,
     ),
 });
 

@@ -31,7 +31,12 @@ import type {
 import type { UpstreamPoolLike } from '../net/upstream.ts';
 import { UpstreamPool } from '../net/upstream-pool.ts';
 import { secureContextOf } from '../net/upstream-tls.ts';
-import { type AccessEntry, type AccessLog, createAccessLog } from '../observability/access-log.ts';
+import {
+  type AccessEntry,
+  type AccessLog,
+  type AccessLogOptions,
+  createAccessLog,
+} from '../observability/access-log.ts';
 import { createEventLoopLag, type EventLoopLag } from '../observability/event-loop-lag.ts';
 import type { Emit } from '../observability/events.ts';
 import { HealthWindow } from '../observability/health-window.ts';
@@ -283,8 +288,9 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
       );
       listeners = await this.listeners.prepare(config.listeners);
       this.refuseWhenStopping();
-      if (!isDeepStrictEqual(previous?.config.logging.access, config.logging.access))
-        accessLog = this.openAccessLog(config);
+      const wanted = accessOptionsOf(built);
+      if (!isDeepStrictEqual(previous === null ? null : accessOptionsOf(previous), wanted))
+        accessLog = this.openAccessLog(wanted);
       audit = this.audit.prepare(config);
     } catch (error) {
       discard();
@@ -415,9 +421,8 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
   }
 
   /** Throws the system's error when the file cannot be opened. */
-  private openAccessLog(config: GatewayConfig): AccessLog | null {
-    const { access } = config.logging;
-    return access === false ? null : createAccessLog(access, { clock: this.deps.clock, logger: this.logger });
+  private openAccessLog(options: AccessLogOptions | false): AccessLog | null {
+    return options === false ? null : createAccessLog(options, { clock: this.deps.clock, logger: this.logger });
   }
 
   /** Opens the access log's file anew, for log rotation. */
@@ -548,4 +553,10 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     // These pauses must keep the process alive, which the timers for background work do not.
     return new Promise((resolve) => setTimeout(resolve, milliseconds));
   }
+}
+
+/** What policies say holds credentials is hidden, whatever `redact` names. */
+function accessOptionsOf({ config, secretNames }: Snapshot): AccessLogOptions | false {
+  const { access } = config.logging;
+  return access === false ? false : { ...access, redact: [...access.redact, ...secretNames] };
 }

@@ -91,6 +91,8 @@ export class Snapshot {
   private readonly chains: Chains;
   /** Lower-case names of request headers that policies of this generation set, beside the usual ones; null where there are none. */
   readonly ownHeaders: ReadonlySet<string> | null;
+  /** Names of headers, query parameters and cookies that hold credentials. */
+  readonly secretNames: readonly string[];
   /** True where a route answers CORS preflights. */
   readonly answersPreflights: boolean;
   /** Routes that config found sound and that could not be built all the same. */
@@ -113,6 +115,7 @@ export class Snapshot {
     this.globalChain = globalChain;
     this.chains = chains;
     const own = chains.ownHeaders(usesOf(config));
+    this.secretNames = [...chains.secretNames(usesOf(config))].sort();
     this.ownHeaders = own.size === 0 ? null : withUnderscores(own);
     this.answersPreflights = globalChain.preflight !== null || routes.some(({ chain }) => chain.preflight !== null);
     this.late = late;

@@ -1,99 +1,96 @@
 /**
- * One request on an HTTP/2 connection: its fields are written as a head of HTTP/1 and read by the same parser, so that
- * whatever they hold is judged by the same rules before anything is passed on (RFC 9113 sections 8.2 and 10.3).
+ * One request on an HTTP/2 connection (RFC 9113 sections 5 and 8): its head, its body as it comes, and how it ends; its answer is
+ * sent by the half that it is made on.
  */
-import { constants, type ServerHttp2Stream } from 'node:http2';
 import type { ErrorCode } from '../base/errors.ts';
-import { Timed } from '../base/timer-wheel.ts';
-import { FIELD } from '../http/field-name.ts';
-import { countById, fieldById } from '../http/fields.ts';
-import { CHUNKED, INVALID_FRAMING, requestFraming } from '../http/framing.ts';
-import { HEAD_COMPLETE, type HeadParser } from '../http/head-parser.ts';
-import type { RequestParser } from '../http/request-parser.ts';
-import { hostOf, isAuthority, parseTarget, type Target } from '../http/target.ts';
+import { CHUNKED } from '../http/framing.ts';
+import type { HeadParser } from '../http/head-parser.ts';
+import { HeaderEdits } from '../http/header-edits.ts';
+import { H2_ERROR } from '../http/http2-errors.ts';
+import type { Http2RequestHead } from '../http/http2-request-head.ts';
+import type { Target } from '../http/target.ts';
 import type { ClientCertificate } from './client-certificate.ts';
 import type { ConnectionContext } from './client-connection.ts';
-import { fieldsOf, requestText, trailerText } from './http2-fields.ts';
+import { HeldBytes } from './held-bytes.ts';
+import { Http2Answer } from './http2-answer.ts';
+import { ENDED, RESET_BY_CLIENT, RESET_HERE } from './http2-ledger.ts';
+import type { Http2OutputQueue } from './http2-output-queue.ts';
+import type { Http2Sender } from './http2-sender.ts';
 import { Http2Tunnel } from './http2-tunnel.ts';
+import { ReceiveWindow } from './http2-window.ts';
 import type { ClientStream, ListenerInfo, RequestSink, Tunnel } from './stream.ts';
 
-/** Bodies up to this size wait for the end of the answer, to share a frame with it, in bytes. */
-const COALESCE = 16 * 1024;
-
-/** Bytes of a head are only needed while it is parsed. */
-let scratch = Buffer.allocUnsafeSlow(64 * 1024);
-
-const NO_BYTES = Buffer.alloc(0);
-
-/** What a request leaves to the next one on the connection. */
-export interface StreamKit {
-  readonly parser: RequestParser;
-  memo: unknown;
-}
+/** Octets of a body that a client may send before it is told that there is room for more. */
+export const STREAM_WINDOW: number = 256 * 1024;
 
 /** The connection, as its streams know it. */
 export interface StreamOwner {
   readonly context: ConnectionContext;
   readonly remoteAddress: string;
   readonly clientCertificate: ClientCertificate | null;
-  /**
-   * A stream is over; what it used may serve the next, unless it is null. `givenUp`: by the client, before its answer was
-   * complete.
-   */
-  onStreamEnd(kit: StreamKit | null, givenUp: boolean): void;
+  readonly sender: Http2Sender;
+  readonly queue: Http2OutputQueue;
+  /** What a stream may send when it begins, in octets. */
+  readonly initialWindow: number;
+  /** So many octets of DATA were taken, and leave room for others. */
+  credit(octets: number): void;
+  /** The client broke a rule on this stream alone: it is reset with this code. */
+  onStreamFault(stream: Http2Stream, code: number): void;
+  /** The stream is over; `how` is one of the ledger's, `givenUp` when it was by the client and before its answer was complete. */
+  onStreamEnd(stream: Http2Stream, how: number, givenUp: boolean): void;
 }
 
-export class Http2Stream extends Timed implements ClientStream {
+export class Http2Stream extends Http2Answer implements ClientStream {
   sink: RequestSink | null = null;
+  /** Kept by the connection, and used by its streams in turns. */
+  memo: unknown;
+  readonly request: Http2RequestHead;
   readonly listener: ListenerInfo;
   readonly remoteAddress: string;
   readonly protocol = 'HTTP/2.0';
   readonly minor = 1;
-  method = '';
-  rawTarget = '';
-  readonly target: Target = { path: '', query: '', hasQuery: false, authority: null };
-  authority = '';
-  host = '';
+  readonly method: string;
+  readonly rawTarget: string;
+  readonly target: Target;
+  readonly authority: string;
+  readonly host: string;
   bodyLength = 0;
   expectsContinue = false;
   bodyReceived = 0;
   mustSwitch = false;
-  private readonly stream: ServerHttp2Stream;
-  private readonly connection: StreamOwner;
-  private readonly kit: StreamKit;
   /** The client's side has ended. */
-  private received = true;
+  received: boolean;
+  tunnel: Http2Tunnel | null = null;
+  private readonly connection: StreamOwner;
+  private readonly window = new ReceiveWindow(STREAM_WINDOW);
   /** Nothing more of the body is wanted, or to come. */
   private bodyDone = true;
+  /** What the declared length leaves to come; below zero when none was declared. */
+  private bodyLeft: number;
   /** How long the body may stall, in milliseconds; 0 for as long as it likes. */
   private bodyIdle: number;
+  private paused = false;
+  private held: HeldBytes | null = null;
+  private heldTrailers: string | null = null;
   private answered = false;
   private bodiless = false;
-  private endsByTrailers = false;
-  private over = false;
-  private pending: Buffer = NO_BYTES;
-  private trailers = '';
-  private incoming = '';
-  private tunnel: Http2Tunnel | null = null;
 
-  constructor(stream: ServerHttp2Stream, connection: StreamOwner, kit: StreamKit) {
-    super();
-    this.stream = stream;
+  constructor(id: number, request: Http2RequestHead, isWhole: boolean, connection: StreamOwner, memo: unknown) {
+    super(id, connection.sender, connection.queue, connection.initialWindow);
+    this.request = request;
     this.connection = connection;
-    this.kit = kit;
+    this.memo = memo;
     this.listener = connection.context.listener;
     this.remoteAddress = connection.remoteAddress;
+    this.method = request.method;
+    this.rawTarget = request.rawTarget;
+    this.target = request.target;
+    this.authority = request.authority;
+    this.host = request.host;
+    this.received = isWhole;
+    this.bodyLeft = request.declared;
     this.bodyIdle = connection.context.limits.bodyIdle;
-    stream.on('error', noop);
-    stream.on('close', () => this.onClose());
-  }
-
-  get memo(): unknown {
-    return this.kit.memo;
-  }
-
-  set memo(memo: unknown) {
-    this.kit.memo = memo;
+    this.bodiless = request.method === 'HEAD';
   }
 
   get clientCertificate(): ClientCertificate | null {
@@ -101,141 +98,133 @@ export class Http2Stream extends Timed implements ClientStream {
   }
 
   get head(): HeadParser {
-    return this.kit.parser;
+    return this.request.parser;
   }
 
   // Reading.
 
-  /** `fields` are names and values in turns, as they were received. */
-  begin(fields: readonly string[], isWhole: boolean): void {
-    const head = requestText(fields);
-    if ('fault' in head) return this.refuse('bad_request', head.fault);
-    const { parser } = this.kit;
-    const { length } = head.text;
-    if (length > scratch.length) scratch = Buffer.allocUnsafeSlow(length);
-    scratch.write(head.text, 0, 'latin1');
-    if (parser.execute(scratch, 0, length) !== HEAD_COMPLETE) {
-      return this.refuse(parser.fault === 'malformed' ? 'bad_request' : 'request_head_too_large', parser.detail);
-    }
-    // A field that was more than one line of text would be an attack on whoever reads the text.
-    if (parser.consumed !== length || parser.count !== head.lines) {
-      return this.refuse('bad_request', 'a field has a line break in it');
-    }
-    this.method = parser.method;
-    this.rawTarget = parser.target;
-    this.bodiless = parser.method === 'HEAD';
-    if (parser.method === 'CONNECT') return this.refuse('method_not_allowed', 'CONNECT is not served');
-    if (!parseTarget(parser.method, parser.target, this.target) || this.target.authority !== null) {
-      return this.refuse('bad_request', 'the request target is of no form that this server takes');
-    }
-    const authority = countById(parser, FIELD.host) === 1 ? fieldById(parser, FIELD.host) : undefined;
-    if (authority === undefined || !isAuthority(authority)) {
-      return this.refuse('bad_request', 'there is not one valid :authority');
-    }
-    this.authority = authority;
-    this.host = hostOf(authority);
-    const expectation = fieldById(parser, FIELD.expect);
-    if (expectation !== undefined && expectation.toLowerCase() !== '100-continue') {
-      return this.refuse('expectation_failed', 'the only expectation known is 100-continue');
-    }
-    if (head.extended) return this.receiveConnect(isWhole);
-    this.expectsContinue = expectation !== undefined && !isWhole;
-    this.receive(isWhole);
-  }
-
-  /** What the client sends after the head is of the other protocol, and waits until that is spoken (RFC 8441 section 5). */
-  private receiveConnect(isWhole: boolean): void {
-    this.mustSwitch = true;
-    this.received = isWhole;
-    if (isWhole) return this.refuse('bad_request', 'a CONNECT that has ended is of no use');
-    if (requestFraming(this.kit.parser, 1) !== 0) return this.refuse('bad_request', 'a CONNECT has no length');
-    this.connection.context.handler.onRequest(this);
-  }
-
-  private receive(isWhole: boolean): void {
+  /** Hands the request on, or refuses it. */
+  begin(): void {
+    const { request, received } = this;
     const { handler, limits } = this.connection.context;
-    const length = isWhole ? 0 : requestFraming(this.kit.parser, 1);
-    if (length === INVALID_FRAMING)
-      return this.refuse('bad_request', 'Content-Length does not tell one certain length');
-    this.bodyLength = !isWhole && length === 0 ? CHUNKED : length;
-    if (length > limits.requestBody)
+    if (request.code !== null) return this.refuse(request.code, request.detail);
+    if (received && request.declared > 0) return this.connection.onStreamFault(this, H2_ERROR.protocol);
+    if (request.isExtended) {
+      if (received) return this.refuse('bad_request', 'a CONNECT that has ended is of no use');
+      // What the client sends after the head is of the other protocol, and waits until that is spoken (RFC 8441 section 5).
+      this.mustSwitch = true;
+      this.paused = true;
+      this.bodyLeft = -1;
+      return handler.onRequest(this);
+    }
+    if (request.declared > limits.requestBody) {
       return this.refuse('payload_too_large', 'the declared body is larger than the limit');
-    if (!isWhole) {
-      const { stream } = this;
-      this.bodyDone = false;
-      this.received = false;
-      stream.on('trailers', (...[, , fields]: [object, number, string[]]) => this.onTrailers(fields));
-      stream.on('data', (chunk: Buffer) => this.onData(chunk));
-      stream.on('end', () => this.onEnd());
-      this.awaitBody();
+    }
+    if (!received) {
+      this.bodyLength = request.declared < 0 ? CHUNKED : request.declared;
+      this.expectsContinue = request.expectsContinue && this.bodyLength !== 0;
+      this.bodyDone = this.bodyLength === 0;
+      if (!this.bodyDone) this.awaitBody();
     }
     handler.onRequest(this);
   }
 
-  private onData(chunk: Buffer): void {
-    const { limits } = this.connection.context;
+  private refuse(code: ErrorCode, detail: string): void {
+    this.connection.context.handler.onRefused(this, code, detail);
+  }
+
+  /** Takes the octets of a frame of DATA, padding and all, into account; false when there are more than were allowed. */
+  onDataStart(octets: number): boolean {
+    return this.window.receive(octets);
+  }
+
+  /** Octets of the window that are free again. */
+  credit(octets: number): void {
+    this.connection.credit(octets);
+    if (this.over || this.received) return;
+    const increment = this.window.credit(octets);
+    if (increment > 0) this.sender.writeWindow(this.id, increment);
+  }
+
+  onData(bytes: Buffer, start: number, end: number): void {
+    const size = end - start;
+    if (this.bodyLeft >= 0) {
+      this.bodyLeft -= size;
+      if (this.bodyLeft < 0) {
+        this.connection.credit(size);
+        return this.connection.onStreamFault(this, H2_ERROR.protocol);
+      }
+    }
+    if (this.paused && (!this.bodyDone || this.mustSwitch)) {
+      this.held ??= new HeldBytes();
+      return this.held.add(bytes, start, end);
+    }
+    this.take(bytes, start, end);
+    this.credit(size);
+  }
+
+  private take(bytes: Buffer, start: number, end: number): void {
+    if (this.tunnel !== null) return this.tunnel.onBytes(bytes, start, end);
     if (this.bodyDone) return;
-    this.bodyReceived += chunk.length;
-    if (this.bodyReceived > limits.requestBody)
+    this.bodyReceived += end - start;
+    if (this.bodyReceived > this.connection.context.limits.requestBody) {
       return this.fault('payload_too_large', 'the body is larger than the limit');
+    }
     this.awaitBody();
-    this.sink?.onRequestBody(chunk, 0, chunk.length);
+    this.sink?.onRequestBody(bytes, start, end);
   }
 
-  private onTrailers(fields: readonly string[]): void {
-    const text = trailerText(fields);
-    if (typeof text === 'string') this.incoming = text;
-    else this.fault('bad_request', text.fault);
-  }
-
-  private onEnd(): void {
-    // The library ends what was reset, or lost with its connection, as it ends what is complete. Its close follows.
-    if (this.stream.closed) return;
+  /** The client ends its side; `trailers` are field lines. */
+  onEnd(trailers: string): void {
     this.received = true;
-    if (this.bodyDone) return;
-    this.bodyDone = true;
-    this.connection.context.wheel.cancel(this);
-    this.sink?.onRequestEnd(this.incoming);
+    if (this.bodyLeft > 0 && !this.mustSwitch) return this.connection.onStreamFault(this, H2_ERROR.protocol);
+    if (this.held !== null || (this.paused && this.mustSwitch)) this.heldTrailers = trailers;
+    else this.finishBody(trailers);
   }
 
-  private fault(code: ErrorCode, detail: string): void {
+  private finishBody(trailers: string): void {
+    if (this.tunnel !== null) {
+      this.tunnel.onEnd();
+      if (this.sent) this.close(ENDED, false);
+      return;
+    }
     if (this.bodyDone) return;
     this.bodyDone = true;
     this.connection.context.wheel.cancel(this);
+    this.sink?.onRequestEnd(trailers);
+  }
+
+  /** The body, or its trailers, are not as they must be. */
+  fault(code: ErrorCode, detail: string): void {
+    if (this.bodyDone) return;
+    this.stopBody();
     const { sink } = this;
     if (sink !== null) sink.onRequestFault(code, detail);
     else if (!this.answered) this.connection.context.handler.onRefused(this, code, detail);
   }
 
-  private refuse(code: ErrorCode, detail: string): void {
+  private stopBody(): void {
     this.bodyDone = true;
-    this.connection.context.handler.onRefused(this, code, detail);
+    this.connection.context.wheel.cancel(this);
+    this.dropHeld();
+  }
+
+  private dropHeld(): void {
+    const { held } = this;
+    this.held = null;
+    if (held !== null) this.credit(held.size);
   }
 
   onDeadline(): void {
     if (!this.bodyDone && this.bodyIdle > 0) this.fault('request_timeout', 'the body stalled');
-    else this.stream.close(constants.NGHTTP2_CANCEL);
-  }
-
-  private onClose(): void {
-    if (this.over) return;
-    this.over = true;
-    this.bodyDone = true;
-    this.connection.context.wheel.remove(this);
-    const { sink } = this;
-    this.sink = null;
-    sink?.onClientGone();
-    this.tunnel?.onClosed();
-    const givenUp = sink !== null && this.stream.rstCode !== constants.NGHTTP2_NO_ERROR;
-    // The head of a tunnel is asked for when both of its ends are over.
-    this.connection.onStreamEnd(this.tunnel === null ? this.kit : null, givenUp);
+    else this.reset(H2_ERROR.cancel);
   }
 
   pauseBody(): void {
     if (this.bodyDone) return;
     // The client cannot send while its window is used up: its clock stands still.
     this.connection.context.wheel.cancel(this);
-    this.stream.pause();
+    this.paused = true;
   }
 
   private awaitBody(): void {
@@ -248,116 +237,126 @@ export class Http2Stream extends Timed implements ClientStream {
   }
 
   resumeBody(): void {
-    if (this.bodyDone || !this.stream.isPaused()) return;
-    this.awaitBody();
-    this.stream.resume();
+    if (this.bodyDone || !this.paused) return;
+    if (!this.received) this.awaitBody();
+    this.goOn();
+  }
+
+  /** Of a tunnel: what comes waits until `goOn`. */
+  holdBack(): void {
+    this.paused = true;
+  }
+
+  /** Gives what was held back, as far as it is taken. */
+  goOn(): void {
+    this.paused = false;
+    while (this.held !== null && !this.paused) {
+      const bytes = this.held.take();
+      if (this.held.size === 0) this.held = null;
+      this.take(bytes, 0, bytes.length);
+      this.credit(bytes.length);
+    }
+    const { heldTrailers } = this;
+    if (heldTrailers === null || this.held !== null || this.paused || this.over) return;
+    this.heldTrailers = null;
+    this.finishBody(heldTrailers);
   }
 
   // Writing.
-
-  /** True when nothing can be answered: a stream that was reset is closed only when what came of its body is read. */
-  private get isGone(): boolean {
-    return this.over || this.stream.closed || this.stream.destroyed;
-  }
 
   closeAfter(): void {
     // Other streams of the connection are none of this one's business.
   }
 
   writeInformational(status: number, fields: string): void {
-    if (this.answered || this.isGone) return;
+    if (this.answered || this.over) return;
     if (status === 100) this.expectsContinue = false;
-    this.stream.additionalHeaders(fieldsOf(fields, status));
+    this.sender.writeHeaders(this.id, status, fields, false);
   }
 
   writeHead(status: number, fields: string, length: number): void {
     this.answered = true;
-    if (this.isGone) return;
+    if (this.over) return;
     if (status === 204 || status === 304) this.bodiless = true;
-    const endStream = this.bodiless || length === 0;
-    this.bodiless = endStream;
-    const { stream } = this;
-    const waitForTrailers = !endStream && length < 0;
-    this.endsByTrailers = waitForTrailers;
-    stream.respond(fieldsOf(fields, status), { endStream, waitForTrailers, sendDate: false } as object);
-    if (waitForTrailers) stream.on('wantTrailers', () => this.sendTrailers());
-    if (!endStream) stream.on('drain', () => this.onDrain());
+    if (length === 0) this.bodiless = true;
+    this.sendHead(status, fields, length, this.bodiless);
   }
 
   writeBody(bytes: Buffer, start: number, end: number): boolean {
     if (this.bodiless || this.over || start === end) return true;
-    // The bytes belong to a buffer that the next read of any upstream fills again.
-    const chunk = Buffer.from(bytes.subarray(start, end));
-    this.pending = this.pending.length === 0 ? chunk : Buffer.concat([this.pending, chunk]);
-    return this.pending.length <= COALESCE ? !this.stream.writableNeedDrain : this.push();
+    return this.send(bytes, start, end);
   }
 
-  private push(): boolean {
-    const { pending, stream } = this;
-    this.pending = NO_BYTES;
-    if (stream.write(pending)) return true;
-    // Its window is exact: a client that opens it by nothing takes nothing.
+  protected onHeld(): void {
     const { limits, wheel } = this.connection.context;
-    wheel.scheduleIn(this, limits.bodyIdle);
-    return false;
+    // A client that opens its window by nothing takes nothing; who speaks through a tunnel has times of its own.
+    if (this.tunnel === null) wheel.scheduleIn(this, limits.bodyIdle);
+  }
+
+  protected onRoom(): void {
+    if (this.bodyDone || this.bodyIdle === 0) this.connection.context.wheel.cancel(this);
+    if (this.tunnel !== null) this.tunnel.onDrain();
+    else this.sink?.onClientDrain();
   }
 
   flush(): void {
-    if (this.pending.length > 0 && !this.over) this.push();
-  }
-
-  private onDrain(): void {
-    if (this.bodyDone || this.bodyIdle === 0) this.connection.context.wheel.cancel(this);
-    this.sink?.onClientDrain();
-  }
-
-  private sendTrailers(): void {
-    this.stream.sendTrailers(fieldsOf(this.trailers, 0));
-    if (!this.received) setImmediate(stopReceiving, this.stream);
+    // All that a turn of the event loop writes leaves at its end.
   }
 
   end(trailers: string): void {
     this.sink = null;
     if (this.over) return;
-    this.trailers = trailers;
-    const { stream } = this;
-    if (!this.bodiless) {
-      if (this.pending.length > 0) stream.end(this.pending);
-      else stream.end();
-    }
-    this.pending = NO_BYTES;
-    if (this.received) return;
+    if (!this.received && !this.bodyDone) this.stopBody();
+    this.finish(trailers);
+  }
+
+  protected onSent(): void {
+    if (this.received) this.close(ENDED, false);
     // A body that nobody will read must not hold the stream: the client is told to stop (RFC 9113 section 8.1).
-    this.bodyDone = true;
-    this.connection.context.wheel.cancel(this);
-    stream.resume();
-    if (stream.writableFinished) setImmediate(stopReceiving, stream);
-    else if (!this.endsByTrailers) stream.once('finish', () => setImmediate(stopReceiving, stream));
+    else if (this.tunnel === null) this.reset(H2_ERROR.none);
   }
 
   switchProtocols(_protocol: string, fields: string): Tunnel {
-    const { stream } = this;
     this.answered = true;
     this.sink = null;
-    const headers = fieldsOf(fields, 200);
     // Of no use here (RFC 8441 section 5).
-    delete headers['sec-websocket-accept'];
-    if (!this.isGone) stream.respond(headers, { endStream: false, sendDate: false } as object);
-    this.tunnel = new Http2Tunnel(stream);
+    const edits = new HeaderEdits();
+    edits.remove('sec-websocket-accept');
+    this.tunnel = new Http2Tunnel(this);
+    if (!this.over) this.sender.writeHeaders(this.id, 200, edits.filter(fields), false);
     return this.tunnel;
   }
 
   abort(): void {
     this.sink = null;
-    if (!this.over) this.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    if (!this.over) this.reset(H2_ERROR.internal);
   }
-}
 
-/** In a turn of its own: a reset would overtake what was written in this one. */
-function stopReceiving(stream: ServerHttp2Stream): void {
-  stream.close(constants.NGHTTP2_NO_ERROR);
-}
+  /** Ends both sides at once. */
+  reset(code: number): void {
+    if (this.over) return;
+    this.sender.writeReset(this.id, code);
+    this.close(RESET_HERE, false);
+  }
 
-function noop(): void {
-  // What went wrong is told by the stream's end.
+  // The end.
+
+  /** The client has reset the stream, with whatever code: its work was in vain. */
+  onReset(): void {
+    this.close(RESET_BY_CLIENT, this.sink !== null);
+  }
+
+  /** Nothing more happens on it. Whoever waits for the rest of the request, or for room, is told. */
+  close(how: number, givenUp: boolean): void {
+    if (this.over) return;
+    this.dropAnswer();
+    this.bodyDone = true;
+    this.connection.context.wheel.remove(this);
+    this.dropHeld();
+    const { sink, tunnel } = this;
+    this.sink = null;
+    sink?.onClientGone();
+    tunnel?.onClosed();
+    this.connection.onStreamEnd(this, how, givenUp);
+  }
 }

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { CHUNKED, INVALID_FRAMING, responseFraming } from '../http/framing.ts';
 import { ResponseParser } from '../http/response-parser.ts';
 import { MAX_INFORMATIONAL, RESPONSE_HEAD } from './answer-limits.ts';
-import { fieldsOf, trailerText } from './http2-fields.ts';
+import { trailerFields, trailerText } from './http2-fields.ts';
 import { readResponse, requestFields } from './http2-upstream-fields.ts';
 import type { ResponseSink, UpstreamFailure } from './stream.ts';
 import type { UpstreamRequest } from './upstream.ts';
@@ -165,7 +165,7 @@ export class Http2UpstreamRequest implements UpstreamRequest {
 
   sendTrailers(): void {
     if (this.left) this.cancel();
-    else this.stream?.sendTrailers(fieldsOf(this.requestTrailers, 0));
+    else this.stream?.sendTrailers(trailerFields(this.requestTrailers));
   }
 
   // The answer.

@@ -129,11 +129,8 @@ export class Listener {
       this.watch(socket);
       this.tls.accept(socket);
     } else if (!protocols.includes('h2')) this.add(new ClientConnection(socket, this.context));
-    else if (protocols.length === 1) {
-      this.connectHttp2(socket);
-      // It was accepted paused, and the library goes on with what is being read only. What was put back it takes by itself.
-      if (socket.readableLength === 0) socket.resume();
-    } else {
+    else if (protocols.length === 1) this.connectHttp2(socket);
+    else {
       this.watch(socket);
       sniffHttp2(socket, this.limits.headTimeout, (isHttp2) => {
         this.beginning.delete(socket);

@@ -44,6 +44,8 @@ export interface Authentication<Options = unknown> {
   check?(options: Options, config: AccessConfig): readonly PolicyProblem[];
   /** Names of request headers that only the gateway may set, by the options. */
   ownHeaders?(options: Options): readonly string[];
+  /** As of `Policy`. */
+  secretNames?(options: Options): readonly string[];
   create(options: Options, services: PolicyServices): Authenticator;
 }
 
@@ -54,13 +56,14 @@ export function defineAuthentication<Options>(authentication: Authentication<Opt
 
 /** An authentication as the policy that it is on a route. */
 export function policyOf<Options>(authentication: Authentication<Options>): Policy<Options> {
-  const { name, schema, check, ownHeaders, create } = authentication;
+  const { name, schema, check, ownHeaders, secretNames, create } = authentication;
   return {
     name,
     phase: 'authenticate',
     schema,
     ...(check === undefined ? {} : { check }),
     ...(ownHeaders === undefined ? {} : { ownHeaders }),
+    ...(secretNames === undefined ? {} : { secretNames }),
     create: (options, services) => hooksOf(create(options, services)),
   };
 }

@@ -135,6 +135,15 @@ export class Chains {
     return names;
   }
 
+  /** Names of what holds credentials, in lower case, by all uses of all places. */
+  secretNames(uses: Iterable<PolicyUse>): Set<string> {
+    const names = new Set<string>();
+    for (const { name, options } of uses) {
+      for (const secret of this.deps.policies.get(name)?.secretNames?.(options) ?? []) names.add(secret.toLowerCase());
+    }
+    return names;
+  }
+
   /** Tells every link that the generation is over. */
   close(): void {
     for (const { hooks } of this.made) hooks.close?.();

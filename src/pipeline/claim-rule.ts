@@ -2,7 +2,7 @@
 import { z } from 'zod';
 
 const valueSchema = z.union([z.string(), z.number(), z.boolean()], {
-  error: 'expected a string, a number, true or false',
+  error: 'expected a string, a number, true, false, or { oneOf: [...] }',
 });
 
 const ruleSchema = z.union(

@@ -133,6 +133,8 @@ export interface Policy<Options = unknown> {
   check?(options: Options, config: AccessConfig): readonly PolicyProblem[];
   /** Names of request headers that only the gateway may set, by the options: what clients send under them is removed on every route. */
   ownHeaders?(options: Options): readonly string[];
+  /** Names of headers, query parameters and cookies that hold credentials, by the options: the access log never shows their values. */
+  secretNames?(options: Options): readonly string[];
   /** Runs once per use and config generation: all that can be done early is done here. Opens no connection. */
   create(options: Options, services: PolicyServices): PolicyHooks;
   /** In place of `create`, for a policy whose uses in one list act as one. */

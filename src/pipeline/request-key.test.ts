@@ -13,7 +13,7 @@ function keyOf(key: unknown, request: TestRequest): string {
 
 const ann = createIdentity({ kind: 'jwt', subject: 'ann', claims: { org: 'blue', level: 3, list: ['a'] } });
 const acme = createIdentity({ kind: 'apiKey', credential: 'k1', consumer: 'acme' });
-const guest = createIdentity({ kind: 'anonymous' });
+const guest = createIdentity({ kind: 'anonymous', consumer: 'guests' });
 
 describe('a key', () => {
   const cases: [unknown, TestRequest, string][] = [
@@ -26,6 +26,7 @@ describe('a key', () => {
     ['identity', {}, '@192.0.2.7'],
     ['consumer', { identity: acme }, '=$acme'],
     ['consumer', { identity: ann }, '=jwt:ann'],
+    ['consumer', { identity: guest }, '@192.0.2.7'],
     ['consumer', {}, '@192.0.2.7'],
     [{ header: 'X-Client' }, { headers: { 'x-client': 'a' } }, '=a'],
     [{ header: 'x-client' }, { headers: { 'x-client': '' } }, '='],

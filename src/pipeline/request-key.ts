@@ -109,13 +109,18 @@ const named = {
   identity: ({ identity }: PolicyExchange) => identityText(identity),
   consumer: ({ identity }: PolicyExchange) =>
     // No kind of credential begins with a dollar sign: a consumer cannot be named so that it is somebody else.
-    identity === null || identity.consumer === null ? identityText(identity) : `$${identity.consumer}`,
+    isUnknown(identity) || identity.consumer === null ? identityText(identity) : `$${identity.consumer}`,
   route: (exchange: PolicyExchange) => exchange.routeName,
 } satisfies Record<string, Reader>;
 
+/** Also where the unknown have a name in common: one of them is not to use up what is there for all. */
+function isUnknown(identity: Identity | null): identity is null {
+  return identity === null || identity.kind === 'anonymous';
+}
+
 /** Null where nobody is known by name. */
 function identityText(identity: Identity | null): string | null {
-  if (identity === null) return null;
+  if (isUnknown(identity)) return null;
   const { kind, subject, credential } = identity;
   if (subject !== '') return `${kind}:${subject}`;
   return credential === '' ? null : `${kind}#${credential}`;

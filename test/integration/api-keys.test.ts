@@ -1,6 +1,9 @@
-/** API keys on their way through a gateway: declared ones here, those of stores below. */
+/** API keys on their way through a gateway. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { configWith, startTestGateway } from '../support/gateway.ts';
+import { configOf, configWith, startTestGateway } from '../support/gateway.ts';
 import { rawClient } from '../support/raw-client.ts';
 import { startOrigin } from '../support/raw-origin.ts';
 import { joinedValue, type WireField } from '../support/wire-fields.ts';
@@ -94,4 +97,37 @@ describe('a declared key', () => {
     expect(status).toBe(403);
     expect(body.toString()).not.toContain('orders:write');
   });
+});
+
+test('no place of credentials is written to the access log, whatever it is called and whenever it came to be', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'portico-'));
+  opened.push({ close: () => rmSync(directory, { recursive: true }) });
+  const file = join(directory, 'access.log');
+  const fields = ['path', 'query', 'header.x-partner', 'header.cookie', 'header.referer'];
+  const config = (policies: object[]): object =>
+    configWith({
+      logging: { level: 'silent', access: { file, fields, redact: [] } },
+      consumers: [acme],
+      tiers: { pro: { rate: 100 } },
+      routes: [{ name: 'orders', match: { pathPrefix: '/' }, respond: { status: 200 }, policies }],
+    });
+  const jwt = { secret: 'x'.repeat(32), from: [{ cookie: 'session' }] };
+  const gateway = await startTestGateway(config([]));
+  opened.push(gateway);
+  const ask = async (key: string): Promise<void> => {
+    const client = await rawClient(gateway.port);
+    opened.push(client);
+    const head = `X-Partner: ${key}\r\nCookie: a=b; session=${key}\r\nReferer: http://a/?k%65y=${key}\r\n`;
+    await client.send(`GET /?a=b&key=${key} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${head}\r\n`);
+    await client.answer();
+  };
+  await ask('seen');
+  const policies = [{ anyOf: [{ apiKey: { header: 'X-Partner', query: 'key' } }, { jwt }] }];
+  await gateway.gateway.apply(await configOf(config(policies)));
+  await ask(KEY);
+  await gateway.gateway.stop(0);
+  const text = readFileSync(file, 'utf8');
+  expect(text.match(/seen/g)).toHaveLength(4);
+  expect(text).toContain('a=b&key=[redacted]');
+  expect(text).not.toContain(KEY);
 });

@@ -20,6 +20,8 @@ afterEach(async () => {
 });
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+/** Patience on a machine that is busy. */
+const SLOW = { timeout: 20_000 };
 const OPTIONS = { max: 2, queue: 1, queueTimeout: '5s' };
 
 /** An origin that answers when it is told to. */
@@ -76,7 +78,7 @@ async function fill({ origin, gateway }: { origin: Origin; gateway: TestGateway 
     await origin.request(i);
   }
   for (let i = 0; i < waiting; i++) clients.push(await ask(gateway.port));
-  await expect.poll(() => gateway.gateway.active).toBe(through + waiting);
+  await expect.poll(() => gateway.gateway.active, SLOW).toBe(through + waiting);
   return clients;
 }
 
@@ -115,7 +117,7 @@ describe('a route', () => {
     const set = await start({ max: 1, queue: 2, queueTimeout: '5s' });
     const [first, second, third] = await fill(set, 1, 2);
     second.reset();
-    await expect.poll(() => set.gateway.gateway.active).toBe(2);
+    await expect.poll(() => set.gateway.gateway.active, SLOW).toBe(2);
     first.reset();
     await set.origin.request(1);
     third.reset();
@@ -139,12 +141,12 @@ describe('a route', () => {
     }) as Policy;
     const set = await start({ max: 1 }, [slow]);
     const gone = await ask(set.gateway.port);
-    await expect.poll(() => waiting.length).toBe(1);
+    await expect.poll(() => waiting.length, SLOW).toBe(1);
     gone.reset();
     await untilQuiet(set.gateway);
     waiting.shift()?.();
     const next = await ask(set.gateway.port);
-    await expect.poll(() => waiting.length).toBe(1);
+    await expect.poll(() => waiting.length, SLOW).toBe(1);
     waiting.shift()?.();
     await set.origin.request(0);
     answerOne(set.origin);
@@ -174,7 +176,7 @@ describe('a route', () => {
     await first.answer();
     expect((await (await ask(set.gateway.port)).answer()).status).toBe(503);
     answerOne(set.origin);
-    await expect.poll(() => set.gateway.gateway.active).toBe(0);
+    await expect.poll(() => set.gateway.gateway.active, SLOW).toBe(0);
     await ask(set.gateway.port);
     await set.origin.request(2);
   });
@@ -209,7 +211,7 @@ test('two workers have as many together as there may be, and get back what a kil
     return clients;
   };
   await many(24);
-  await expect.poll(() => [refusals.count, origin.requests.length]).toEqual([19, 5]);
+  await expect.poll(() => [refusals.count, origin.requests.length], SLOW).toEqual([19, 5]);
   for (let i = 0; i < 5; i++) answerOne(origin);
 
   // That a slot is free may reach the supervisor after a wish of the other worker: who comes too early asks again.
@@ -218,7 +220,7 @@ test('two workers have as many together as there may be, and get back what a kil
     const before = refusals.count;
     const decided = before + origin.requests.length;
     const [client] = await many(1);
-    await expect.poll(() => refusals.count + origin.requests.length).toBe(decided + 1);
+    await expect.poll(() => refusals.count + origin.requests.length, SLOW).toBe(decided + 1);
     if (refusals.count === before) held.push(client);
   }
   const refused = refusals.count;
@@ -228,9 +230,9 @@ test('two workers have as many together as there may be, and get back what a kil
   process.kill(pid, 'SIGKILL');
   const freed = (): number => held.filter(({ ended }) => ended !== null).length;
   const pids = async (): Promise<number[]> => (await supervisor.status()).workers.map((worker) => worker.pid);
-  await expect.poll(pids).not.toContain(pid);
+  await expect.poll(pids, SLOW).not.toContain(pid);
   await many(8);
-  await expect.poll(() => refusals.count + origin.requests.length).toBe(refused + 10 + 8);
+  await expect.poll(() => refusals.count + origin.requests.length, SLOW).toBe(refused + 10 + 8);
   expect(freed()).toBeGreaterThan(0);
   expect(origin.requests).toHaveLength(10 + freed());
-});
+}, 60_000);

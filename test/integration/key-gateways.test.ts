@@ -1,12 +1,12 @@
 /** Several gateways on one PostgreSQL: what one changes the others know, and what becomes of requests while the database is away. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type KeyGateway, startKeyGateway } from '../support/keys.ts';
 import { closeManaged } from '../support/managed.ts';
-import { hasPostgres, startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { describeWithPostgres, startPostgres, type TestPostgres } from '../support/postgres.ts';
 
-describe.skipIf(!hasPostgres)('gateways on one database', () => {
+describeWithPostgres()('gateways on one database', () => {
   let postgres: TestPostgres;
 
   beforeAll(async () => {

@@ -11,7 +11,7 @@ import { KEY_STATES, type KeyQuery, type KeyStore } from '../../src/state/keys/k
 import { createKey } from '../../src/state/keys/key-text.ts';
 import { PostgresKeyStore } from '../../src/state/keys/postgres-key-store.ts';
 import { SqliteKeyStore } from '../../src/state/keys/sqlite-key-store.ts';
-import { hasPostgres, startPostgres } from '../support/postgres.ts';
+import { describeWithPostgres, startPostgres } from '../support/postgres.ts';
 
 const NOW = Date.UTC(2026, 0, 15, 12);
 
@@ -63,12 +63,12 @@ async function openPostgres(): Promise<Opened> {
 }
 
 const kinds = [
-  { name: 'SQLite', isHere: true, open: openSqlite },
-  { name: 'PostgreSQL', isHere: hasPostgres, open: openPostgres },
+  { name: 'SQLite', suite: describe, open: openSqlite },
+  { name: 'PostgreSQL', suite: describeWithPostgres(), open: openPostgres },
 ];
 
-describe.each(kinds)('a key store on $name', ({ isHere, open }) => {
-  describe.skipIf(!isHere)('keeps keys', () => {
+describe.each(kinds)('a key store on $name', ({ suite, open }) => {
+  suite('keeps keys', () => {
     let opened: Opened;
     let store: KeyStore;
     let other: KeyStore;

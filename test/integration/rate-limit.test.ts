@@ -252,5 +252,6 @@ describe('rateLimit over several workers', () => {
       expect(page).toContain(`${labels}"allowed"} 50\n`);
       expect(page).toContain(`${labels}"refused"} 70\n`);
     }
-  });
+    // Processes that start for the first time after a change compile what they run.
+  }, 60_000);
 });

@@ -9,16 +9,17 @@ export const FRAME = {
   priority: 2,
   rstStream: 3,
   settings: 4,
+  pushPromise: 5,
   ping: 6,
   goaway: 7,
   windowUpdate: 8,
   continuation: 9,
 } as const;
 
-export const FLAG = { ack: 1, endStream: 1, endHeaders: 4 } as const;
+export const FLAG = { ack: 1, endStream: 1, endHeaders: 4, padded: 8, priority: 0x20 } as const;
 
 /** Settings (RFC 9113 section 6.5.2). */
-export const SETTING = { headerTableSize: 1, initialWindowSize: 4 } as const;
+export const SETTING = { headerTableSize: 1, enablePush: 2, initialWindowSize: 4, maxFrameSize: 5 } as const;
 
 export const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 
@@ -36,6 +37,19 @@ export function frame(type: number, flags: number, stream: number, payload: Buff
   head[4] = flags;
   head.writeUInt32BE(stream, 5);
   return Buffer.concat([head, payload]);
+}
+
+/** All whole frames in these bytes. */
+export function framesOf(bytes: Buffer): Frame[] {
+  const frames: Frame[] = [];
+  for (let at = 0; bytes.length - at >= 9; ) {
+    const end = at + 9 + bytes.readUIntBE(at, 3);
+    if (end > bytes.length) break;
+    const payload = Buffer.from(bytes.subarray(at + 9, end));
+    frames.push({ type: bytes[at + 3], flags: bytes[at + 4], stream: bytes.readUInt32BE(at + 5), payload });
+    at = end;
+  }
+  return frames;
 }
 
 function uint32(value: number): Buffer {
@@ -129,19 +143,14 @@ export class FrameClient {
 
   private onData(bytes: Buffer): void {
     this.unread = Buffer.concat([this.unread, bytes]);
-    let at = 0;
-    while (this.unread.length - at >= 9) {
-      const length = this.unread.readUIntBE(at, 3);
-      if (this.unread.length - at < 9 + length) break;
-      const type = this.unread[at + 3];
-      const payload = this.unread.subarray(at + 9, at + 9 + length);
-      if (type === FRAME.data) this.dataBytes += length;
-      const kept = type === FRAME.data ? Buffer.alloc(0) : Buffer.from(payload);
-      const stream = this.unread.readUInt32BE(at + 5);
-      this.frames.push({ type, flags: this.unread[at + 4], stream, payload: kept });
-      at += 9 + length;
+    let size = 0;
+    for (const each of framesOf(this.unread)) {
+      const { length } = each.payload;
+      size += 9 + length;
+      if (each.type === FRAME.data) this.dataBytes += length;
+      this.frames.push(each.type === FRAME.data ? { ...each, payload: Buffer.alloc(0) } : each);
     }
-    this.unread = Buffer.from(this.unread.subarray(at));
+    this.unread = Buffer.from(this.unread.subarray(size));
     this.signal.notify();
   }
 

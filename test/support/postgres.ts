@@ -2,9 +2,9 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { describeWith, freePort } from './services.ts';
 
 /** PostgreSQL refuses to run as root: then it runs as nobody. */
 const NOBODY = 65_534;
@@ -17,8 +17,10 @@ const places = [
 ];
 const programs = places.find((place) => existsSync(join(place, 'initdb')) && existsSync(join(place, 'postgres')));
 
-/** False where its tests are left out; `REQUIRE_SERVICES=1` has them fail instead. */
-export const hasPostgres = programs !== undefined || process.env.REQUIRE_SERVICES === '1';
+/** `describe` where it is installed or required; Debian has its programs on no path. */
+export function describeWithPostgres(): ReturnType<typeof describeWith> {
+  return describeWith('PostgreSQL', programs !== undefined);
+}
 
 export interface TestPostgres {
   readonly url: string;
@@ -82,13 +84,4 @@ async function run(
     };
   }
   throw new Error(`PostgreSQL ended: ${said}`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -19,6 +19,7 @@ export function createAnyOf(authentications: readonly Authentication<never>[]): 
         })),
       ),
     ownHeaders: (uses) => uses.flatMap(({ name, options }) => known.get(name)?.ownHeaders?.(options) ?? []),
+    secretNames: (uses) => uses.flatMap(({ name, options }) => known.get(name)?.secretNames?.(options) ?? []),
     create: (uses, services) => hooksOfAny(createAll(uses, known, services)),
   };
 }

@@ -1,5 +1,6 @@
 /** `apiKey`: who calls, by a key that is declared with a consumer or stands in the key store. */
 import type { AccessConfig } from '../../config/policy-schemas.ts';
+import { credentialsOf } from '../../http/authorization.ts';
 import {
   type AuthenticationOutcome,
   type AuthenticationRefusal,
@@ -15,6 +16,7 @@ import { type ApiKeyOptions, apiKeySchema } from './schema.ts';
 export const apiKey = defineAuthentication({
   name: 'apiKey',
   schema: apiKeySchema,
+  secretNames: ({ header, query }: ApiKeyOptions) => (query === undefined ? [header] : [header, query]),
   create: (options: ApiKeyOptions, services) => new ApiKeyAuthenticator(options, services),
 });
 
@@ -123,12 +125,8 @@ function unavailable(error: Error): AuthenticationRefusal {
   };
 }
 
-/** The key after `Bearer` or `ApiKey`, whose case does not matter (RFC 9110 section 11.1); tokens of other kinds are none. */
+/** The key after `Bearer` or `ApiKey`; tokens of other kinds are none. */
 function keyOfAuthorization(value: string): string | undefined {
-  const space = value.indexOf(' ');
-  if (space < 0) return undefined;
-  const scheme = value.slice(0, space).toLowerCase();
-  if (scheme !== 'bearer' && scheme !== 'apikey') return undefined;
-  const text = value.slice(space + 1).trim();
-  return text.startsWith('pk_') ? text : undefined;
+  const text = credentialsOf(value, 'bearer') ?? credentialsOf(value, 'apikey');
+  return text?.startsWith('pk_') === true ? text : undefined;
 }

@@ -22,7 +22,9 @@ export const authorizeSchema = z
       ),
     claims: claimRulesSchema
       .optional()
-      .describe('Claims that the credential must have: a value, or `{ oneOf: [...] }`; a list must hold it'),
+      .describe(
+        'Claims that the credential must have: a value, or `{ oneOf: [...] }`; a list must hold it. `a.b` leads into maps',
+      ),
     when: expressionSchema('condition')
       .optional()
       .describe('A CEL condition over `request` and `identity` that must be true'),

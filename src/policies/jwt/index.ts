@@ -3,9 +3,9 @@ import { createHash, createSecretKey } from 'node:crypto';
 import { parsePublicKey } from '../../base/public-key.ts';
 import type { AccessConfig, PolicyProblem } from '../../config/policy-schemas.ts';
 import { type AuthenticationRefusal, defineAuthentication } from '../../pipeline/authentication.ts';
+import { createClaimRules } from '../../pipeline/claim-rule.ts';
 import type { PolicyServices } from '../../pipeline/policy.ts';
 import { type Algorithm, hashLength, PUBLIC_ALGORITHMS } from './algorithms.ts';
-import type { ClaimRule } from './claims.ts';
 import { FixedKeys, type KeySource } from './key-source.ts';
 import { RemoteKeys, type RemoteKeysOptions } from './remote-keys.ts';
 import { isUnprotected, type JwtOptions, jwtSchema } from './schema.ts';
@@ -30,6 +30,7 @@ export const jwt = defineAuthentication({
   schema: jwtSchema,
   check: problemsOf,
   ownHeaders: ({ forward }: JwtOptions) => Object.keys(forward),
+  secretNames: ({ from }: JwtOptions) => from.flatMap((place) => Object.values(place)),
   create(options: JwtOptions, services) {
     const verifier = verifierOf(options, services);
     const read = createTokenReader(options.from);
@@ -65,7 +66,7 @@ export function verifierOf(options: JwtOptions, services: VerifierServices): Tok
   return services.share(`jwt tokens ${key}`, () => {
     const { issuer, audience = [], clockSkew, forward } = options;
     const algorithms = allowedAlgorithms(options, keys);
-    const rules = { issuer, audience, algorithms, clockSkew, claims: rulesOf(options), forward };
+    const rules = { issuer, audience, algorithms, clockSkew, claims: createClaimRules(options.claims), forward };
     return new TokenVerifier(rules, keys, names, services.clock);
   });
 }
@@ -100,13 +101,6 @@ function usable(key: VerificationKey | UnusableKey, name: string): VerificationK
 function allowedAlgorithms({ algorithms }: JwtOptions, keys: KeySource): ReadonlySet<string> {
   if (algorithms !== undefined) return new Set(algorithms);
   return keys instanceof FixedKeys ? keys.algorithms() : new Set(PUBLIC_ALGORITHMS);
-}
-
-function rulesOf({ claims }: JwtOptions): ClaimRule[] {
-  return Object.entries(claims).map(([name, rule]) => ({
-    name,
-    values: typeof rule === 'object' ? rule.oneOf : [rule],
-  }));
 }
 
 interface NamesMemo {

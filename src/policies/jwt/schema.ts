@@ -4,6 +4,7 @@ import { parsePublicKey } from '../../base/public-key.ts';
 import { editableHeaderNameSchema, headerMap, headerNameSchema } from '../../config/header-schema.ts';
 import { duration, refuse } from '../../config/scalar-schema.ts';
 import { callUrlSchema } from '../../config/url-schema.ts';
+import { claimRulesSchema } from '../../pipeline/claim-rule.ts';
 import { ALGORITHMS, type Algorithm, isShared, SHORTEST_SECRET } from './algorithms.ts';
 import type { TokenPlace } from './token-place.ts';
 import { createKey, isUsable, parseJwk } from './verification-key.ts';
@@ -57,18 +58,6 @@ const jwksSchema = z.strictObject({
   timeout: duration(1, 60_000).prefault('5s').describe('How long a fetch may take'),
 });
 
-const claimValueSchema = z.union([z.string(), z.number(), z.boolean()], {
-  error: 'expected a string, a number, true, false, or { oneOf: [...] }',
-});
-
-const claimSchema = z.union(
-  [
-    claimValueSchema,
-    z.strictObject({ oneOf: z.array(claimValueSchema).min(1).describe('Values, one of which it must have') }),
-  ],
-  { error: 'expected a string, a number, true, false, or { oneOf: [...] }' },
-);
-
 const placeSchema = z
   .strictObject({
     header: headerNameSchema.optional().describe('A header; `Bearer` may stand before the token'),
@@ -119,8 +108,7 @@ export const jwtSchema = z
       .default(false)
       .describe('Whether the place of the keys is asked of the issuer (`/.well-known/openid-configuration`)'),
     clockSkew: duration(0, 3_600_000).prefault('0s').describe('How far the issuer’s clock may be off'),
-    claims: z
-      .record(z.string().min(1), claimSchema)
+    claims: claimRulesSchema
       .default({})
       .describe('What other claims must be; a list must hold it. `a.b` leads into maps'),
     from: z

@@ -52,6 +52,16 @@ describe('parseToken', () => {
     );
   });
 
+  test.each([
+    ['"crit":["exp"],"exp":1', 'the header asks for an extension'],
+    ['"crit":null', 'the header asks for an extension'],
+    ['"b64":true', 'the header asks for an unencoded payload'],
+    ['"typ":1', 'the type in the header is no string'],
+  ])('needs no key to refuse a header with %s', (members, problem) => {
+    const token = `${base64url(`{"alg":"HS256",${members}}`)}.${base64url('{}')}.AAAA`;
+    expect(parseToken(token)).toEqual({ problem });
+  });
+
   test('looks at no more than 16 KiB', () => {
     const token = (length: number): string => {
       const head = `${base64url('{"alg":"HS256"}')}.${base64url('{}')}.`;

@@ -1,7 +1,8 @@
 /** Who a verified token says its bearer is. */
 import type { AccessConfig } from '../../config/policy-schemas.ts';
+import { claimAt } from '../../pipeline/claim-rule.ts';
 import { createIdentity, type Identity } from '../../pipeline/identity.ts';
-import { type Claims, claimAt } from './claims.ts';
+import type { Claims } from './claims.ts';
 
 /** The first of them that is there says the roles. */
 const ROLES = ['roles', 'role', 'realm_access.roles'];

@@ -2,8 +2,9 @@
 import { errors, type JWTPayload, jwtVerify } from 'jose';
 import type { Clock } from '../../base/clock.ts';
 import type { AuthenticationOutcome, AuthenticationRefusal } from '../../pipeline/authentication.ts';
+import type { ClaimRule } from '../../pipeline/claim-rule.ts';
 import type { Identity } from '../../pipeline/identity.ts';
-import { brokenRule, type ClaimRule, faultOf } from './claims.ts';
+import { brokenRule, faultOf } from './claims.ts';
 import { type KeySource, KeysUnavailableError } from './key-source.ts';
 import { parseToken } from './token-form.ts';
 import { identityOf, type KnownNames } from './token-identity.ts';

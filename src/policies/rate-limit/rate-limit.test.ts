@@ -33,6 +33,7 @@ function setUp(uses: object[], given: Partial<PolicyServices> = {}): SetUp {
   const memory = new MemoryLimits({
     clock,
     timers: { setTimeout: () => null, clearTimeout: () => {} },
+    logger: silentLogger,
     maxKeys: 1000,
   });
   const asked: SetUp['asked'] = [];

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { silentLogger } from '../../base/logger.ts';
 import { ManualTime, settled } from '../../upstream/manual-time.test.support.ts';
 import { BatchedLimits } from './batched-limits.ts';
 import { ruleOf } from './limits.contract.test.support.ts';
@@ -21,6 +22,7 @@ class ToldStore {
     this.memory = new MemoryLimits({
       clock: time,
       timers: { setTimeout: () => null, clearTimeout: () => {} },
+      logger: silentLogger,
       maxKeys: 1e6,
     });
   }

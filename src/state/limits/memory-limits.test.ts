@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { silentLogger } from '../../base/logger.ts';
 import { limitsContract, NOON, ruleOf } from './limits.contract.test.support.ts';
 import { MemoryLimits } from './memory-limits.ts';
 
 function memory(maxKeys = 1_000_000) {
   let now = NOON;
+  const lines: object[] = [];
   let pending: (() => void) | null = null;
   const limits = new MemoryLimits({
     clock: { now: () => now, wall: () => now },
@@ -13,10 +15,12 @@ function memory(maxKeys = 1_000_000) {
         pending = null;
       },
     },
+    logger: { ...silentLogger, warn: (message, fields) => lines.push({ message, ...fields }) },
     maxKeys,
   });
   return {
     limits,
+    lines,
     at: (time: number) => {
       now = time;
     },
@@ -89,6 +93,24 @@ describe('the memory of limits', () => {
     while (tick()) ticks++;
     expect(limits.size).toBe(0);
     expect(ticks).toBeLessThan(20);
+  });
+
+  it('complains of too little room, once a minute at most', () => {
+    const { limits, lines, at, tick } = memory(1000);
+    const fill = (count: number, name: string): void => {
+      for (let i = 0; i < count; i++) limits.take([{ rule: day, key: `${name}${i}`, cost: 1, shadow: false }]);
+      tick();
+    };
+    fill(900, 'a');
+    expect(lines).toEqual([]);
+    fill(200, 'b');
+    fill(200, 'c');
+    const message = 'limits are forgotten before their time: there are more clients than state.maxKeys';
+    expect(lines).toEqual([{ message, forgotten: expect.any(Number), keys: expect.any(Number), max_keys: 1000 }]);
+    at(NOON + 60_000);
+    tick();
+    expect(lines).toHaveLength(2);
+    expect(lines[1]).toMatchObject({ forgotten: 200 });
   });
 
   it('weighs logs by what they hold', () => {

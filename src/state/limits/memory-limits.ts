@@ -1,5 +1,6 @@
 /** Limits in the memory of one process: exact, without waiting, and of bounded size. */
 import type { Clock, Timers } from '../../base/clock.ts';
+import type { Logger } from '../../base/logger.ts';
 import { createMeter } from './create-meter.ts';
 import type { HeldEvents } from './event-log.ts';
 import { KeyMap } from './key-map.ts';
@@ -19,6 +20,9 @@ const SWEEP_EVERY = 100;
 /** Places in a slice: about 30 us of work. */
 const SWEEP_PLACES = 2000;
 
+/** Milliseconds between two complaints of too little room. */
+const COMPLAIN_EVERY = 60_000;
+
 /** Events of logs that weigh as much as a key. */
 const EVENTS_A_KEY = 8;
 
@@ -30,6 +34,7 @@ const NO_PLACE = -1;
 export interface MemoryLimitsDeps {
   readonly clock: Clock;
   readonly timers: Timers;
+  readonly logger: Logger;
   /** Keys of all rules together, at most. */
   readonly maxKeys: number;
 }
@@ -43,6 +48,9 @@ export class MemoryLimits implements Limits {
   private readonly books = new Map<string, Book>();
   private readonly table = new KeyTable();
   private timer: unknown = null;
+  /** How many of `evicted` were told of, and when, on the monotonic clock. */
+  private complained = 0;
+  private complainedAt = Number.NEGATIVE_INFINITY;
   private closed = false;
 
   constructor(deps: MemoryLimitsDeps) {
@@ -173,7 +181,17 @@ export class MemoryLimits implements Limits {
     const round = this.table.sweep(Math.floor(this.deps.clock.wall()), SWEEP_PLACES);
     // A rule whose last key is gone may be one that the configuration no longer has.
     if (round) for (const [id, { keys }] of this.books) if (keys.size === 0) this.books.delete(id);
+    if (this.evicted > this.complained) this.complain();
     if (this.books.size > 0) this.sweepLater();
+  }
+
+  private complain(): void {
+    const now = this.deps.clock.now();
+    if (now - this.complainedAt < COMPLAIN_EVERY) return;
+    const fields = { forgotten: this.evicted - this.complained, keys: this.size, max_keys: this.maxKeys };
+    this.deps.logger.warn('limits are forgotten before their time: there are more clients than state.maxKeys', fields);
+    this.complained = this.evicted;
+    this.complainedAt = now;
   }
 }
 

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type RedisServer, startRedis } from '../../../../test/support/redis.ts';
 import { describeWith } from '../../../../test/support/services.ts';
 import { systemTimers } from '../../../base/clock.ts';
+import { silentLogger } from '../../../base/logger.ts';
 import { parseRedisAddress } from '../../../base/redis-address.ts';
 import { ALGORITHMS, type Decision, type LimitRule } from '../limits.ts';
 import { MemoryLimits } from '../memory-limits.ts';
@@ -67,7 +68,7 @@ describeWith('redis-server')('scripts of limits', () => {
         let now = start;
         const clock = { now: () => now, wall: () => now };
         const timers = { setTimeout: () => null, clearTimeout: () => {} };
-        const memory = new MemoryLimits({ clock, timers, maxKeys: 1000 });
+        const memory = new MemoryLimits({ clock, timers, logger: silentLogger, maxKeys: 1000 });
         const redis = new RedisLimits(connection, () => String(now));
         run++;
         const ruleSet = numbers.map((rule, index): LimitRule => ({ ...rule, id: `${run}/${index}` }));
