@@ -151,6 +151,7 @@ export class Exchange extends ExchangeFacts implements RequestSink, UpgradeSink,
   }
 
   private admitted(): void {
+    if (this.hidden) return this.refuse('bad_request', 'the Forwarded field is malformed');
     if (this.path !== '*') {
       const path = normalizePath(this.path);
       if (path === null) return this.refuse('bad_request', 'the path climbs above the root or has a malformed escape');

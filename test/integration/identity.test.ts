@@ -165,3 +165,25 @@ describe('identity', () => {
     expect(createIdentity({ kind: 'test', subject }).lines).toBe(`X-User-ID: ${value}\r\n`);
   });
 });
+
+test('a Forwarded field that cannot be read does not give the client the address of its proxy', async () => {
+  const gateway = await startTestGateway(
+    configWith({
+      listener: { trustedProxies: ['127.0.0.1/32'] },
+      routes: [
+        { name: 'all', match: { pathPrefix: '/' }, respond: {}, policies: [{ ipFilter: { allow: ['127.0.0.0/8'] } }] },
+      ],
+    }),
+  );
+  opened.push(gateway);
+  const statusOf = async (forwarded: string): Promise<number> => {
+    const client = await rawClient(gateway.port);
+    opened.push(client);
+    await client.send(`GET / HTTP/1.1\r\nHost: a\r\nForwarded: ${forwarded}\r\n\r\n`);
+    return (await client.answer()).status;
+  };
+  expect(await statusOf('for=198.51.100.7')).toBe(403);
+  expect(await statusOf('for="\r\nForwarded: for=198.51.100.7')).toBe(400);
+  expect(await statusOf('@@, for=198.51.100.7')).toBe(400);
+  expect(await statusOf('for=127.0.0.9')).toBe(200);
+});
