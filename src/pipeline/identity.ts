@@ -58,7 +58,7 @@ export function createIdentity(facts: IdentityFacts): Identity {
 }
 
 /** Text of a credential as a field value: what no field can hold is percent-encoded as UTF-8, `%` itself is kept. */
-export function headerSafe(text: string): string {
+function headerSafe(text: string): string {
   return text.trim().replace(UNSAFE, (char) => {
     const code = char.charCodeAt(0);
     // Half of a pair of surrogates cannot be encoded alone: a question mark tells that something stood there.
