@@ -17,6 +17,11 @@ test.each([
   ['`routes[]`', 'match', 'map (see `match`)', true, ''],
   ['`match`', 'any', 'list of map (see `match`)', false, ''],
   ['`match`', 'headers', 'map to string or map', false, ''],
+  ['`match`', 'headers.NAME.regex', 'regular expression', false, ''],
+  ['`state`', 'keys.sqlite', 'string', false, ''],
+  ['`state`', 'keys.postgres', 'string', false, ''],
+  ['`tiers.NAME`', 'rate', 'whole number, 1 to 1000000000', true, ''],
+  ['`tiers.NAME`', 'quotas.month', 'whole number, 1 to 1000000000', false, ''],
   ['policy `stamp`', 'mode', '`enforce`, `shadow`', false, 'enforce'],
 ])('%s %s', (section, key, type, required, initial) => {
   expect(row(section, key)).toMatchObject({ type, required, initial });

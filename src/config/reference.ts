@@ -32,7 +32,7 @@ export function describeConfig(policies: PolicySchemas): ReferenceSection[] {
     const inner = mapIn(value);
     top.rows.push(rowOf(key, value, required.has(key)));
     if (inner === undefined || key === 'policies') continue;
-    const title = value.type === 'array' ? `\`${key}[]\`` : `\`${key}\``;
+    const title = `\`${key}${stepInto(value).slice(0, -1)}\``;
     sections.push({ title, text: `${textOf(value)}.`, rows: rowsOf(inner, '') });
   }
   const match = (schema.$defs as Record<string, JsonSchema>).Match;
@@ -59,7 +59,7 @@ function rowsOf(map: JsonSchema, prefix: string): ReferenceRow[] {
     const row = rowOf(name, schema, required.has(key));
     const inner = key === 'policies' ? undefined : mapIn(schema);
     if (inner === undefined) return [row];
-    return [row, ...rowsOf(inner, schema.type === 'array' ? `${name}[].` : `${name}.`)];
+    return [row, ...rowsOf(inner, `${name}${stepInto(schema)}`)];
   });
 }
 
@@ -72,11 +72,28 @@ function rowOf(key: string, schema: JsonSchema, required: boolean): ReferenceRow
   return { key, type: typeOf(schema), required, initial: text, description: textOf(schema) };
 }
 
-/** The schema of the map that stands at a place, on its own, in a list, or as one of several choices. */
+/** The schema of the map that stands at a place, on its own, in a list, under names of one's own, or as one of several choices. */
 function mapIn(schema: JsonSchema): JsonSchema | undefined {
   if (schema.properties !== undefined) return schema;
   if (schema.type === 'array') return mapIn(schema.items as JsonSchema);
-  return (schema.anyOf as JsonSchema[] | undefined)?.find((choice) => choice.properties !== undefined);
+  if (schema.type === 'object') return mapIn(valuesOf(schema));
+  const maps = ((schema.anyOf ?? []) as JsonSchema[]).filter((choice) => choice.properties !== undefined);
+  return maps.length === 0 ? undefined : maps.reduce(eitherOf);
+}
+
+/** Keys of both; required is what each of them asks for. */
+function eitherOf(one: JsonSchema, other: JsonSchema): JsonSchema {
+  const required = requiredOf(other);
+  return {
+    properties: { ...propertiesOf(one), ...propertiesOf(other) },
+    required: [...requiredOf(one)].filter((key) => required.has(key)),
+  };
+}
+
+/** What stands between the key of a place and the keys of the map in it. */
+function stepInto(schema: JsonSchema): string {
+  if (schema.type === 'array') return '[].';
+  return schema.type === 'object' && schema.properties === undefined ? '.NAME.' : '.';
 }
 
 function propertiesOf(schema: JsonSchema): Record<string, JsonSchema> {

@@ -120,6 +120,8 @@ export function createRouteSchema(policies: PolicySchemas) {
     websocket: webSocketSchema
       .optional()
       .describe('Lets clients open WebSockets; on a route without it the `Upgrade` is not passed on'),
-    policies: createPolicyListSchema(policies).prefault([]).describe('Policies on this route'),
+    policies: createPolicyListSchema(policies)
+      .prefault([])
+      .describe('Policies on this route, in the place of its service’s and of top-level ones of the same name'),
   });
 }

@@ -193,7 +193,9 @@ export function createGatewaySchema(policies: PolicySchemas) {
     routes: z.array(createRouteSchema(policies)).prefault([]).describe('Which request goes where'),
     policies: createPolicyListSchema(policies)
       .prefault([])
-      .describe('Policies on every route, before its own of the same phase'),
+      .describe(
+        'Policies on every route, before its own of the same phase; of a policy that its service or the route itself names, too, only that use applies',
+      ),
   });
 }
 

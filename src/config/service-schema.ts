@@ -165,6 +165,8 @@ export function createServiceSchema(policies: PolicySchemas) {
       })
       .prefault({})
       .describe('How long the service may take'),
-    policies: createPolicyListSchema(policies).prefault([]).describe('Policies on every route of this service'),
+    policies: createPolicyListSchema(policies)
+      .prefault([])
+      .describe('Policies on every route of this service, in the place of top-level ones of the same name'),
   });
 }

@@ -38,7 +38,9 @@ export class LimitStores {
   }
 
   async prepare({ state: { shared: wanted, maxKeys } }: GatewayConfig): Promise<PreparedState> {
-    if (JSON.stringify(wanted) === JSON.stringify(this.wanted)) return { commit: () => {}, discard: () => {} };
+    if (JSON.stringify(wanted) === JSON.stringify(this.wanted)) {
+      return { commit: () => this.shared?.setMaxKeys(maxKeys), discard: () => {} };
+    }
     let live = false;
     const observer: StoreObserver = {
       // One that is no longer, or not yet, asked has nothing to say.

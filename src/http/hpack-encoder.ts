@@ -2,22 +2,12 @@
  * Field lines written as a header block (RFC 7541). Lines that come again are kept in the dynamic table and take an octet or
  * two from then on; nothing is Huffman coded: what that saves on the wire costs more than it to make.
  */
+import { CONNECTION_SPECIFIC } from './connection-fields.ts';
 import { DEFAULT_TABLE_SIZE, ENTRY_OVERHEAD, STATIC_ENTRIES, STATIC_TABLE } from './hpack-table.ts';
 
 const COLON = 58;
 const SP = 32;
 const CR = 13;
-
-/** Fields of one connection, which HTTP/2 has no use for and forbids (RFC 9113 section 8.2.2); `te` is of requests. */
-const LEFT_OUT: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'transfer-encoding',
-  'upgrade',
-  'http2-settings',
-  'te',
-]);
 
 /** Names of which each line must stay by itself: their values have commas of their own (RFC 9110 section 5.3). */
 const SEPARATE: ReadonlySet<string> = new Set(['set-cookie', 'www-authenticate', 'proxy-authenticate']);
@@ -230,7 +220,8 @@ function nameOf(hash: number, start: number, end: number): Name {
     hash,
     bytes: new Uint8Array(text.subarray(start, end)),
     index: staticNames.get(lower) ?? 0,
-    isLeftOut: LEFT_OUT.has(lower),
+    // `te` is of requests.
+    isLeftOut: lower === 'te' || CONNECTION_SPECIFIC.has(lower),
     isSeparate: SEPARATE.has(lower),
     isSecret: SECRET.has(lower),
     block: 0,

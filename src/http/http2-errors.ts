@@ -16,25 +16,3 @@ export const H2_ERROR = {
   inadequateSecurity: 12,
   http11Required: 13,
 } as const;
-
-const NAMES: readonly string[] = [
-  'NO_ERROR',
-  'PROTOCOL_ERROR',
-  'INTERNAL_ERROR',
-  'FLOW_CONTROL_ERROR',
-  'SETTINGS_TIMEOUT',
-  'STREAM_CLOSED',
-  'FRAME_SIZE_ERROR',
-  'REFUSED_STREAM',
-  'CANCEL',
-  'COMPRESSION_ERROR',
-  'CONNECT_ERROR',
-  'ENHANCE_YOUR_CALM',
-  'INADEQUATE_SECURITY',
-  'HTTP_1_1_REQUIRED',
-];
-
-/** The name of a code as the RFC has it, or its number. */
-export function http2ErrorName(code: number): string {
-  return NAMES[code] ?? String(code);
-}

@@ -3,7 +3,8 @@
  * both. What only HTTP/2 forbids is found here (RFC 9113 sections 8.2 and 8.3).
  */
 import { FIELD_VALUE, TOKEN } from './byte-class.ts';
-import { FIELD, fieldIdOfBytes, maskOf } from './field-name.ts';
+import { CONNECTION_SPECIFIC_IDS } from './connection-fields.ts';
+import { FIELD, fieldIdOfBytes } from './field-name.ts';
 import type { HpackSink } from './hpack-decoder.ts';
 
 const COLON = 58;
@@ -19,15 +20,6 @@ const EXCESS = 64 * 1024;
 
 /** Characters of a field name, which has no upper case (RFC 9113 section 8.2.1). */
 const NAME: Uint8Array = TOKEN.map((is, code) => (code >= 65 && code <= 90 ? 0 : is));
-
-/** Fields of one connection, which HTTP/2 forbids (RFC 9113 section 8.2.2). */
-const CONNECTION_SPECIFIC = maskOf(
-  FIELD.connection,
-  FIELD.keepAlive,
-  FIELD.proxyConnection,
-  FIELD.transferEncoding,
-  FIELD.upgrade,
-);
 
 const METHOD = 0;
 const SCHEME = 1;
@@ -112,7 +104,7 @@ export class Http2HeadWriter implements HpackSink {
     if (this.isTrailers) return this.line(name, nameStart, nameEnd, value, from, to);
     const id = fieldIdOfBytes(name, nameStart, nameEnd);
     if (id !== FIELD.other) {
-      if ((CONNECTION_SPECIFIC & (1 << id)) !== 0) return this.refuse('a field of one connection');
+      if ((CONNECTION_SPECIFIC_IDS & (1 << id)) !== 0) return this.refuse('a field of one connection');
       if (id === FIELD.te && !isSame(value, from, to, TRAILERS)) return this.refuse('TE is not "trailers"');
       if (id === FIELD.host && this.from[AUTHORITY] >= 0) return this.compareHost(value, from, to);
     } else if (isSame(name, nameStart, nameEnd, COOKIE)) return this.onCookie(value, from, to);

@@ -1,5 +1,6 @@
 /** The trailers of HTTP/2 as the library takes and gives them for upstreams, from and to the field lines of HTTP/1. */
 import type { OutgoingHttpHeaders } from 'node:http2';
+import { CONNECTION_SPECIFIC } from '../http/connection-fields.ts';
 import { HEAD_COMPLETE } from '../http/head-parser.ts';
 import { TrailerParser } from '../http/trailer-parser.ts';
 
@@ -7,16 +8,6 @@ import { TrailerParser } from '../http/trailer-parser.ts';
 export interface FieldFault {
   readonly fault: string;
 }
-
-/** Fields of one connection, which HTTP/2 has no use for and forbids (RFC 9113 section 8.2.2); the library throws for them. */
-export const CONNECTION_SPECIFIC: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'transfer-encoding',
-  'upgrade',
-  'http2-settings',
-]);
 
 /** Names of which each line must stay by itself: their values have commas of their own (RFC 9110 section 5.3). */
 const SEPARATE: ReadonlySet<string> = new Set(['set-cookie', 'www-authenticate', 'proxy-authenticate']);
@@ -34,7 +25,7 @@ export function trailerFields(lines: string): OutgoingHttpHeaders {
     const value = lines.slice(lines.charCodeAt(colon + 1) === 32 ? colon + 2 : colon + 1, end);
     const before = headers[name];
     if (before === undefined) {
-      // A policy may have added what upstreams are not let through with.
+      // A policy may have added what upstreams are not let through with, and the library throws for.
       if (!CONNECTION_SPECIFIC.has(name) && name !== 'te') headers[name] = value;
     } else if (!SEPARATE.has(name)) headers[name] = `${before}, ${value}`;
     else if (Array.isArray(before)) before.push(value);

@@ -1,17 +1,8 @@
 /** Heads of HTTP/1.1 as the fields of an HTTP/2 request, and the fields of its answer as a head that is parsed like any other. */
 import type { OutgoingHttpHeaders } from 'node:http2';
-import { FIELD, maskOf } from '../http/field-name.ts';
+import { CONNECTION_SPECIFIC, CONNECTION_SPECIFIC_IDS } from '../http/connection-fields.ts';
 import { FIELD_STRIDE, HEAD_COMPLETE } from '../http/head-parser.ts';
 import type { ResponseParser } from '../http/response-parser.ts';
-import { CONNECTION_SPECIFIC } from './http2-fields.ts';
-
-const CONNECTION_SPECIFIC_IDS = maskOf(
-  FIELD.connection,
-  FIELD.keepAlive,
-  FIELD.proxyConnection,
-  FIELD.transferEncoding,
-  FIELD.upgrade,
-);
 
 /**
  * The fields of the request that `head` writes. The head is one of the gateway's own: its lines are sound. Lines of one

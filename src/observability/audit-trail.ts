@@ -57,7 +57,7 @@ export function openAuditTrail(file: string, deps: { clock: Clock; logger: Logge
 }
 
 /** One line with its line feed, in US-ASCII. `wall` is milliseconds since 1970. */
-export function auditLine(event: AuditEvent, wall: number): string {
+function auditLine(event: AuditEvent, wall: number): string {
   const { action, target, outcome, status, code, reason, client, requestId, who, method, host, path } = event;
   const line = {
     time: new Date(wall).toISOString(),

@@ -36,8 +36,6 @@ export type GatewayEvent =
       readonly reason?: string;
     };
 
-export type EventType = GatewayEvent['type'];
-
 /** All that who tells of something needs: `emit` of an `EventLog`, or nothing that listens. */
 export type Emit = (event: GatewayEvent) => void;
 

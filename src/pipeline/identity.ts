@@ -63,7 +63,7 @@ export function createIdentity(facts: IdentityFacts): Identity {
  * Text of a credential as a field value: what no field can hold is percent-encoded as UTF-8, `%` itself is kept. So are spaces
  * at either end, which readers of fields leave out (RFC 9110 section 5.5): ` admin` is not `admin`.
  */
-export function headerSafe(text: string): string {
+function headerSafe(text: string): string {
   let start = 0;
   let end = text.length;
   while (start < end && text.charCodeAt(start) === SPACE) start++;

@@ -30,6 +30,8 @@ function keyOf(given: Partial<ApiKey> = {}): ApiKey {
   };
 }
 
+const TIER = { rate: 1, per: 1000, quotas: {} };
+
 const acme: ConsumerConfig = { name: 'acme', tier: 'pro', apiKeys: [], metadata: { region: 'eu', plan: 'old' } };
 
 interface Setting {
@@ -41,7 +43,10 @@ interface Setting {
 function authenticatorOf({ options = {}, key = keyOf(), find }: Setting = {}) {
   const used: string[] = [];
   const clock = manualClock(NOW);
-  const { state, ...services } = servicesOf({ clock, config: { tiers: {}, roles: {}, consumers: [acme] } });
+  const { state, ...services } = servicesOf({
+    clock,
+    config: { tiers: { free: TIER, pro: TIER }, roles: {}, consumers: [acme] },
+  });
   const keys = {
     find: find ?? ((id: string) => (key?.id === id ? key : null)),
     used: (id: string) => void used.push(id),
@@ -81,6 +86,8 @@ describe('a good key', () => {
     const key = keyOf({ tier: 'free', metadata: { plan: 'new' } });
     expect(await outcomeOf({ key })).toMatchObject({ tier: 'free', claims: { region: 'eu', plan: 'new' } });
     const other = keyOf({ consumer: 'unheard-of' });
+    const gone = keyOf({ tier: 'a tier that is no more' });
+    expect(await outcomeOf({ key: gone })).toMatchObject({ consumer: 'acme', tier: 'pro' });
     expect(await outcomeOf({ key: other })).toMatchObject({ consumer: 'unheard-of', tier: null, claims: {} });
   });
 

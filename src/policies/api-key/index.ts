@@ -1,6 +1,7 @@
 /** `apiKey`: who calls, by a key that is declared with a consumer or stands in the key store. */
 import type { AccessConfig } from '../../config/policy-schemas.ts';
 import { credentialsOf } from '../../http/authorization.ts';
+import { Accounts } from '../../pipeline/accounts.ts';
 import {
   type AuthenticationOutcome,
   type AuthenticationRefusal,
@@ -39,6 +40,7 @@ class ApiKeyAuthenticator implements Authenticator {
   private readonly query: string | null;
   private readonly scopes: readonly string[];
   private readonly services: PolicyServices;
+  private readonly accounts: Accounts;
   private readonly consumers: ReadonlyMap<string, AccessConfig['consumers'][number]>;
   /** Directories answer with the same object as long as a key is as it was. */
   private readonly known = new WeakMap<ApiKey, Known>();
@@ -48,6 +50,7 @@ class ApiKeyAuthenticator implements Authenticator {
     this.query = query ?? null;
     this.scopes = scopes;
     this.services = services;
+    this.accounts = new Accounts(services.config);
     this.consumers = new Map(services.config.consumers.map((consumer) => [consumer.name, consumer]));
     this.challenge = `ApiKey realm="portico", header="${this.header}"`;
     const places = query === undefined ? header : `${header} or the query parameter ${query}`;
@@ -104,7 +107,7 @@ class ApiKeyAuthenticator implements Authenticator {
       scopes: key.scopes,
       claims: { ...consumer?.metadata, ...key.metadata },
       consumer: key.consumer,
-      tier: key.tier ?? consumer?.tier ?? null,
+      tier: this.accounts.tierOf(key.tier, key.consumer),
       credential: key.id,
     });
     const lacks = this.scopes.find((wanted) => !key.scopes.some((granted) => grants(granted, wanted))) ?? null;

@@ -5,7 +5,7 @@ import { duration } from '../../config/scalar-schema.ts';
 import { callUrlSchema } from '../../config/url-schema.ts';
 
 /** What the question says of the request by itself. */
-export const QUESTION_HEADERS: readonly string[] = [
+const QUESTION_HEADERS: readonly string[] = [
   'x-forwarded-method',
   'x-forwarded-proto',
   'x-forwarded-host',

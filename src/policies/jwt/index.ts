@@ -2,6 +2,7 @@
 import { createHash, createSecretKey } from 'node:crypto';
 import { parsePublicKey } from '../../base/public-key.ts';
 import type { AccessConfig, PolicyProblem } from '../../config/policy-schemas.ts';
+import { Accounts } from '../../pipeline/accounts.ts';
 import { type AuthenticationRefusal, defineAuthentication } from '../../pipeline/authentication.ts';
 import { createClaimRules } from '../../pipeline/claim-rule.ts';
 import type { PolicyServices } from '../../pipeline/policy.ts';
@@ -9,7 +10,6 @@ import { type Algorithm, hashLength, PUBLIC_ALGORITHMS } from './algorithms.ts';
 import { FixedKeys, type KeySource } from './key-source.ts';
 import { RemoteKeys, type RemoteKeysOptions } from './remote-keys.ts';
 import { isUnprotected, type JwtOptions, jwtSchema } from './schema.ts';
-import { type KnownNames, knownNamesOf } from './token-identity.ts';
 import { createTokenReader, type TokenPlace } from './token-place.ts';
 import { createKey, isUsable, parseJwk, type UnusableKey, type VerificationKey } from './verification-key.ts';
 import { TokenVerifier } from './verifier.ts';
@@ -59,7 +59,7 @@ export function verifierOf(options: JwtOptions, services: VerifierServices): Tok
   // Both are asked for by every use: each lives as long as somebody does.
   const keys = keySourceOf(options, services);
   const { from: _, ...deciding } = options;
-  const { names, digest } = memoOf(services.config);
+  const { accounts, digest } = memoOf(services.config);
   const key = createHash('sha256')
     .update(JSON.stringify([deciding, digest]))
     .digest('hex');
@@ -67,7 +67,7 @@ export function verifierOf(options: JwtOptions, services: VerifierServices): Tok
     const { issuer, audience = [], clockSkew, forward } = options;
     const algorithms = allowedAlgorithms(options, keys);
     const rules = { issuer, audience, algorithms, clockSkew, claims: createClaimRules(options.claims), forward };
-    return new TokenVerifier(rules, keys, names, services.clock);
+    return new TokenVerifier(rules, keys, accounts, services.clock);
   });
 }
 
@@ -103,20 +103,19 @@ function allowedAlgorithms({ algorithms }: JwtOptions, keys: KeySource): Readonl
   return keys instanceof FixedKeys ? keys.algorithms() : new Set(PUBLIC_ALGORITHMS);
 }
 
-interface NamesMemo {
-  readonly names: KnownNames;
+interface AccountsMemo {
+  readonly accounts: Accounts;
   readonly digest: string;
 }
 
 /** Of the configurations that are in use: with many routes and consumers it is dear to make one for each use. */
-const memos = new WeakMap<AccessConfig, NamesMemo>();
+const memos = new WeakMap<AccessConfig, AccountsMemo>();
 
-function memoOf(config: AccessConfig): NamesMemo {
+function memoOf(config: AccessConfig): AccountsMemo {
   let memo = memos.get(config);
   if (memo === undefined) {
-    const names = knownNamesOf(config);
-    const text = JSON.stringify([[...names.tiers], [...names.consumers]]);
-    memo = { names, digest: createHash('sha256').update(text).digest('hex') };
+    const accounts = new Accounts(config);
+    memo = { accounts, digest: createHash('sha256').update(accounts.fingerprint).digest('hex') };
     memos.set(config, memo);
   }
   return memo;

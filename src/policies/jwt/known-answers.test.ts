@@ -1,6 +1,7 @@
 /** Known answers: the signatures that the RFCs print, with the keys that they print. */
 import { compactVerify } from 'jose';
 import { describe, expect, test } from 'vitest';
+import { Accounts } from '../../pipeline/accounts.ts';
 import { manualClock } from '../../pipeline/policy.test.support.ts';
 import { FixedKeys } from './key-source.ts';
 import { isUsable, parseJwk, type VerificationKey } from './verification-key.ts';
@@ -121,8 +122,7 @@ function withAnotherSignature(token: string): string {
 function verifierOf(jwk: object, wall: number): TokenVerifier {
   const keys = new FixedKeys([keyOf(jwk)]);
   const rules = { audience: [], algorithms: keys.algorithms(), clockSkew: 0, claims: [], forward: {} };
-  const known = { tiers: new Set<string>(), consumers: new Map<string, string | null>() };
-  return new TokenVerifier(rules, keys, known, manualClock(wall));
+  return new TokenVerifier(rules, keys, new Accounts({ tiers: {}, consumers: [] }), manualClock(wall));
 }
 
 describe.each(VECTORS)('%s', (_, jwk, token, payload) => {

@@ -1,5 +1,5 @@
 /** Who a verified token says its bearer is. */
-import type { AccessConfig } from '../../config/policy-schemas.ts';
+import type { Accounts } from '../../pipeline/accounts.ts';
 import { claimAt } from '../../pipeline/claim-rule.ts';
 import { createIdentity, type Identity } from '../../pipeline/identity.ts';
 import type { Claims } from './claims.ts';
@@ -10,33 +10,18 @@ const ROLES = ['roles', 'role', 'realm_access.roles'];
 /** The first of them that is there says the scopes; `permissions` come beside them. */
 const SCOPES = ['scope', 'scp', 'scopes'];
 
-/** What of the configuration decides who somebody is. */
-export interface KnownNames {
-  readonly tiers: ReadonlySet<string>;
-  /** Tier by consumer; null for one without. */
-  readonly consumers: ReadonlyMap<string, string | null>;
-}
-
-export function knownNamesOf({ tiers, consumers }: AccessConfig): KnownNames {
-  return {
-    tiers: new Set(Object.keys(tiers)),
-    consumers: new Map(consumers.map(({ name, tier }) => [name, tier ?? null])),
-  };
-}
-
 /** `forward`: claims by the header that tells the upstream of them. */
-export function identityOf(claims: Claims, forward: Readonly<Record<string, string>>, known: KnownNames): Identity {
-  const { sub, jti, tier, consumer } = claims;
-  const account = typeof consumer === 'string' && known.consumers.has(consumer) ? consumer : null;
-  const ownTier = typeof tier === 'string' && known.tiers.has(tier) ? tier : null;
+export function identityOf(claims: Claims, forward: Readonly<Record<string, string>>, accounts: Accounts): Identity {
+  const { sub, jti, tier } = claims;
+  const consumer = accounts.isDeclared(claims.consumer) ? claims.consumer : null;
   return createIdentity({
     kind: 'jwt',
     subject: typeof sub === 'string' ? sub : '',
     roles: namesIn(firstOf(claims, ROLES), /[\s,]+/).filter((role) => !role.includes(',')),
     scopes: [...new Set([...namesIn(firstOf(claims, SCOPES), /\s+/), ...namesIn(claims.permissions, /\s+/)])],
     claims,
-    consumer: account,
-    tier: ownTier ?? (account === null ? null : (known.consumers.get(account) ?? null)),
+    consumer,
+    tier: accounts.tierOf(tier, consumer),
     credential: typeof jti === 'string' ? jti : '',
     forward: Object.fromEntries(
       Object.entries(forward).map(([header, name]) => [header, textOf(claimAt(claims, name))]),

@@ -1,13 +1,14 @@
 /** Verifies tokens, by `jose` and by what is asked of them beyond it, and remembers those that were sound. */
 import { errors, type JWTPayload, jwtVerify } from 'jose';
 import type { Clock } from '../../base/clock.ts';
+import type { Accounts } from '../../pipeline/accounts.ts';
 import type { AuthenticationOutcome, AuthenticationRefusal } from '../../pipeline/authentication.ts';
 import type { ClaimRule } from '../../pipeline/claim-rule.ts';
 import type { Identity } from '../../pipeline/identity.ts';
 import { brokenRule, faultOf } from './claims.ts';
 import { type KeySource, KeysUnavailableError } from './key-source.ts';
 import { parseToken } from './token-form.ts';
-import { identityOf, type KnownNames } from './token-identity.ts';
+import { identityOf } from './token-identity.ts';
 import { TokenMemory } from './token-memory.ts';
 import type { VerificationKey } from './verification-key.ts';
 
@@ -26,14 +27,14 @@ export interface TokenRules {
 export class TokenVerifier {
   private readonly rules: TokenRules;
   private readonly keys: KeySource;
-  private readonly known: KnownNames;
+  private readonly accounts: Accounts;
   private readonly clock: Clock;
   private readonly memory = new TokenMemory();
 
-  constructor(rules: TokenRules, keys: KeySource, known: KnownNames, clock: Clock) {
+  constructor(rules: TokenRules, keys: KeySource, accounts: Accounts, clock: Clock) {
     this.rules = rules;
     this.keys = keys;
-    this.known = known;
+    this.accounts = accounts;
     this.clock = clock;
   }
 
@@ -96,7 +97,7 @@ export class TokenVerifier {
     if (fault !== null) return refusal(fault);
     const broken = brokenRule(claims, rules);
     if (broken !== null) return refusal(`the claim "${broken}" is not what is asked for`);
-    const identity = identityOf(claims, forward, this.known);
+    const identity = identityOf(claims, forward, this.accounts);
     const until = claims.exp === undefined ? Number.POSITIVE_INFINITY : claims.exp * 1000 + clockSkew;
     this.memory.keep(token, { identity, until, key });
     return identity;

@@ -10,7 +10,7 @@ import { ALGORITHMS, type Algorithm } from '../../state/limits/limits.ts';
 const DAY = 86_400_000;
 
 /** Of a limit over longer, every request of it would have to be remembered. */
-export const MOST_LOGGED = 10_000;
+const MOST_LOGGED = 10_000;
 
 /** A bucket that takes longer to fill is a mistake, and its numbers could not be exact. */
 const LONGEST_FILL = 366 * DAY;

@@ -195,6 +195,21 @@ describe('limits that are told in batches', () => {
     expect(limits.size).toBe(100);
   });
 
+  it('come below a bound that is lowered, a few keys at once', async () => {
+    const { time, limits } = bench(1, 1000);
+    const rule = ruleOf({ algorithm: 'fixed-window', limit: 1, period: 3_600_000 });
+    for (let i = 0; i < 1000; i++) limits.take(taking(rule, 1, `old${i}`));
+    await time.pass(200);
+    limits.setMaxKeys(100);
+    limits.take(taking(rule, 1, 'new'));
+    expect(limits.size).toBeGreaterThan(900);
+    for (let i = 0; i < 100; i++) limits.take(taking(rule, 1, `new${i}`));
+    expect(limits.size).toBe(100);
+    limits.setMaxKeys(200);
+    for (let i = 0; i < 500; i++) limits.take(taking(rule, 1, `more${i}`));
+    expect(limits.size).toBe(200);
+  });
+
   it('tell a thousand keys in several turns, each ten times a second at most', async () => {
     const { time, store, limits } = bench(1, 5000);
     const rule = ruleOf({ algorithm: 'fixed-window', limit: 100_000, period: 3_600_000 });

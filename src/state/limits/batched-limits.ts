@@ -7,12 +7,14 @@ import { BatchedCount } from './batched-count.ts';
 import type { Decision, LimitRule, Limits, Standing, Take } from './limits.ts';
 
 /** Milliseconds between two reports of a key. */
-export const SYNC_EVERY = 100;
+const SYNC_EVERY = 100;
 /** Keys reported in one turn of the event loop: requests need not wait for more. */
 const MOST_AT_ONCE = 500;
 /** Keys looked at after each report, and for the place of a new one. */
 const SWEPT_AT_ONCE = 200;
 const LOOKED_AT = 16;
+/** Keys that one new one may cost. */
+const FORGOTTEN_AT_ONCE = 16;
 
 /** A store that is told. */
 export interface ToldStore {
@@ -43,15 +45,22 @@ export class BatchedLimits implements Limits {
   private tellTimer: TimerHandle = null;
   private swept: Iterator<[string, BatchedCount]>;
   private closed = false;
+  private maxKeys: number;
 
   constructor(deps: BatchedLimitsDeps) {
     this.deps = deps;
+    this.maxKeys = deps.maxKeys;
     this.swept = this.counts.entries();
   }
 
   /** Keys that are counted. */
   get size(): number {
     return this.counts.size;
+  }
+
+  /** Changes the bound; beyond a lower one keys go with new ones to come. */
+  setMaxKeys(maxKeys: number): void {
+    this.maxKeys = maxKeys;
   }
 
   /** Decided at once. */
@@ -94,7 +103,10 @@ export class BatchedLimits implements Limits {
     const name = `${rule.id}\n${key}`;
     const known = this.counts.get(name);
     if (known !== undefined && known.rule === rule) return known;
-    if (known === undefined && this.counts.size >= this.deps.maxKeys) this.makeRoom(now);
+    // Of a bound that was lowered only so many at once: no request is to wait for all of them.
+    for (let i = 0; known === undefined && i < FORGOTTEN_AT_ONCE && this.counts.size >= this.maxKeys; i++) {
+      this.makeRoom(now);
+    }
     const count = new BatchedCount(rule, key);
     this.counts.set(name, count);
     return count;

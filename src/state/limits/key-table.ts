@@ -102,9 +102,11 @@ export class KeyTable {
     return true;
   }
 
-  /** For a table that is nearly empty: removals made it so. */
+  /** For a table that is nearly empty: removals made it so. Goes on where the last search ended, past what that one emptied. */
   private anyKey(): number {
-    for (let place = 0; place < this.used; place++) {
+    for (let looked = 0; looked < this.used; looked++) {
+      const place = this.evictionHand;
+      this.evictionHand = place + 1 >= this.used ? 0 : place + 1;
       if (this.pages[place >>> SHIFT].owners[place & MASK] !== null) return place;
     }
     return -1;

@@ -95,6 +95,19 @@ describe('the memory of limits', () => {
     expect(ticks).toBeLessThan(20);
   });
 
+  it('comes below a bound that was lowered in the background, and no take waits for it', () => {
+    const { limits, tick } = memory(20_000);
+    const take = (key: string) => limits.take([{ rule: day, key, cost: 1, shadow: false }]);
+    for (let i = 0; i < 20_000; i++) take(`old${i}`);
+    limits.setMaxKeys(1000);
+    take('new');
+    expect(limits.size).toBeGreaterThan(19_900);
+    for (let ticks = 0; ticks < 50 && limits.size > 1000; ticks++) tick();
+    expect(limits.size).toBeLessThanOrEqual(1000);
+    for (let i = 0; i < 3000; i++) expect(take(`more${i}`).allowed).toBe(true);
+    expect(limits.size).toBeLessThanOrEqual(1000);
+  });
+
   it('complains of too little room, once a minute at most', () => {
     const { limits, lines, at, tick } = memory(1000);
     const fill = (count: number, name: string): void => {

@@ -20,6 +20,10 @@ const SWEEP_EVERY = 100;
 /** Places in a slice: about 30 us of work. */
 const SWEEP_PLACES = 2000;
 
+/** Keys that one take may cost, and one slice, where there are more of them than there may be. */
+const FORGOTTEN_AT_ONCE = 16;
+const FORGOTTEN_IN_A_SLICE = 500;
+
 /** Milliseconds between two complaints of too little room. */
 const COMPLAIN_EVERY = 60_000;
 
@@ -63,12 +67,12 @@ export class MemoryLimits implements Limits {
     return this.table.size;
   }
 
-  /** What is held, in keys: logs weigh more than other keys. Never more than `maxKeys`. */
+  /** What is held, in keys: logs weigh more than other keys. Never more than `maxKeys`, but for a while after that was lowered. */
   get weight(): number {
     return this.table.size + this.held.events / EVENTS_A_KEY;
   }
 
-  /** Changes the bound; beyond a lower one keys go with the takes to come. */
+  /** Changes the bound; beyond a lower one keys go in the background, and with the takes to come. */
   setMaxKeys(maxKeys: number): void {
     this.maxKeys = maxKeys;
   }
@@ -168,8 +172,9 @@ export class MemoryLimits implements Limits {
     return book;
   }
 
-  private makeRoom(now: number): void {
-    while (this.weight >= this.maxKeys && this.table.evict(now)) this.evicted++;
+  /** A take needs room for one key: `most` matters only where the bound was lowered, and no request is to wait for all that goes. */
+  private makeRoom(now: number, most = FORGOTTEN_AT_ONCE): void {
+    for (let i = 0; i < most && this.weight >= this.maxKeys && this.table.evict(now); i++) this.evicted++;
   }
 
   private sweepLater(): void {
@@ -178,7 +183,9 @@ export class MemoryLimits implements Limits {
 
   private sweep(): void {
     this.timer = null;
-    const round = this.table.sweep(Math.floor(this.deps.clock.wall()), SWEEP_PLACES);
+    const now = Math.floor(this.deps.clock.wall());
+    const round = this.table.sweep(now, SWEEP_PLACES);
+    if (this.weight > this.maxKeys) this.makeRoom(now, FORGOTTEN_IN_A_SLICE);
     // A rule whose last key is gone may be one that the configuration no longer has.
     if (round) for (const [id, { keys }] of this.books) if (keys.size === 0) this.books.delete(id);
     if (this.evicted > this.complained) this.complain();

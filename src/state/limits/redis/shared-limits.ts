@@ -62,11 +62,13 @@ export class SharedLimits {
   /** By the time that the store has: one that is too slow for some may be quick enough for others. */
   private readonly watches = new Map<number, StoreWatch>();
   private down = 0;
+  private maxKeys: number;
 
   constructor(connection: RedisConnection, deps: SharedLimitsDeps) {
     this.connection = connection;
     this.store = new RedisLimits(connection);
     this.deps = deps;
+    this.maxKeys = deps.maxKeys;
     connection.onReadyChange = (ready, reason) => {
       for (const watch of this.watches.values()) {
         if (ready) watch.onConnected();
@@ -84,6 +86,12 @@ export class SharedLimits {
       this.uses.set(name, use);
     }
     return use;
+  }
+
+  /** Changes the bound of what is counted here. */
+  setMaxKeys(maxKeys: number): void {
+    this.maxKeys = maxKeys;
+    for (const limits of this.batched) limits.setMaxKeys(maxKeys);
   }
 
   /** Ends when what was granted is told, or could have been. */
@@ -119,7 +127,7 @@ export class SharedLimits {
     const limits = new BatchedLimits({
       clock: deps.clock,
       timers: deps.timers,
-      maxKeys: deps.maxKeys,
+      maxKeys: this.maxKeys,
       store: {
         get ready() {
           return watch.usable && store.ready;
