@@ -80,6 +80,8 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner, F
   private readonly mostStreams: number;
   private readonly memos: unknown[] = [];
   private phase = OPENING;
+  /** The last stream that a final GOAWAY named; none to come may name a later one (RFC 9113 section 6.8). */
+  private lastNamed = MAX_WINDOW;
   /** Settings of ours that the client has not acknowledged. */
   private unacknowledged = 1;
   private readonly window = new ReceiveWindow(CONNECTION_WINDOW);
@@ -343,6 +345,8 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner, F
     if (value > MAX_WINDOW) return this.fault(H2_ERROR.flowControl, 'a window that is too large');
     const change = value - this.initialWindow;
     this.initialWindow = value;
+    // Each of them is work on every stream, and a frame may have many.
+    this.onControlFrame();
     for (const stream of this.streams.values()) {
       if (!stream.widen(change)) return this.fault(H2_ERROR.flowControl, 'a window that is too large');
     }
@@ -432,7 +436,8 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner, F
   private lookAtBusy(): void {
     if (this.phase === DRAINING) {
       this.phase = LEAVING;
-      this.sender.writeGoaway(this.ledger.last, H2_ERROR.none);
+      this.lastNamed = this.ledger.last;
+      this.sender.writeGoaway(this.lastNamed, H2_ERROR.none);
     }
     this.look();
   }
@@ -464,7 +469,7 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner, F
     const { handler, listener } = this.context;
     const fault = code === H2_ERROR.enhanceYourCalm ? 'http2_flood' : 'http2_protocol';
     handler.onConnectionFault(listener, this.remoteAddress, fault, reason);
-    this.sender.writeGoaway(this.ledger.last, code);
+    this.sender.writeGoaway(Math.min(this.ledger.last, this.lastNamed), code);
     this.finish();
   }
 

@@ -113,6 +113,11 @@ const stoppedFloods: readonly Flood[] = [
   { what: 'settings', count: 50_000, make: () => settingsFrame([[SETTING.initialWindowSize, 65_535]]) },
   { what: 'acknowledgements of settings', count: 5000, make: () => frame(FRAME.settings, FLAG.ack, 0) },
   {
+    what: 'windows of all streams, many in one frame of settings',
+    count: 400,
+    make: () => settingsFrame(Array(64).fill([SETTING.initialWindowSize, 65_535])),
+  },
+  {
     what: 'settings without end in one frame',
     // Some codecs say goodbye by themselves, and then hear no more of the client: time ends the connection.
     timeouts: { keepAlive: '500ms' },
