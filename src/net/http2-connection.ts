@@ -39,6 +39,8 @@ const CONNECTION_WINDOW = 1024 * 1024;
 const MOST_CONTINUATIONS = 8;
 /** Settings in one frame; there are not so many kinds. */
 const MOST_SETTINGS = 64;
+/** Bytes that wait to be read after which no new streams are taken: heads are answers that no window holds back. */
+const MOST_UNREAD = 1024 * 1024;
 /** Bytes that wait to be read by a client beside the answers that wait for it: heads, and what it caused otherwise. */
 const MOST_BACKLOG = 16 * 1024 * 1024;
 /** How long a client has to learn that no new streams are taken before they are refused, in milliseconds. */
@@ -186,7 +188,7 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner, F
     const { block, ledger, heads } = this;
     const open = this.streams.get(id);
     if (open !== undefined) return this.onTrailers(open);
-    if (id <= ledger.last || this.phase === LEAVING || this.streams.size >= this.mostStreams) {
+    if (id <= ledger.last || this.phase === LEAVING || this.isFull()) {
       if (!heads.skip(block.bytes, block.start, block.end)) return this.fault(H2_ERROR.compression, heads.detail);
       return id <= ledger.last ? this.onLateFrame(id, 'HEADERS') : this.turnAway(id);
     }
@@ -198,6 +200,10 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner, F
     this.streams.set(id, stream);
     if (block.isSelfDependent) this.onStreamFault(stream, H2_ERROR.protocol);
     else stream.begin();
+  }
+
+  private isFull(): boolean {
+    return this.streams.size >= this.mostStreams || this.sender.backlog > MOST_UNREAD;
   }
 
   private refuseHead(id: number): void {
