@@ -63,7 +63,7 @@ const shared = await openSharedLimits(server.url, {
   timers: systemTimers,
   logger: silentLogger,
   observer: { onReachable: () => {}, onDegraded: () => {} },
-  local: new MemoryLimits({ clock: systemClock, timers: systemTimers, maxKeys: 1_000_000 }),
+  local: new MemoryLimits({ clock: systemClock, timers: systemTimers, logger: silentLogger, maxKeys: 1_000_000 }),
   maxKeys: 1_000_000,
 });
 const exact = shared.limits(options);
