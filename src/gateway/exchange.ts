@@ -37,7 +37,15 @@ import type { ExchangeContext } from './exchange-context.ts';
 import { ExchangeFacts } from './exchange-facts.ts';
 import { type GrpcCall, grpcCallOf, grpcKindOf } from './grpc-call.ts';
 import { GrpcWebStream } from './grpc-web-stream.ts';
-import { informationalLines, isEventStream, ownLines, requestHead, responseLines, takesTrailers } from './heads.ts';
+import {
+  informationalLines,
+  isEventStream,
+  ownLines,
+  requestHead,
+  requestTrailers,
+  responseLines,
+  takesTrailers,
+} from './heads.ts';
 import { NO_WAIT_LINE, problemBody, problemLines, waitLine } from './problem.ts';
 import { ReplayBody } from './replay-body.ts';
 import { routingQuery } from './routing-query.ts';
@@ -388,9 +396,9 @@ export class Exchange extends ExchangeFacts implements RequestSink, UpgradeSink,
   onRequestEnd(trailers: string): void {
     if (this.stream.bodyReceived > this.bodyMax) return;
     this.bodyComplete = true;
-    this.requestTrailers = trailers;
+    this.requestTrailers = requestTrailers(trailers, this.stripped);
     if (this.connection === null) return;
-    this.connection.endBody(trailers);
+    this.connection.endBody(this.requestTrailers);
     if (this.state === OPEN) this.awaitHead(this.context.now());
   }
 

@@ -14,6 +14,7 @@ import { GRPC } from '../http/grpc.ts';
 import { ClientConnection } from '../net/client-connection.ts';
 import type { UpstreamPoolLike } from '../net/upstream.ts';
 import { HistogramLayout } from '../observability/metrics/histogram.ts';
+import { LIMIT_DECISIONS } from '../observability/metrics/limit-metrics.ts';
 import { CellFamily } from '../observability/metrics/registry.ts';
 import { RouteMetrics } from '../observability/metrics/route-metrics.ts';
 import type { ChainsDeps } from '../pipeline/chain.ts';
@@ -160,7 +161,7 @@ function explainChains(config: GatewayConfig, policies: ReadonlyMap<string, Poli
       clock: systemClock,
       timers: systemTimers,
       config: { tiers, roles, consumers },
-      metrics: { limitDecisions: new CellFamily({ name: 'none', type: 'counter', help: '', labels: [] }) },
+      metrics: { limitDecisions: new CellFamily(LIMIT_DECISIONS) },
       http: { call: () => Promise.reject(new Error('an explanation calls nobody')) },
       state: {
         limits: () => ({

@@ -3,6 +3,7 @@ import { ERRORS, type ErrorCode } from '../../base/errors.ts';
 import type { EventLoopLag } from '../event-loop-lag.ts';
 import { type Counted, CountedFamilies } from './counted-families.ts';
 import { HistogramLayout } from './histogram.ts';
+import { LIMIT_DECISIONS, retainLimits } from './limit-metrics.ts';
 import { createProcessFamilies, type OtherProcesses } from './process-metrics.ts';
 import { type Cell, CellFamily, createNumberFamily, MetricRegistry, type Sample, SampledFamily } from './registry.ts';
 import { createRelayFamilies, RelayMetrics, retainRelays } from './relay-metrics.ts';
@@ -123,12 +124,7 @@ export function createGatewayMetrics(deps: GatewayMetricsDeps): GatewayMetrics {
     labels: ['listener', 'fault'],
   });
   const relays = createRelayFamilies(counted);
-  const limitDecisions = counted.add({
-    name: 'portico_rate_limit_decisions_total',
-    type: 'counter',
-    help: 'What limits said of requests: `allowed`, `refused`, or `shadow_refused` where that refuses nobody.',
-    labels: ['route', 'limit', 'result'],
-  });
+  const limitDecisions = counted.add(LIMIT_DECISIONS);
   const limitStoreUnreachable = counted.add({
     name: 'portico_limit_store_unreachable',
     type: 'gauge',
@@ -407,15 +403,6 @@ function addWebSocketFamilies(registry: MetricRegistry, routes: RouteTable, gaug
       },
     ),
   );
-}
-
-/** Forgets the series of routes that are no more. */
-function retainLimits(family: CellFamily, routes: ReadonlySet<string>): void {
-  family.retain((labels) => {
-    // Names are of characters that labels need not escape.
-    const name = /^route="([^"]*)"/.exec(labels);
-    return name !== null && routes.has(name[1]);
-  });
 }
 
 function addErrorFamily(registry: MetricRegistry): Record<string, Cell> {
