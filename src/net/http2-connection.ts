@@ -39,6 +39,8 @@ const CONNECTION_WINDOW = 1024 * 1024;
 const MOST_CONTINUATIONS = 8;
 /** Settings in one frame; there are not so many kinds. */
 const MOST_SETTINGS = 64;
+/** Bytes that wait to be read after which no new streams are taken: heads are answers that no window holds back. */
+const MOST_UNREAD = 1024 * 1024;
 /** Bytes that wait to be read by a client beside the answers that wait for it: heads, and what it caused otherwise. */
 const MOST_BACKLOG = 16 * 1024 * 1024;
 /** How long a client has to learn that no new streams are taken before they are refused, in milliseconds. */
@@ -80,6 +82,8 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner, F
   private readonly mostStreams: number;
   private readonly memos: unknown[] = [];
   private phase = OPENING;
+  /** The last stream that a final GOAWAY named; none to come may name a later one (RFC 9113 section 6.8). */
+  private lastNamed = MAX_WINDOW;
   /** Settings of ours that the client has not acknowledged. */
   private unacknowledged = 1;
   private readonly window = new ReceiveWindow(CONNECTION_WINDOW);
@@ -184,7 +188,7 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner, F
     const { block, ledger, heads } = this;
     const open = this.streams.get(id);
     if (open !== undefined) return this.onTrailers(open);
-    if (id <= ledger.last || this.phase === LEAVING || this.streams.size >= this.mostStreams) {
+    if (id <= ledger.last || this.phase === LEAVING || this.isFull()) {
       if (!heads.skip(block.bytes, block.start, block.end)) return this.fault(H2_ERROR.compression, heads.detail);
       return id <= ledger.last ? this.onLateFrame(id, 'HEADERS') : this.turnAway(id);
     }
@@ -196,6 +200,10 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner, F
     this.streams.set(id, stream);
     if (block.isSelfDependent) this.onStreamFault(stream, H2_ERROR.protocol);
     else stream.begin();
+  }
+
+  private isFull(): boolean {
+    return this.streams.size >= this.mostStreams || this.sender.backlog > MOST_UNREAD;
   }
 
   private refuseHead(id: number): void {
@@ -343,6 +351,8 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner, F
     if (value > MAX_WINDOW) return this.fault(H2_ERROR.flowControl, 'a window that is too large');
     const change = value - this.initialWindow;
     this.initialWindow = value;
+    // Each of them is work on every stream, and a frame may have many.
+    this.onControlFrame();
     for (const stream of this.streams.values()) {
       if (!stream.widen(change)) return this.fault(H2_ERROR.flowControl, 'a window that is too large');
     }
@@ -432,7 +442,8 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner, F
   private lookAtBusy(): void {
     if (this.phase === DRAINING) {
       this.phase = LEAVING;
-      this.sender.writeGoaway(this.ledger.last, H2_ERROR.none);
+      this.lastNamed = this.ledger.last;
+      this.sender.writeGoaway(this.lastNamed, H2_ERROR.none);
     }
     this.look();
   }
@@ -464,7 +475,7 @@ export class Http2Connection extends Timed implements ClientLink, StreamOwner, F
     const { handler, listener } = this.context;
     const fault = code === H2_ERROR.enhanceYourCalm ? 'http2_flood' : 'http2_protocol';
     handler.onConnectionFault(listener, this.remoteAddress, fault, reason);
-    this.sender.writeGoaway(this.ledger.last, code);
+    this.sender.writeGoaway(Math.min(this.ledger.last, this.lastNamed), code);
     this.finish();
   }
 

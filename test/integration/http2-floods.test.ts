@@ -1,6 +1,6 @@
 /** Clients of HTTP/2 that send much and want little: each is cut or costs nothing, and others are served meanwhile. */
 import { afterEach, describe, expect, test } from 'vitest';
-import { configFor, startTestGateway, type TestGateway } from '../support/gateway.ts';
+import { configFor, configWith, startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { http2Client } from '../support/http2-client.ts';
 import {
   FLAG,
@@ -27,6 +27,8 @@ const MOST_MEMORY = 128 * 1024 * 1024;
 const BATCH = 500;
 /** A stream is cancelled (RFC 9113 section 7). */
 const CANCEL = 8;
+/** Nothing was done for a stream: it may be asked for again. */
+const REFUSED_STREAM = 7;
 
 const opened: { close(): unknown }[] = [];
 
@@ -113,6 +115,11 @@ const stoppedFloods: readonly Flood[] = [
   { what: 'settings', count: 50_000, make: () => settingsFrame([[SETTING.initialWindowSize, 65_535]]) },
   { what: 'acknowledgements of settings', count: 5000, make: () => frame(FRAME.settings, FLAG.ack, 0) },
   {
+    what: 'windows of all streams, many in one frame of settings',
+    count: 400,
+    make: () => settingsFrame(Array(64).fill([SETTING.initialWindowSize, 65_535])),
+  },
+  {
     what: 'settings without end in one frame',
     // Some codecs say goodbye by themselves, and then hear no more of the client: time ends the connection.
     timeouts: { keepAlive: '500ms' },
@@ -189,6 +196,22 @@ test.each([
   client.socket.resume();
   await client.until(() => isStopped(client), 'the end of the connection');
   await expectSound(gateway, client, before);
+});
+
+test('heads of answers that are never read do not pile up', async () => {
+  const listener = { protocols: ['h2', 'http/1.1'] };
+  // Larger than what the table keeps: each head is as large as the first.
+  const respond = { status: 204, headers: { 'x-large': 'v'.repeat(8000) } };
+  const routes = [{ name: 'large', match: { path: '/large' }, respond }];
+  const gateway = await startTestGateway(configWith({ listener, routes }));
+  opened.push(gateway);
+  const client = await connectTo(gateway);
+  client.socket.pause();
+  await pour(client, 4000, (i) => requestFrame(idOf(i), '/large'));
+  client.socket.resume();
+  await client.until(() => isStopped(client), 'the end of the connection');
+  const refusals = client.frames.filter(({ type }) => type === FRAME.rstStream);
+  expect(new Set(refusals.map(({ payload }) => payload.readUInt32BE(0)))).toEqual(new Set([REFUSED_STREAM]));
 });
 
 test('fields that refer to a large one a thousand times over are not unfolded', async () => {

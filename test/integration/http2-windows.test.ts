@@ -256,6 +256,19 @@ describe('the end of a connection', () => {
     expect(await stopped).toBe(0);
   });
 
+  test('names no later stream when the client breaks a rule after it', async () => {
+    const { client, gateway, origin } = await setUp({ script: { onRequest: () => {} } });
+    await client.send(requestFrame(1, '/slow'));
+    await origin.request(0);
+    const stopped = gateway.gateway.stop(0, PATIENCE);
+    await client.until(() => goaways(client).length === 2, 'the last word');
+    await client.send(requestFrame(3, '/'), frame(FRAME.pushPromise, FLAG.endHeaders, 1, Buffer.alloc(4)));
+    await client.until(() => goaways(client).length === 3, 'what was wrong');
+    expect(goaways(client)[2]).toEqual([1, 1]);
+    client.close();
+    await stopped;
+  });
+
   test('comes when nothing is asked for', async () => {
     const { client } = await setUp({ listener: { timeouts: { keepAlive: '100ms' } } });
     await client.send(requestFrame(1, '/'));

@@ -147,12 +147,13 @@ function costOf(cost: RateLimitOptions['cost'], clock: Clock): number | Cost {
 
 /** A header may be the client's own word: it cannot make a request cost nothing, and what is no number costs as usual. */
 function statedCost(text: string | undefined): number {
-  if (text === undefined || text.length === 0 || text.length > 9) return 1;
+  if (text === undefined || text.length === 0) return 1;
   let cost = 0;
   for (let i = 0; i < text.length; i++) {
     const digit = text.charCodeAt(i) - 48;
     if (digit < 0 || digit > 9) return 1;
-    cost = cost * 10 + digit;
+    // No limit has more than that.
+    cost = Math.min(MOST_UNITS, cost * 10 + digit);
   }
   return Math.max(1, cost);
 }
