@@ -18,7 +18,7 @@ const guest = createIdentity({ kind: 'anonymous', consumer: 'guests' });
 describe('a key', () => {
   const cases: [unknown, TestRequest, string][] = [
     ['ip', {}, '@192.0.2.7'],
-    ['ip', { clientAddress: '2001:db8::1' }, '@2001:db8::1'],
+    ['ip', { clientAddress: '2001:db8::1' }, '@2001:db8::/64'],
     ['route', {}, '=route'],
     ['identity', { identity: ann }, '=jwt:ann'],
     ['identity', { identity: acme }, '=apiKey#k1'],

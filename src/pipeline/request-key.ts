@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Clock } from '../base/clock.ts';
+import { siteOf } from '../base/ip.ts';
 import { headerNameSchema } from '../config/header-schema.ts';
 import { claimAt } from './claim-rule.ts';
 import { compileExpression } from './expression.ts';
@@ -40,7 +41,7 @@ export interface RequestKey {
   readonly words: string;
   /**
    * The key of a request: two are equal only where all parts are. A part that the request does not have is the client's
-   * address. Its length is bounded.
+   * address, of IPv6 the first 64 bits of it. Its length is bounded.
    */
   of(exchange: PolicyExchange): string;
 }
@@ -80,7 +81,8 @@ export function createRequestKey(parts: readonly RequestKeyPart[], clock: Clock)
 
 function partOf(read: Reader, exchange: PolicyExchange): string {
   const said = read(exchange);
-  if (said === null || said === undefined) return ADDRESS + exchange.clientAddress;
+  // Within its network a host of IPv6 takes whichever address it likes: it would never meet a limit.
+  if (said === null || said === undefined) return ADDRESS + siteOf(exchange.clientAddress);
   if (said.length <= MAX_TEXT) return SAID + said;
   return (
     SAID +
