@@ -76,10 +76,12 @@ class Bench {
     });
   }
 
-  /** Lets so many calls fail by their deadline. */
+  /** Lets so many calls fail by their deadline, one after another. */
   async fail(count: number): Promise<void> {
-    for (let i = 0; i < count; i++) void this.limits.take([take]);
-    await this.time.pass(30);
+    for (let i = 0; i < count; i++) {
+      void this.limits.take([take]);
+      await this.time.pass(30);
+    }
   }
 }
 
@@ -188,6 +190,26 @@ describe('limits of a shared store', () => {
       'the shared store of limits is asked again',
     ]);
     expect(bench.changes).toEqual([false, true]);
+  });
+
+  it('are asked for after a moment in which many were late together', async () => {
+    const bench = new Bench();
+    for (let i = 0; i < 100; i++) void bench.limits.take([take]);
+    await bench.time.pass(30);
+    expect([bench.fallbacks, bench.watch.usable]).toEqual([100, true]);
+  });
+
+  it('do not take the lateness of this process for that of the store', async () => {
+    const bench = new Bench();
+    const decision = bench.limits.take([take]);
+    for (let i = 0; i < 3; i++) {
+      // Nothing is read meanwhile, however long it takes.
+      bench.time.skip(400);
+      await bench.time.pass(0);
+    }
+    bench.asked[0].answer(refused);
+    expect(await decision).toBe(refused);
+    expect(bench.fallbacks).toBe(0);
   });
 
   it('are asked for as long as answers come between failures', async () => {

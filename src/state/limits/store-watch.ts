@@ -25,7 +25,7 @@ export interface StoreWatchDeps {
   readonly onChange: (usable: boolean) => void;
 }
 
-/** Failures after one another from which on nobody asks. */
+/** Failures after one another, each at a time of its own, from which on nobody asks. */
 const MOST_FAILURES = 5;
 /** Milliseconds between probes, the first and the longest. */
 const FIRST_PAUSE = 100;
@@ -39,6 +39,7 @@ export class StoreWatch {
   private readonly deps: StoreWatchDeps;
   private open = false;
   private failures = 0;
+  private failedAt = 0;
   private pause = FIRST_PAUSE;
   private since: number;
   private silent = 0;
@@ -61,9 +62,15 @@ export class StoreWatch {
     this.failures = 0;
   }
 
-  /** One was not answered in time, or was refused. */
+  /**
+   * One was not answered in time, or was refused. Those that wait at the same time for the same answer fail together: a store
+   * that is slow for a moment is not one that is gone.
+   */
   onFailure(reason: string): void {
-    if (!this.open && ++this.failures >= MOST_FAILURES) this.stop(reason);
+    const now = this.deps.clock.now();
+    if (this.open || (this.failures > 0 && now - this.failedAt < this.deps.patience)) return;
+    this.failedAt = now;
+    if (++this.failures >= MOST_FAILURES) this.stop(reason);
   }
 
   /** There is no connection. */

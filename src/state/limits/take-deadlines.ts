@@ -10,10 +10,18 @@ export interface Due {
 
 interface Entry {
   readonly due: Due;
+  /** In milliseconds of patience, as `spent` counts them. */
   readonly deadline: number;
   next: Entry | null;
 }
 
+/** Looks are at most so many milliseconds apart while there is a call under way. */
+const STEP = 5;
+
+/**
+ * What is measured is the time in which this process could have heard an answer. One that has its hands full, or is kept from
+ * running, is late itself: a look that comes later than it was due counts as if it had come in time.
+ */
 export class TakeDeadlines {
   private readonly clock: Clock;
   private readonly timers: Timers;
@@ -21,8 +29,10 @@ export class TakeDeadlines {
   private first: Entry | null = null;
   private last: Entry | null = null;
   private timer: TimerHandle = null;
-  /** Whatever was due by then is late if it is still so at the next look; negative before a first look. */
-  private horizon = -1;
+  /** Milliseconds of patience that have gone by until the last look. */
+  private spent = 0;
+  private lookedAt = 0;
+  private step = STEP;
 
   /** `patience`: milliseconds that each has. */
   constructor(clock: Clock, timers: Timers, patience: number) {
@@ -32,44 +42,37 @@ export class TakeDeadlines {
   }
 
   add(due: Due): void {
-    const entry: Entry = { due, deadline: this.clock.now() + this.patience, next: null };
+    const now = this.clock.now();
+    if (this.timer === null) this.lookedAt = now;
+    // Of what has gone by since the last look no more counts than the step that will be counted.
+    const since = Math.min(now - this.lookedAt, this.step);
+    const entry: Entry = { due, deadline: this.spent + since + this.patience, next: null };
     if (this.last === null) this.first = entry;
     else this.last.next = entry;
     this.last = entry;
-    this.timer ??= this.timers.setTimeout(() => this.look(), this.patience);
+    if (this.timer === null) this.lookLater();
+  }
+
+  private lookLater(): void {
+    this.step = Math.min(STEP, this.patience);
+    this.timer = this.timers.setTimeout(() => this.look(), this.step);
   }
 
   private look(): void {
     this.timer = null;
     const now = this.clock.now();
-    if (this.horizon >= 0) this.expire(this.horizon);
-    this.horizon = -1;
-    this.dropSettled();
-    const { first } = this;
-    if (first === null) return;
-    let pause = Math.ceil(first.deadline - now);
-    if (pause <= 0) {
-      // A process that was busy for long finds its timers before the answers that have come meanwhile: those are read first.
-      this.horizon = now;
-      pause = 0;
-    }
-    this.timer = this.timers.setTimeout(() => this.look(), pause);
+    this.spent += Math.min(now - this.lookedAt, this.step);
+    this.lookedAt = now;
+    this.expire();
+    if (this.first !== null) this.lookLater();
   }
 
-  private expire(horizon: number): void {
-    while (this.first !== null && this.first.deadline <= horizon) {
+  private expire(): void {
+    while (this.first !== null && (this.first.due.settled || this.first.deadline <= this.spent)) {
       const { due } = this.first;
-      this.shift();
+      this.first = this.first.next;
+      if (this.first === null) this.last = null;
       if (!due.settled) due.onLate();
     }
-  }
-
-  private dropSettled(): void {
-    while (this.first?.due.settled === true) this.shift();
-  }
-
-  private shift(): void {
-    this.first = this.first?.next ?? null;
-    if (this.first === null) this.last = null;
   }
 }
