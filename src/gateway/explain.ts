@@ -13,6 +13,7 @@ import type { GatewayConfig } from '../config/model.ts';
 import { GRPC } from '../http/grpc.ts';
 import { ClientConnection } from '../net/client-connection.ts';
 import type { UpstreamPoolLike } from '../net/upstream.ts';
+import { LIMIT_DECISIONS } from '../observability/metrics/gateway-metrics.ts';
 import { HistogramLayout } from '../observability/metrics/histogram.ts';
 import { CellFamily } from '../observability/metrics/registry.ts';
 import { RouteMetrics } from '../observability/metrics/route-metrics.ts';
@@ -47,6 +48,8 @@ export interface Explanation {
   request: { method: string; url: string; headers: Record<string, string | string[]> } | null;
   /** The gateway's own answer; null when an upstream is asked. */
   answer: { status: number; code: string; body: string } | null;
+  /** Why a policy refused, which clients are not told; absent where none did, or where it gave no reason. */
+  reason?: string;
   /** Why the route is quarantined; absent where it serves. */
   quarantined?: string;
 }
@@ -77,7 +80,8 @@ export async function explainRequest(
     check: () => new Promise(() => {}),
     onHealthChange: () => {},
   });
-  const context = explainContext(clock.now, metrics);
+  let reason: string | undefined;
+  const context = explainContext(clock.now, metrics, (said) => (reason = said));
   const snapshot = Snapshot.create(1, config, services, {
     chains: explainChains(config, policies),
     metrics: { routeMetrics: () => metrics, relayMetrics: () => null } as never,
@@ -117,6 +121,7 @@ export async function explainRequest(
   socket.emit('data', Buffer.from(headOf(request), 'latin1'));
   await decided.within(PATIENCE);
   const explanation = describe(exchange, queryOf(exchange, request), snapshot, sent, socket.written);
+  if (reason !== undefined) explanation.reason = reason;
   socket.emit('close');
   snapshot.retire();
   return explanation;
@@ -160,7 +165,7 @@ function explainChains(config: GatewayConfig, policies: ReadonlyMap<string, Poli
       clock: systemClock,
       timers: systemTimers,
       config: { tiers, roles, consumers },
-      metrics: { limitDecisions: new CellFamily({ name: 'none', type: 'counter', help: '', labels: [] }) },
+      metrics: { limitDecisions: new CellFamily(LIMIT_DECISIONS) },
       http: { call: () => Promise.reject(new Error('an explanation calls nobody')) },
       state: {
         limits: () => ({
@@ -177,7 +182,11 @@ function explainChains(config: GatewayConfig, policies: ReadonlyMap<string, Poli
   };
 }
 
-function explainContext(now: () => number, metrics: RouteMetrics): ExchangeContext {
+function explainContext(
+  now: () => number,
+  metrics: RouteMetrics,
+  onReason: (reason: string | undefined) => void,
+): ExchangeContext {
   const wheel = new TimerWheel({ now, wall: now });
   return {
     now,
@@ -190,7 +199,7 @@ function explainContext(now: () => number, metrics: RouteMetrics): ExchangeConte
     unrouted: metrics,
     newRequestId: () => '00000000-0000-7000-8000-000000000000',
     dateLine: () => '',
-    onPolicyRefusal: () => {},
+    onPolicyRefusal: (_exchange, { reason }) => onReason(reason),
     onError: () => {},
     account: () => {},
   };

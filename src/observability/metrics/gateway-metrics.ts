@@ -15,6 +15,14 @@ export const DURATION_BOUNDS: readonly number[] = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
 ];
 
+/** What limits count, also where no page shows it. */
+export const LIMIT_DECISIONS: MetricDefinition = {
+  name: 'portico_rate_limit_decisions_total',
+  type: 'counter',
+  help: 'What limits said of requests: `allowed`, `refused`, or `shadow_refused` where that refuses nobody.',
+  labels: ['route', 'limit', 'result'],
+};
+
 /** The route of requests that no route took. */
 const NO_ROUTE = 'none';
 
@@ -123,12 +131,7 @@ export function createGatewayMetrics(deps: GatewayMetricsDeps): GatewayMetrics {
     labels: ['listener', 'fault'],
   });
   const relays = createRelayFamilies(counted);
-  const limitDecisions = counted.add({
-    name: 'portico_rate_limit_decisions_total',
-    type: 'counter',
-    help: 'What limits said of requests: `allowed`, `refused`, or `shadow_refused` where that refuses nobody.',
-    labels: ['route', 'limit', 'result'],
-  });
+  const limitDecisions = counted.add(LIMIT_DECISIONS);
   const limitStoreUnreachable = counted.add({
     name: 'portico_limit_store_unreachable',
     type: 'gauge',
