@@ -201,7 +201,7 @@ describe('rateLimit', () => {
 
   it('logs what a limit in shadow would refuse without the key, which may be a credential', () => {
     const lines: object[] = [];
-    const logger = { ...silentLogger, level: 'debug' as const, debug: (_: string, fields = {}) => lines.push(fields) };
+    const logger = { ...silentLogger, level: 'info' as const, info: (_: string, fields = {}) => lines.push(fields) };
     const { ask } = setUp([{ limit: 1, mode: 'shadow', key: { header: 'x-api-key' } }], { logger });
     for (let i = 0; i < 2; i++) expect(ask({ headers: { 'x-api-key': 's3cret' } })).toBeUndefined();
     expect(lines).toHaveLength(1);
