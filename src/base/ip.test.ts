@@ -1,7 +1,7 @@
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createCidrSet, normalizeIp, parseCidr, parseIpv4 } from './ip.ts';
+import { createCidrSet, normalizeIp, parseCidr, parseIpv4, siteOf } from './ip.ts';
 
 describe('parsing', () => {
   test.each([
@@ -162,4 +162,16 @@ describe('ranges', () => {
       { numRuns: 300 },
     );
   });
+});
+
+test.each([
+  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+  ['2001:db8:1:2::', '2001:db8:1:2::/64'],
+  ['::1', '::/64'],
+  ['::ffff:192.0.2.1', '::ffff:192.0.2.1'],
+  ['192.0.2.1', '192.0.2.1'],
+  ['no:address', 'no:address'],
+  ['', ''],
+])('one client has of %j all of %j', (ip, site) => {
+  expect(siteOf(ip)).toBe(site);
 });

@@ -131,6 +131,16 @@ function formatIpv6(groups: Uint16Array): string {
   return `${hex.slice(0, best).join(':')}::${hex.slice(best + bestLength).join(':')}`;
 }
 
+/**
+ * What one client has of addresses: of an IPv6 address its first 64 bits, within which a host takes whichever it likes (RFC
+ * 8981); of everything else the text itself.
+ */
+export function siteOf(ip: string): string {
+  if (!ip.includes(':') || !parseIpv6(ip, scratch) || isMapped(scratch)) return ip;
+  scratch.fill(0, 4);
+  return `${formatIpv6(scratch)}/64`;
+}
+
 /** An address range. `groups` is the network address with its host bits cleared. */
 export interface Cidr {
   family: 4 | 6;

@@ -65,6 +65,12 @@ describe('access', () => {
       ['error invalid_value state.keys.postgres'],
     ],
     ['a shared store of another kind', { state: { shared: 'http://x' } }, ['error invalid_value state.shared']],
+    ['a store at no port', { state: { shared: 'redis://x:99999' } }, ['error invalid_value state.shared']],
+    [
+      'a cluster in another database',
+      { state: { shared: ['redis://x', 'redis://y/2'] } },
+      ['error invalid_value state.shared'],
+    ],
   ])('%s', (_, rest, expected) => {
     expect(findingsOf(rest)).toEqual(expected);
   });

@@ -37,6 +37,8 @@ export abstract class ExchangeFacts implements RouteQuery, PolicyExchange, Acces
   readonly target: string;
   readonly protocol: string;
   clientAddress: string;
+  /** What a trusted proxy says of the client cannot be read: to take the proxy for it would give a client the proxy's rights. */
+  protected hidden = false;
   readonly requestId: string;
   readonly traceparent: string;
   readonly received: string | undefined;
@@ -85,7 +87,9 @@ export abstract class ExchangeFacts implements RouteQuery, PolicyExchange, Acces
     this.traceparent = continueTrace(this.received);
     const requestId = this.memo.trusted ? fieldById(stream.head, FIELD.xRequestId) : undefined;
     this.requestId = requestId !== undefined && isRequestId(requestId) ? requestId : context.newRequestId();
-    if (this.memo.trusted) this.clientAddress = clientAddressOf(stream, this.memo, trusted);
+    const address = this.memo.trusted ? clientAddressOf(stream, this.memo, trusted) : stream.remoteAddress;
+    if (address === null) this.hidden = true;
+    else this.clientAddress = address;
   }
 
   abstract get over(): boolean;

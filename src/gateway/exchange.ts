@@ -37,7 +37,15 @@ import type { ExchangeContext } from './exchange-context.ts';
 import { ExchangeFacts } from './exchange-facts.ts';
 import { type GrpcCall, grpcCallOf, grpcKindOf } from './grpc-call.ts';
 import { GrpcWebStream } from './grpc-web-stream.ts';
-import { informationalLines, isEventStream, ownLines, requestHead, responseLines, takesTrailers } from './heads.ts';
+import {
+  informationalLines,
+  isEventStream,
+  ownLines,
+  requestHead,
+  requestTrailers,
+  responseLines,
+  takesTrailers,
+} from './heads.ts';
 import { NO_WAIT_LINE, problemBody, problemLines, waitLine } from './problem.ts';
 import { ReplayBody } from './replay-body.ts';
 import { routingQuery } from './routing-query.ts';
@@ -143,6 +151,7 @@ export class Exchange extends ExchangeFacts implements RequestSink, UpgradeSink,
   }
 
   private admitted(): void {
+    if (this.hidden) return this.refuse('bad_request', 'the Forwarded field is malformed');
     if (this.path !== '*') {
       const path = normalizePath(this.path);
       if (path === null) return this.refuse('bad_request', 'the path climbs above the root or has a malformed escape');
@@ -388,9 +397,9 @@ export class Exchange extends ExchangeFacts implements RequestSink, UpgradeSink,
   onRequestEnd(trailers: string): void {
     if (this.stream.bodyReceived > this.bodyMax) return;
     this.bodyComplete = true;
-    this.requestTrailers = trailers;
+    this.requestTrailers = requestTrailers(trailers, this.stripped);
     if (this.connection === null) return;
-    this.connection.endBody(trailers);
+    this.connection.endBody(this.requestTrailers);
     if (this.state === OPEN) this.awaitHead(this.context.now());
   }
 

@@ -45,7 +45,7 @@ function streamOf(
   return stream as ClientStream;
 }
 
-function clientOf(fields: string, from = PROXY): string {
+function clientOf(fields: string, from = PROXY): string | null {
   const stream = streamOf(fields, { from });
   return clientAddressOf(stream, memoOf(stream, TRUSTED), TRUSTED);
 }
@@ -67,7 +67,7 @@ const xff = (...values: string[]): string => list('X-Forwarded-For', ...values);
 const forwarded = (...values: string[]): string => list('Forwarded', ...values);
 
 describe('the address of the client', () => {
-  const cases: [string, string, string][] = [
+  const cases: [string, string, string | null][] = [
     ['the proxy itself when it says nothing', '', PROXY],
     ['the one that the proxy names', xff(CLIENT), CLIENT],
     ['the rightmost that is no proxy', xff(`${FORGED}, ${CLIENT}, 10.1.1.1, 10.2.2.2`), CLIENT],
@@ -122,9 +122,9 @@ describe('the address of the client', () => {
     ['the proxy where Forwarded is empty', forwarded(''), PROXY],
     ['the proxy where one element says two things', forwarded(`for=${FORGED};for=${CLIENT}`), PROXY],
     // Clients write what stands left of the proxy's own element: it must stay theirs.
-    ['not forged by a quote left open', forwarded(`for=${FORGED};a="`, `for=${CLIENT}`), PROXY],
-    ['not forged by a quote closed by the proxy', forwarded(`for=${FORGED};a="`, 'for="[2001:db8::7]"'), PROXY],
-    ['not forged by an escape left open', forwarded(`for=${FORGED};a="\\`, 'for="[2001:db8::7]"'), PROXY],
+    ['nobody where a quote is left open', forwarded(`for=${FORGED};a="`, `for=${CLIENT}`), null],
+    ['nobody where a quote is closed by the proxy', forwarded(`for=${FORGED};a="`, 'for="[2001:db8::7]"'), null],
+    ['nobody where an escape is left open', forwarded(`for=${FORGED};a="\\`, 'for="[2001:db8::7]"'), null],
     ['not forged within quotes', forwarded(`host="a;for=${FORGED}";for=${CLIENT}`), CLIENT],
 
     ['by X-Forwarded-For where both are there', forwarded('for=192.0.2.8') + xff(CLIENT), CLIENT],
@@ -146,7 +146,7 @@ describe('the address of the client', () => {
       fc.property(junk, own, (written, element) => {
         // A proxy that adds what it knows, to the same line or in one of its own.
         for (const fields of [forwarded(`${written}, ${element}`), forwarded(written, element)]) {
-          expect([CLIENT, PROXY]).toContain(clientOf(fields));
+          expect([CLIENT, PROXY, null]).toContain(clientOf(fields));
         }
         expect(clientOf(xff(`${written}, ${CLIENT}`))).toBe(CLIENT);
       }),
@@ -155,12 +155,13 @@ describe('the address of the client', () => {
   });
 
   test('costs no more than its length', () => {
+    const kindOf = (address: string | null) => (address === null ? null : typeof address);
     for (const piece of [' ', '"', ';', 'a', '=', 'for=', '\\', ';for ', '; ', '="', '"\\']) {
       const filler = piece.repeat(200_000 / piece.length);
       // An answer at all: what is not linear takes minutes here, and the test runs out of time.
       for (const end of ['', 'x', '"', ',for=1.1.1.1']) {
-        expect(clientOf(forwarded(`for=${filler}${end}`))).toBeTypeOf('string');
-        expect(clientOf(forwarded(`${filler}${end}`))).toBeTypeOf('string');
+        expect([null, 'string']).toContain(kindOf(clientOf(forwarded(`for=${filler}${end}`))));
+        expect([null, 'string']).toContain(kindOf(clientOf(forwarded(`${filler}${end}`))));
       }
     }
   });

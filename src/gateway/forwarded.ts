@@ -49,11 +49,13 @@ export function memoOf(stream: ClientStream, trustedProxies: CidrSet): Connectio
 
 /**
  * The client's address: the peer's, or after a trusted proxy the rightmost address of the chain that is not a trusted
- * one. An entry that is no address ends the walk: nothing left of it can be believed.
+ * one. An entry that is no address ends the walk: nothing left of it can be believed. Null where `Forwarded` is malformed, so
+ * that nobody knows whose address is which.
  */
-export function clientAddressOf(stream: ClientStream, memo: ConnectionMemo, trustedProxies: CidrSet): string {
+export function clientAddressOf(stream: ClientStream, memo: ConnectionMemo, trustedProxies: CidrSet): string | null {
   if (!memo.trusted || (stream.head.seen & CHAIN_FIELDS) === 0) return stream.remoteAddress;
   const chain = forwardedChain(stream);
+  if (chain === null) return null;
   let address = stream.remoteAddress;
   for (let i = chain.length - 1; i >= 0 && i >= chain.length - MAX_CHAIN; i--) {
     const entry = normalizeIp(chain[i]);
@@ -64,7 +66,7 @@ export function clientAddressOf(stream: ClientStream, memo: ConnectionMemo, trus
   return address;
 }
 
-function forwardedChain(stream: ClientStream): string[] {
+function forwardedChain(stream: ClientStream): string[] | null {
   const list = fieldById(stream.head, FIELD.xForwardedFor);
   if (list !== undefined) return list.split(',').map((entry) => stripPort(entry.trim()));
   return forwardedNodes(fieldById(stream.head, FIELD.forwarded) ?? '');
@@ -74,16 +76,16 @@ function forwardedChain(stream: ClientStream): string[] {
 const PARAMETER = /[ \t]*(?:([^\s=;,"]+)[ \t]*=(?:[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]+)))?[ \t]*)?(;|,|$)/y;
 
 /**
- * The `for` of each element (RFC 7239 section 4), `''` where there is not one. None at all when the field is malformed:
+ * The `for` of each element (RFC 7239 section 4), `''` where there is not one. Null when the field is malformed:
  * a quote that a client leaves open would take what its proxy adds for a part of the client's own element.
  */
-function forwardedNodes(value: string): string[] {
+function forwardedNodes(value: string): string[] | null {
   const nodes: string[] = [];
   let node: string | null = null;
   PARAMETER.lastIndex = 0;
   for (;;) {
     const parameter = PARAMETER.exec(value);
-    if (parameter === null) return [];
+    if (parameter === null) return null;
     const [, name, quoted, plain, end] = parameter;
     if (name?.toLowerCase() === 'for') {
       node = node === null ? stripPort(quoted?.replace(/\\(.)/g, '$1') ?? plain ?? '') : '';

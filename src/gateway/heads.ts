@@ -1,6 +1,6 @@
 /** The heads that the gateway passes on: of the request to the upstream, of the answer to the client. */
-import { connectionNamed, copyFields, HOP_BY_HOP } from '../http/field-copy.ts';
-import { FIELD, maskOf } from '../http/field-name.ts';
+import { connectionNamed, copyFields, HOP_BY_HOP, isListed } from '../http/field-copy.ts';
+import { FIELD, fieldIdOfName, maskOf } from '../http/field-name.ts';
 import { fieldById, fieldByName, hasListMember, sameName } from '../http/fields.ts';
 import { CHUNKED } from '../http/framing.ts';
 import type { HeadParser } from '../http/head-parser.ts';
@@ -68,6 +68,22 @@ export function requestHead(request: OutgoingRequest): string {
   if (request.upgrades) lines += UPGRADE_LINES;
   else if (takesTrailers(stream)) lines += 'TE: trailers\r\nConnection: TE\r\n';
   return untouched ? `${lines}\r\n` : `${stream.method} ${upstreamTarget} HTTP/1.1\r\n${lines}\r\n`;
+}
+
+/**
+ * The trailers of a request as the upstream gets them: without what only the gateway says, which whoever merges trailers into
+ * the head would take for its word (RFC 9110 section 6.5.1).
+ */
+export function requestTrailers(lines: string, stripped: ReadonlySet<string> | null): string {
+  let kept = '';
+  for (let start = 0; start < lines.length; ) {
+    const end = lines.indexOf('\r\n', start) + 2;
+    const name = lines.slice(start, lines.indexOf(':', start)).toLowerCase();
+    const isOwn = fieldIdOfName(name) === FIELD.identity || (stripped !== null && isListed(stripped, name));
+    if (!isOwn) kept += lines.slice(start, end);
+    start = end;
+  }
+  return kept;
 }
 
 /** The field lines of the answer to the client; status line and framing are the stream's. */

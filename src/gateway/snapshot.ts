@@ -116,7 +116,7 @@ export class Snapshot {
     this.chains = chains;
     const own = chains.ownHeaders(usesOf(config));
     this.secretNames = [...chains.secretNames(usesOf(config))].sort();
-    this.ownHeaders = own.size === 0 ? null : withUnderscores(own);
+    this.ownHeaders = own.size === 0 ? null : withHyphens(own);
     this.answersPreflights = globalChain.preflight !== null || routes.some(({ chain }) => chain.preflight !== null);
     this.late = late;
   }
@@ -198,9 +198,9 @@ function* usesOf({ policies, services, routes }: GatewayConfig): Iterable<Policy
   for (const route of routes) if (route.quarantined === undefined) yield* route.policies;
 }
 
-/** What is behind CGI takes an underscore for a hyphen. */
-function withUnderscores(names: ReadonlySet<string>): ReadonlySet<string> {
-  return new Set([...names].flatMap((name) => [name, name.replaceAll('-', '_')]));
+/** Each also as `isListed` looks for it. */
+function withHyphens(names: ReadonlySet<string>): ReadonlySet<string> {
+  return new Set([...names].flatMap((name) => [name, name.replaceAll('_', '-')]));
 }
 
 /** The route, or what stands in its place where it is or must be quarantined. */

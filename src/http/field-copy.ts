@@ -75,13 +75,18 @@ export function copyFields(
     const length = offsets[at + 1] - start;
     const drop =
       (id !== 0 && (dropMask & (1 << id)) !== 0) ||
-      names?.has(head.slice(start, offsets[at + 1]).toLowerCase()) ||
+      (names !== null && isListed(names, head.slice(start, offsets[at + 1]).toLowerCase())) ||
       (removed !== null && isNamed(head, start, length, removed));
     if (!drop) continue;
     if (start > from) text += head.slice(from, start);
     from = i + 1 < count ? offsets[at + FIELD_STRIDE] : fieldsEnd;
   }
   return from < fieldsEnd ? text + head.slice(from, fieldsEnd) : text;
+}
+
+/** True for a name in the set, and for one that is the same to what is behind CGI, where an underscore is a hyphen. */
+export function isListed(names: ReadonlySet<string>, lowerName: string): boolean {
+  return names.has(lowerName) || (lowerName.includes('_') && names.has(lowerName.replaceAll('_', '-')));
 }
 
 function isNamed(head: string, start: number, length: number, names: readonly string[]): boolean {

@@ -26,7 +26,7 @@ export const FIELD = {
   userAgent: 21,
   tracestate: 22,
   contentType: 23,
-  /** The names by which upstreams are told who calls. */
+  /** The names by which upstreams are told who calls, and what passes behind CGI for a name that only the gateway writes. */
   identity: 24,
   /** Every name that begins with `x-client-cert-`. */
   xClientCert: 30,
@@ -63,6 +63,11 @@ const names: Record<string, number> = {
 /** What is behind CGI takes an underscore for a hyphen: both are as good in these. */
 for (const name of ['x-user-id', 'x-user-roles', 'x-consumer-name', 'x-consumer-tier']) {
   for (const spelling of spellings(name)) names[spelling] = FIELD.identity;
+}
+
+for (const name of ['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-forwarded-port', 'x-request-id']) {
+  // Not read as what they resemble: not even a trusted proxy writes them so.
+  for (const spelling of spellings(name)) names[spelling] ??= FIELD.identity;
 }
 
 function spellings(name: string): string[] {

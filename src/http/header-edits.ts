@@ -81,8 +81,11 @@ export class HeaderEdits {
 
   /** Takes over what `other` recorded, as if it had been called after this one's own. */
   append(other: HeaderEdits): void {
-    for (const name of other.removed) this.remove(name);
-    for (const { name, line } of other.added) this.added.push({ name, line });
+    const { removed, added } = other;
+    if (this.removed.length === 0 && this.added.length === 0) {
+      for (let i = 0; i < removed.length; i++) this.removed.push(removed[i]);
+    } else for (let i = 0; i < removed.length; i++) this.removeLower(removed[i]);
+    for (let i = 0; i < added.length; i++) this.added.push(added[i]);
   }
 
   /** True when lines of that lower-case name are left out. */

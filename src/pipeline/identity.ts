@@ -32,6 +32,8 @@ export interface IdentityFacts extends Partial<Omit<Identity, 'lines'>> {
 
 const NOTHING: readonly string[] = [];
 
+const SPACE = 0x20;
+
 /** What a header may not hold (RFC 9110 section 5.5), and what is beyond one byte. */
 const UNSAFE = /[\u0000-\u001f\u007f-\uffff]/g;
 
@@ -57,9 +59,20 @@ export function createIdentity(facts: IdentityFacts): Identity {
   return { kind, subject, roles, scopes, claims, consumer, tier, credential, lines };
 }
 
-/** Text of a credential as a field value: what no field can hold is percent-encoded as UTF-8, `%` itself is kept. */
+/**
+ * Text of a credential as a field value: what no field can hold is percent-encoded as UTF-8, `%` itself is kept. So are spaces
+ * at either end, which readers of fields leave out (RFC 9110 section 5.5): ` admin` is not `admin`.
+ */
 export function headerSafe(text: string): string {
-  return text.trim().replace(UNSAFE, (char) => {
+  let start = 0;
+  let end = text.length;
+  while (start < end && text.charCodeAt(start) === SPACE) start++;
+  while (end > start && text.charCodeAt(end - 1) === SPACE) end--;
+  return '%20'.repeat(start) + encoded(text.slice(start, end)) + '%20'.repeat(text.length - end);
+}
+
+function encoded(text: string): string {
+  return text.replace(UNSAFE, (char) => {
     const code = char.charCodeAt(0);
     // Half of a pair of surrogates cannot be encoded alone: a question mark tells that something stood there.
     if (code >= 0xd800 && code <= 0xdfff) return '?';

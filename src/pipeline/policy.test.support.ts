@@ -2,6 +2,7 @@
 import { silentLogger } from '../base/logger.ts';
 import { HeaderEdits } from '../http/header-edits.ts';
 import { cookieValues, queryValues } from '../http/request-values.ts';
+import { LIMIT_DECISIONS } from '../observability/metrics/limit-metrics.ts';
 import { CellFamily } from '../observability/metrics/registry.ts';
 import type { Identity } from './identity.ts';
 import type { PolicyExchange, PolicyMetrics, PolicyServices } from './policy.ts';
@@ -65,8 +66,7 @@ export function manualClock(start = Date.UTC(2026, 0, 15, 12)): {
 
 /** Families that no page shows. */
 export function testMetrics(): PolicyMetrics {
-  const labels = ['route', 'limit', 'result'];
-  return { limitDecisions: new CellFamily({ name: 'decisions', type: 'counter', help: '', labels }) };
+  return { limitDecisions: new CellFamily(LIMIT_DECISIONS) };
 }
 
 export function servicesOf(given: Partial<PolicyServices> = {}): PolicyServices {

@@ -115,3 +115,32 @@ function guarded(permission: string) {
   ];
   return { service: 'orders', policies };
 }
+
+test('limits say what they grant, count nothing, and refuse nobody', async () => {
+  const limits = [
+    { rateLimit: { limit: 1, per: '1h', key: 'ip' } },
+    { rateLimit: { name: 'dear', tiers: { default: 'free' }, cost: 50 } },
+  ];
+  const tiers = { free: { rate: 10, per: '1s', quotas: { day: 20 } } };
+  const limited = await configOf({
+    version: 1,
+    listeners: [{ name: 'plain', address: '127.0.0.1:8080' }],
+    tiers,
+    routes: [{ name: 'a', match: { path: '/a' }, respond: { status: 204 }, policies: limits }],
+  });
+  for (let i = 0; i < 2; i++) {
+    const { policies, answer } = await explainRequest(
+      limited,
+      { method: 'GET', url: '/a', headers: [] },
+      builtInPolicies,
+    );
+    expect(policies).toEqual([
+      {
+        name: 'rateLimit',
+        phase: 'meter',
+        effect: 'grants 1 in 1h (token-bucket), by address; the tier of who calls, by default free, by consumer',
+      },
+    ]);
+    expect(answer?.status).toBe(204);
+  }
+});

@@ -5,7 +5,7 @@ import { type AuthenticationOutcome, defineAuthentication, policyOf } from '../.
 import { createIdentity } from '../../src/pipeline/identity.ts';
 import type { Policy, PolicyExchange } from '../../src/pipeline/policy.ts';
 import { configWith, startTestGateway } from '../support/gateway.ts';
-import { rawClient } from '../support/raw-client.ts';
+import { exchange, rawClient } from '../support/raw-client.ts';
 import { startOrigin } from '../support/raw-origin.ts';
 import { valuesOf, type WireField } from '../support/wire-fields.ts';
 import type { WireResponse } from '../support/wire-response.ts';
@@ -28,7 +28,7 @@ function authentication(name: string, header: string): Policy {
     defineAuthentication({
       name,
       schema: z.unknown(),
-      ownHeaders: () => ['X-Tenant'],
+      ownHeaders: () => ['X-Tenant', 'X-Tenant-ID'],
       create: () => ({
         challenge: `Test realm="${name}"`,
         effect: name,
@@ -42,11 +42,13 @@ function authentication(name: string, header: string): Policy {
 
 type Ask = (path: string, fields?: string) => Promise<WireResponse>;
 
-async function start(): Promise<{ ask: Ask; seen: WireField[][] }> {
+async function start(): Promise<{ ask: Ask; seen: WireField[][]; trailers: WireField[][]; port: number }> {
   const seen: WireField[][] = [];
+  const trailers: WireField[][] = [];
   const origin = await startOrigin({
-    onRequest: ({ fields }, connection) => {
-      seen.push(fields);
+    onRequest: (request, connection) => {
+      seen.push(request.fields);
+      trailers.push(request.trailers);
       connection.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
     },
   });
@@ -67,7 +69,7 @@ async function start(): Promise<{ ask: Ask; seen: WireField[][] }> {
     await client.send(`GET ${path} HTTP/1.1\r\nHost: a\r\n${fields}\r\n`);
     return client.answer();
   };
-  return { ask, seen };
+  return { ask, seen, trailers, port: gateway.port };
 }
 
 const SPOOFED = [
@@ -78,6 +80,8 @@ const SPOOFED = [
   'X-Consumer-Tier: best',
   'X-Tenant: red',
   'x_tenant: red',
+  'X-Tenant_ID: red',
+  'X_Tenant-ID: red',
 ];
 
 function identityFields(fields: readonly WireField[]): string[] {
@@ -106,6 +110,32 @@ describe('identity', () => {
     expect(seen.map(identityFields)).toEqual([expected, expected]);
   });
 
+  test('is not what the client claims in trailers', async () => {
+    const { port, trailers } = await start();
+    const lines = [...SPOOFED, 'X-Sum: 1', 'x_forwarded_for: 192.0.2.1'].join('\r\n');
+    const fields = 'X-Key: ann\r\nTransfer-Encoding: chunked\r\nTE: trailers\r\nConnection: TE, close\r\n';
+    const { status } = await exchange(
+      port,
+      `POST /key HTTP/1.1\r\nHost: a\r\n${fields}\r\n1\r\na\r\n0\r\n${lines}\r\n\r\n`,
+    );
+    expect(status).toBe(200);
+    expect(trailers.map((all) => all.map(({ name }) => name))).toEqual([['X-Sum']]);
+  });
+
+  test.each([
+    'X_Forwarded_For',
+    'x-forwarded_for',
+    'X_Forwarded_Proto',
+    'X-Forwarded_Host',
+    'x_forwarded_port',
+    'X_Request_ID',
+  ])('of client and request is never claimed by %s, which is the same behind CGI', async (name) => {
+    const { ask, seen } = await start();
+    await ask('/open', `${name}: forged\r\n`);
+    expect(seen).toHaveLength(1);
+    expect(seen[0].map((field) => field.value)).not.toContain('forged');
+  });
+
   test.each(['/key', '/slow'])(
     'is asked for by 401 with a challenge on %s, and the upstream hears nothing',
     async (path) => {
@@ -127,8 +157,33 @@ describe('identity', () => {
     ['bell\u0007 and ž', 'bell%07 and %C5%BE'],
     ['\ud800x', '?x'],
     ['a\r\nX-User-Roles: admin', 'a%0D%0AX-User-Roles: admin'],
-    ['  spaces ', 'spaces'],
+    // Whoever reads a field leaves out the space at its ends: another name would be read than the one that was verified.
+    ['  spaces in ', '%20%20spaces in%20'],
+    ['\u00a0admin\ufeff', '%C2%A0admin%EF%BB%BF'],
+    ['   ', '%20%20%20'],
   ])('%j becomes a safe field value', (subject, value) => {
     expect(createIdentity({ kind: 'test', subject }).lines).toBe(`X-User-ID: ${value}\r\n`);
   });
+});
+
+test('a Forwarded field that cannot be read does not give the client the address of its proxy', async () => {
+  const gateway = await startTestGateway(
+    configWith({
+      listener: { trustedProxies: ['127.0.0.1/32'] },
+      routes: [
+        { name: 'all', match: { pathPrefix: '/' }, respond: {}, policies: [{ ipFilter: { allow: ['127.0.0.0/8'] } }] },
+      ],
+    }),
+  );
+  opened.push(gateway);
+  const statusOf = async (forwarded: string): Promise<number> => {
+    const client = await rawClient(gateway.port);
+    opened.push(client);
+    await client.send(`GET / HTTP/1.1\r\nHost: a\r\nForwarded: ${forwarded}\r\n\r\n`);
+    return (await client.answer()).status;
+  };
+  expect(await statusOf('for=198.51.100.7')).toBe(403);
+  expect(await statusOf('for="\r\nForwarded: for=198.51.100.7')).toBe(400);
+  expect(await statusOf('@@, for=198.51.100.7')).toBe(400);
+  expect(await statusOf('for=127.0.0.9')).toBe(200);
 });

@@ -98,6 +98,21 @@ describeWithPostgres()('gateways on one database', () => {
     await expect.poll(() => statusesOf(gateways, next.key), { timeout: 1000, interval: 20 }).toEqual([401, 401]);
   });
 
+  test('need no more rights than to read and write a table that is there', async () => {
+    const { create } = await start('1h');
+    await create();
+    await query(`DROP ROLE IF EXISTS small; CREATE ROLE small LOGIN;
+      GRANT SELECT, INSERT, UPDATE ON portico_api_keys TO small`);
+    const url = postgres.url.replace('//portico@', '//small@');
+    const small = await startKeyGateway({ keys: { postgres: url }, keyCacheFor: '1h' });
+    const { id, key } = await small.create();
+    expect((await small.use(key)).status).toBe(200);
+    expect((await small.ask('PATCH', `/keys/${id}`, { name: 'x' })).status).toBe(200);
+    expect((await small.ask('POST', `/keys/${id}/rotate`)).status).toBe(201);
+    expect((await small.ask('POST', `/keys/${id}/revoke`)).status).toBe(204);
+    await query('DROP OWNED BY small; DROP ROLE small');
+  });
+
   test('write back when keys were used', async () => {
     const [one, other] = [await start('1h'), await start('1h')];
     const { id, key } = await one.create();

@@ -64,12 +64,15 @@ export async function startRedis(options: readonly string[] = []): Promise<Redis
 }
 
 /** Three masters without replicas. */
-export async function startRedisCluster(): Promise<readonly RedisServer[]> {
+export async function startRedisCluster(...options: string[]): Promise<readonly RedisServer[]> {
   const servers: RedisServer[] = [];
   for (let count = 0; count < 3; count++) {
     // Nodes talk to each other on a port 10,000 further up.
     const port = await freePort((free) => free < 55_000 && servers.every((other) => other.port !== free));
-    const server = new RedisServer(port, ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000']);
+    const server = new RedisServer(port, [
+      ...['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'],
+      ...options,
+    ]);
     servers.push(server);
     await server.start();
   }

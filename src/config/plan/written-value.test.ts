@@ -33,6 +33,16 @@ describe('a value is written as a file would have it', () => {
   });
 });
 
+test.each([
+  ['https://auth.example/check?key=k-secret', 'https://auth.example/check?(hidden)'],
+  ['https://auth.example/check', 'https://auth.example/check'],
+  ['https://auth.example/?', 'https://auth.example/?'],
+  ['no URL?x', 'no URL?x'],
+])('the query of an address is not told: %s', (url, written) => {
+  expect(writtenAt([...policy('externalAuth'), 'url'], url)).toBe(written);
+  expect(writtenAt(policy('jwt'), { jwks: { url } })).toEqual({ jwks: { url: written } });
+});
+
 test('every duration and size of the schema has its unit', () => {
   const keys = describeConfig(policies).flatMap(({ title, rows }) => {
     const [, name, isList] = /^`(\w+)(\[\])?`$/.exec(title) ?? [];

@@ -4,6 +4,7 @@ import { nameOfCertificate, parseCertificates, validUntil } from '../../base/cer
 import { formatDuration } from '../../base/duration.ts';
 import { formatSize } from '../../base/size.ts';
 import type { ValuePath } from '../source-tree.ts';
+import { shownUrl } from '../url-schema.ts';
 import type { Change } from './change.ts';
 import { isPlainMap } from './difference.ts';
 import { settingAt } from './setting.ts';
@@ -15,6 +16,7 @@ export function writtenAt(path: ValuePath, value: unknown): unknown {
   if (value === undefined) return undefined;
   if (path.some((_, index) => isSecretStep(path, index))) return hidden;
   if (typeof value === 'string' && value.includes('-----BEGIN CERTIFICATE-----')) return certificatesIn(value);
+  if (typeof value === 'string' && path.at(-1) === 'url') return writtenUrl(value);
   const text = withUnit(path, value);
   if (text !== null) return text;
   if (Array.isArray(value)) {
@@ -30,6 +32,11 @@ export function writtenAt(path: ValuePath, value: unknown): unknown {
   }
   // What a policy's schema may have made of its text.
   return ['string', 'number', 'boolean'].includes(typeof value) || value === null ? value : String(value);
+}
+
+/** A query may hold a key, as that of an address that the gateway calls. */
+function writtenUrl(text: string): string {
+  return URL.canParse(text) && new URL(text).search !== '' ? `${shownUrl(text)}?${hidden}` : text;
 }
 
 /** What a file held that the configuration names: nobody would see in the text which one it is. */

@@ -3,6 +3,7 @@ import { ERRORS, type ErrorCode } from '../../base/errors.ts';
 import type { EventLoopLag } from '../event-loop-lag.ts';
 import { type Counted, CountedFamilies } from './counted-families.ts';
 import { HistogramLayout } from './histogram.ts';
+import { LIMIT_DECISIONS, retainLimits } from './limit-metrics.ts';
 import { createProcessFamilies, type OtherProcesses } from './process-metrics.ts';
 import { type Cell, CellFamily, createNumberFamily, MetricRegistry, type Sample, SampledFamily } from './registry.ts';
 import { createRelayFamilies, RelayMetrics, retainRelays } from './relay-metrics.ts';
@@ -14,14 +15,6 @@ import { Traffic, type TrafficStats } from './traffic.ts';
 export const DURATION_BOUNDS: readonly number[] = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
 ];
-
-/** What limits count, also where no page shows it. */
-export const LIMIT_DECISIONS: MetricDefinition = {
-  name: 'portico_rate_limit_decisions_total',
-  type: 'counter',
-  help: 'What limits said of requests: `allowed`, `refused`, or `shadow_refused` where that refuses nobody.',
-  labels: ['route', 'limit', 'result'],
-};
 
 /** The route of requests that no route took. */
 const NO_ROUTE = 'none';
@@ -410,15 +403,6 @@ function addWebSocketFamilies(registry: MetricRegistry, routes: RouteTable, gaug
       },
     ),
   );
-}
-
-/** Forgets the series of routes that are no more. */
-function retainLimits(family: CellFamily, routes: ReadonlySet<string>): void {
-  family.retain((labels) => {
-    // Names are of characters that labels need not escape.
-    const name = /^route="([^"]*)"/.exec(labels);
-    return name !== null && routes.has(name[1]);
-  });
 }
 
 function addErrorFamily(registry: MetricRegistry): Record<string, Cell> {

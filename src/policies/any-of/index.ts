@@ -36,14 +36,12 @@ function unreachedOf(uses: readonly PolicyUse[]): PolicyProblem[] {
   const last = uses.findIndex(({ name }) => name === 'anonymous' || name === 'externalAuth');
   if (last < 0) return [];
   const wordsOf = (name: string) => `\`${name}\` is never asked: \`${uses[last].name}\` before it takes whatever comes`;
-  return uses
-    .slice(last + 1)
-    .map(({ name }, offset) => ({
-      severity: 'warning',
-      code: 'no_effect',
-      path: [last + 1 + offset, name],
-      message: wordsOf(name),
-    }));
+  return uses.slice(last + 1).map(({ name }, offset) => ({
+    severity: 'warning',
+    code: 'no_effect',
+    path: [last + 1 + offset, name],
+    message: wordsOf(name),
+  }));
 }
 
 function schemaOf(known: ReadonlyMap<string, Authentication>): z.ZodType<PolicyUse[]> {

@@ -3,6 +3,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '../../base/clock.ts';
 import { ExpiringMap } from '../../base/expiring-map.ts';
+import { siteOf } from '../../base/ip.ts';
 import type { Logger } from '../../base/logger.ts';
 import { programBeside } from '../../base/program.ts';
 import type { PasswordQuestion } from './password-thread.ts';
@@ -37,7 +38,8 @@ export type StartThread = (onAnswer: (isRight: boolean) => void, onFailure: (err
 
 interface Job extends PasswordQuestion {
   readonly digest: string;
-  readonly client: string;
+  /** Of the client. */
+  readonly site: string;
   /** When it came. */
   readonly since: number;
   readonly settle: (verdict: Verdict) => void;
@@ -73,9 +75,10 @@ export class PasswordDesk {
     const now = this.clock.now();
     const known = this.right.get(digest, now) ?? this.wrong.get(digest, now) ?? this.pending.get(digest);
     if (known !== undefined) return known;
-    if (!this.hasRoom(client)) return 'busy';
+    const site = siteOf(client);
+    if (!this.hasRoom(site)) return 'busy';
     const asked = new Promise<Verdict>((settle) => {
-      this.waiting.push({ digest, password, hash, client, since: now, settle });
+      this.waiting.push({ digest, password, hash, site, since: now, settle });
     });
     this.pending.set(digest, asked);
     this.next();
@@ -87,10 +90,10 @@ export class PasswordDesk {
     return createHmac('sha256', this.key).update(name).digest().readUInt32BE() % count;
   }
 
-  private hasRoom(client: string): boolean {
+  private hasRoom(site: string): boolean {
     if (this.waiting.length >= MAX_WAITING) return false;
     let own = 0;
-    for (const job of this.waiting) if (job.client === client) own++;
+    for (const job of this.waiting) if (job.site === site) own++;
     return own < MAX_WAITING_OF_ONE;
   }
 

@@ -116,7 +116,7 @@ describe('ambiguityOf', () => {
     ['{"":1,"":2}', 'has a member twice'],
     ['['.repeat(32) + ']'.repeat(32), null],
     ['['.repeat(33) + ']'.repeat(33), 'is nested too deeply'],
-    ['{"a":'.repeat(33) + '1' + '}'.repeat(33), 'is nested too deeply'],
+    [`${'{"a":'.repeat(33)}1${'}'.repeat(33)}`, 'is nested too deeply'],
   ])('%s', (text, expected) => {
     expect(ambiguityOf(text)).toBe(expected);
   });

@@ -186,6 +186,16 @@ test('ids of no key do not fill the memory, and do not push out keys', async () 
   expect(cache.find('a')).toBe(key);
 });
 
+test('that there is no key is known for some seconds, however long keys are', async () => {
+  const { cache, asked, known, pass } = cacheWith(3_600_000);
+  await known('a', null);
+  pass(4999);
+  expect(cache.find('a')).toBeNull();
+  pass(1);
+  expect(cache.find('a')).toBeInstanceOf(Promise);
+  expect(asked).toHaveLength(2);
+});
+
 test('a use is noted at once, and then once a minute', () => {
   const { cache, uses, pass } = cacheWith();
   cache.used('a');

@@ -14,6 +14,9 @@ export interface KeyCacheDeps {
 const MOST_KEYS = 100_000;
 const MOST_UNKNOWN = 10_000;
 
+/** Milliseconds for which an id is without a key, at most: there may be one by then, of which nobody told. */
+const UNKNOWN_FOR = 5000;
+
 /** Part of its time after which a key that is in use is looked up anew, while requests go on with what is known. */
 const REFRESH_AFTER = 0.7;
 
@@ -67,7 +70,7 @@ export class KeyCache implements KeyDirectory {
     const entry = this.keys.get(id) ?? this.unknown.get(id);
     if (entry === undefined) return null;
     const age = this.clock.now() - entry.readAt;
-    if (age >= this.keepFor) return null;
+    if (age >= this.keepFor || (entry.key === null && age >= UNKNOWN_FOR)) return null;
     // What fails now is told by the request that comes too late for this entry.
     if (entry.key !== null && age >= this.keepFor * REFRESH_AFTER) this.lookUp(id).catch(() => {});
     return entry;

@@ -1,5 +1,5 @@
 /** The text of an API key: `pk_<id>_<secret>`, how it is read, made and compared with what a store has of it. */
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 
 const PREFIX = 'pk_';
 
@@ -44,7 +44,7 @@ export function isKeyId(text: string): boolean {
 
 /** SHA-256 of the whole key. */
 export function keyDigest(text: string): Buffer {
-  return createHash('sha256').update(text, 'latin1').digest();
+  return hash('sha256', text, 'buffer');
 }
 
 /** True where `text` is the key of this digest; takes as long whether it is or not. */

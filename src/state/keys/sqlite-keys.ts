@@ -100,6 +100,12 @@ export class SqliteKeys {
 
   close(): void {
     this.prepared.clear();
+    try {
+      // A copy of the one file is then a copy of everything.
+      this.database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    } catch {
+      // What stays in the journal is found there by the next who opens the file.
+    }
     this.database.close();
   }
 

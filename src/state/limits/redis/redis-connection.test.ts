@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
-import { afterEach, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { createAuthority } from '../../../../test/support/certificates.ts';
 import { type RedisServer, startRedis, startRedisCluster } from '../../../../test/support/redis.ts';
 import { describeWith, freePort } from '../../../../test/support/services.ts';
@@ -164,9 +164,17 @@ describeWith('redis-server')('a connection to Redis', () => {
 });
 
 describeWith('redis-server')('a connection to a cluster', () => {
+  let servers: readonly RedisServer[];
+
+  beforeAll(async () => {
+    servers = await startRedisCluster('--cluster-require-full-coverage', 'no');
+  });
+
+  afterAll(async () => {
+    for (const server of servers ?? []) await server.close();
+  });
+
   it('asks the node that has the key, also after the key has moved', async () => {
-    const servers = await startRedisCluster();
-    opened.push(...servers);
     const { connection } = await connect([servers[1].url]);
     const keys = Array.from({ length: 30 }, (_, i) => `{k${i}}`);
     await Promise.all(keys.map((key) => connection.run(COUNT, key, [])));
@@ -182,6 +190,24 @@ describeWith('redis-server')('a connection to a cluster', () => {
     expect(await connection.run(COUNT, '{k0}', ['x'])).toEqual([2, 'x']);
     for (const server of [to, from]) server.ask('CLUSTER', 'SETSLOT', slot, 'NODE', toId);
     expect(await connection.run(COUNT, '{k0}', ['x'])).toEqual([3, 'x']);
+  });
+
+  it('uses the nodes that are there, and one that comes later', async () => {
+    const [gone, ...others] = servers;
+    await gone.kill();
+    const { connection } = await connect(others.map(({ url }) => url));
+    const keys = Array.from({ length: 30 }, (_, i) => `{k${i}}`);
+    const outcomes = await Promise.allSettled(keys.map((key) => connection.run(COUNT, key, [])));
+    const answered = outcomes.filter(({ status }) => status === 'fulfilled').length;
+    expect(answered).toBeGreaterThan(5);
+    expect(answered).toBeLessThan(30);
+    await gone.start();
+    // Its keys are asked for again and again, as they would be.
+    const again = (): Promise<unknown[]> =>
+      Promise.allSettled(keys.map((key) => connection.run(COUNT, key, []))).then((all) =>
+        all.filter(({ status }) => status === 'fulfilled'),
+      );
+    await expect.poll(again, { timeout: 10_000, interval: 100 }).toHaveLength(30);
   });
 
   it('is made when the nodes come', async () => {

@@ -1,7 +1,7 @@
 /** A connection to one Redis or Valkey server, or to the nodes of a cluster, that is made again for as long as it is wanted. */
-import type * as RedisModule from '@redis/client';
 import type { Timers } from '../../../base/clock.ts';
 import { formatRedisAddress, type RedisAddress } from '../../../base/redis-address.ts';
+import { FIRST_PAUSE, type Link, LONGEST_PAUSE, openCluster, openServer, type Redis, reasonOf } from './redis-link.ts';
 import type { Script, ScriptServer } from './script-server.ts';
 
 export interface RedisConnectionOptions {
@@ -11,22 +11,10 @@ export interface RedisConnectionOptions {
   readonly timers: Timers;
 }
 
-/** The library's client or cluster, as far as it is used. */
-interface Link {
-  readonly isReady: boolean;
-  connect(): Promise<unknown>;
-  send(key: string, args: string[]): Promise<unknown>;
-  destroy(): void;
-}
-
-type Redis = typeof RedisModule;
-
-/** Milliseconds between attempts to connect, the first and the longest. */
-const FIRST_PAUSE = 50;
-const LONGEST_PAUSE = 2_000;
-const CONNECT_TIMEOUT = 2_000;
 /** Milliseconds that what is under way has when the connection is closed. */
 const LONGEST_CLOSE = 500;
+/** Milliseconds after which a cluster may be looked at anew, where a node of it does not answer. */
+const REDISCOVERY = 2_000;
 /** Asked and not answered; beyond it the server is not asked: a node that cannot be reached must not fill the memory. */
 const MOST_WAITING = 20_000;
 
@@ -47,6 +35,7 @@ export class RedisConnection implements ScriptServer {
   private wasReady = false;
   private closed = false;
   private waiting = 0;
+  private rediscovering = false;
   private onAllAnswered: (() => void) | null = null;
   private settleAttempted: () => void = () => {};
 
@@ -75,9 +64,12 @@ export class RedisConnection implements ScriptServer {
     try {
       return await link.send(key, ['EVALSHA', script.sha1, '1', key, ...args]);
     } catch (error) {
-      if (!(error as Error).message?.startsWith('NOSCRIPT')) throw error;
-      // The server was started anew, or told to forget its scripts: with the source it knows it again.
-      return await link.send(key, ['EVAL', script.source, '1', key, ...args]);
+      if (!(error instanceof this.redis.ErrorReply)) this.onUnreachable(link);
+      else if (error.message.startsWith('NOSCRIPT')) {
+        // The server was started anew, or told to forget its scripts: with the source it knows it again.
+        return await link.send(key, ['EVAL', script.source, '1', key, ...args]);
+      }
+      throw error;
     } finally {
       if (--this.waiting === 0) this.onAllAnswered?.();
     }
@@ -110,8 +102,21 @@ export class RedisConnection implements ScriptServer {
   }
 
   private begin(): Link {
-    const link = this.options.cluster ? this.openCluster() : this.openServer();
+    const link = this.open();
     void this.connect(link, FIRST_PAUSE);
+    return link;
+  }
+
+  private open(): Link {
+    const { redis, options } = this;
+    const link: Link = (options.cluster ? openCluster : openServer)(redis, options.addresses, {
+      onReady: () => this.onState(link, 'connected'),
+      onProblem: (reason) => {
+        this.onState(link, reason);
+        // A cluster has further nodes to try.
+        if (!options.cluster) this.settleAttempted();
+      },
+    });
     return link;
   }
 
@@ -119,7 +124,6 @@ export class RedisConnection implements ScriptServer {
   private async connect(link: Link, pause: number): Promise<void> {
     try {
       await link.connect();
-      this.onState(link, 'connected');
     } catch (error) {
       if (this.closed || this.link !== link) return;
       this.onState(link, reasonOf(error as Error));
@@ -140,73 +144,28 @@ export class RedisConnection implements ScriptServer {
     this.onReadyChange?.(ready, reason);
   }
 
-  private openServer(): Link {
-    const [address] = this.options.addresses;
-    const client = this.redis.createClient({ ...settings(address), database: address.database, RESP: 2 });
-    const link: Link = {
-      get isReady() {
-        return client.isReady;
-      },
-      connect: () => client.connect(),
-      send: (_key, args) => client.sendCommand(args),
-      destroy: () => client.destroy(),
-    };
-    client.on('error', (error: Error) => {
-      this.onState(link, reasonOf(error));
-      this.settleAttempted();
-    });
-    client.on('ready', () => this.onState(link, 'connected'));
-    return link;
+  /**
+   * A node of the cluster cannot be asked, and the library learns only from nodes that answer who has its keys now: what the
+   * cluster is like is found out anew, beside the connections that are in use.
+   */
+  private onUnreachable(link: Link): void {
+    const { cluster, timers } = this.options;
+    if (!cluster || link !== this.link || this.rediscovering || this.closed) return;
+    this.rediscovering = true;
+    timers.setTimeout(() => {
+      this.rediscovering = false;
+    }, REDISCOVERY);
+    const next = this.open();
+    next.connect().then(
+      () => this.goOver(link, next),
+      () => {},
+    );
   }
 
-  private openCluster(): Link {
-    const [first] = this.options.addresses;
-    const cluster = this.redis.createCluster({
-      rootNodes: this.options.addresses.map((address) => ({ socket: socketOf(address) })),
-      defaults: settings(first),
-      // Nodes are connected to when they are first asked, so that one that is gone does not keep the others from being used.
-      minimizeConnections: true,
-      RESP: 2,
-    });
-    const link: Link = {
-      get isReady() {
-        return cluster.isReady;
-      },
-      connect: () => cluster.connect(),
-      send: (key, args) => cluster.sendCommand(key, false, args),
-      destroy: () => cluster.destroy(),
-    };
-    cluster.on('error', (error: Error) => {
-      this.problem = reasonOf(error);
-    });
-    return link;
+  private goOver(from: Link, to: Link): void {
+    if (this.link !== from || this.closed) return to.destroy();
+    this.link = to;
+    this.onState(to, 'connected');
+    this.options.timers.setTimeout(() => from.destroy(), LONGEST_CLOSE);
   }
-}
-
-/** Several addresses of one name have an error together, which has no message. */
-function reasonOf(error: Error & { readonly code?: string }): string {
-  return error.message || error.code || error.name;
-}
-
-function socketOf({ host, port, tls }: RedisAddress) {
-  return tls ? { host, port, tls: true as const } : { host, port };
-}
-
-/** Nothing waits in the library: what cannot be sent at once is refused, and deadlines are kept by who asks. */
-function settings(address: RedisAddress) {
-  const { username, password } = address;
-  return {
-    ...(username !== null && { username }),
-    ...(password !== null && { password }),
-    socket: {
-      ...socketOf(address),
-      connectTimeout: CONNECT_TIMEOUT,
-      reconnectStrategy: (retries: number) => Math.min(FIRST_PAUSE * 2 ** Math.min(retries, 10), LONGEST_PAUSE),
-    },
-    commandOptions: { timeout: 0 },
-    disableOfflineQueue: true,
-    // Asked for an answer before it counts as connected, whatever the answer is.
-    clientInfoTag: 'portico',
-    maintNotifications: 'disabled' as const,
-  };
 }
