@@ -114,7 +114,7 @@ export class AdminHandler {
   }
 
   /** Notes changes, whatever became of them, and whoever was turned away. What is only read is not noted. */
-  private audit(request: IncomingMessage, id: string, { status, body, mediaType }: AdminReply): void {
+  private audit(request: IncomingMessage, id: string, { status, body, mediaType, headers }: AdminReply): void {
     const refused = status === 401 || status === 403 || status === 421 || status === 429;
     const method = request.method ?? '';
     if (this.noteEvent === undefined || (!refused && (method === 'GET' || method === 'HEAD'))) return;
@@ -125,7 +125,7 @@ export class AdminHandler {
     this.noteEvent({
       action: found?.id ?? 'unknown',
       outcome: refused ? 'refused' : status < 400 ? 'done' : 'failed',
-      target: path,
+      target: madeAt(path, headers?.Location) ?? path,
       status,
       code: said?.code ?? '',
       reason: said?.detail ?? '',
@@ -203,6 +203,11 @@ export class AdminHandler {
     request.socket.setTimeout(IDLE);
     return answer;
   }
+}
+
+/** Where stands what was made in a collection: its path alone tells of no one thing. */
+function madeAt(path: string, location: string | undefined): string | null {
+  return location?.startsWith(`${path}/`) === true ? location : null;
 }
 
 /** Path, query and authority of a request; the absolute form wins over Host (RFC 9112 section 3.2.2). */

@@ -40,7 +40,7 @@ export const explainCommand: Command = {
 };
 
 function textOf(explanation: Explanation): string {
-  const { route, candidates, policies, service, sticky, endpoints, request, answer, quarantined } = explanation;
+  const { route, candidates, policies, service, sticky, endpoints, request, answer, reason, quarantined } = explanation;
   const lines = [`route: ${route ?? 'none'}`];
   if (quarantined !== undefined) lines.push(`quarantined: ${quarantined}`);
   for (const candidate of candidates) {
@@ -59,5 +59,6 @@ function textOf(explanation: Explanation): string {
     }
   }
   if (answer !== null) lines.push(`answered by the gateway: ${answer.status} ${answer.code}`.trimEnd());
+  if (reason !== undefined) lines.push(`  ${reason}`);
   return `${lines.join('\n')}\n`;
 }

@@ -43,6 +43,12 @@ describe('access', () => {
       ['error unknown_tier policies[0].anyOf[0].anonymous.tier free'],
     ],
     [
+      'a credential that nobody looks at',
+      { policies: [{ anyOf: [{ anonymous: {} }, { apiKey: {} }] }] },
+      ['warning no_effect policies[0].anyOf[1].apiKey'],
+    ],
+    ['one that takes whatever comes, at the end', { policies: [{ anyOf: [{ apiKey: {} }, { anonymous: {} }] }] }, []],
+    [
       'a key in clear',
       { consumers: [{ name: 'a', apiKeys: [{ id: 'k1', sha256: 'pk_k1_secret' }] }] },
       ['error invalid_value consumers[0].apiKeys[0].sha256'],

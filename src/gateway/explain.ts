@@ -48,6 +48,8 @@ export interface Explanation {
   request: { method: string; url: string; headers: Record<string, string | string[]> } | null;
   /** The gateway's own answer; null when an upstream is asked. */
   answer: { status: number; code: string; body: string } | null;
+  /** Why a policy refused, which clients are not told; absent where none did, or where it gave no reason. */
+  reason?: string;
   /** Why the route is quarantined; absent where it serves. */
   quarantined?: string;
 }
@@ -78,7 +80,8 @@ export async function explainRequest(
     check: () => new Promise(() => {}),
     onHealthChange: () => {},
   });
-  const context = explainContext(clock.now, metrics);
+  let reason: string | undefined;
+  const context = explainContext(clock.now, metrics, (said) => (reason = said));
   const snapshot = Snapshot.create(1, config, services, {
     chains: explainChains(config, policies),
     metrics: { routeMetrics: () => metrics, relayMetrics: () => null } as never,
@@ -118,6 +121,7 @@ export async function explainRequest(
   socket.emit('data', Buffer.from(headOf(request), 'latin1'));
   await decided.within(PATIENCE);
   const explanation = describe(exchange, queryOf(exchange, request), snapshot, sent, socket.written);
+  if (reason !== undefined) explanation.reason = reason;
   socket.emit('close');
   snapshot.retire();
   return explanation;
@@ -178,7 +182,11 @@ function explainChains(config: GatewayConfig, policies: ReadonlyMap<string, Poli
   };
 }
 
-function explainContext(now: () => number, metrics: RouteMetrics): ExchangeContext {
+function explainContext(
+  now: () => number,
+  metrics: RouteMetrics,
+  onReason: (reason: string | undefined) => void,
+): ExchangeContext {
   const wheel = new TimerWheel({ now, wall: now });
   return {
     now,
@@ -191,7 +199,7 @@ function explainContext(now: () => number, metrics: RouteMetrics): ExchangeConte
     unrouted: metrics,
     newRequestId: () => '00000000-0000-7000-8000-000000000000',
     dateLine: () => '',
-    onPolicyRefusal: () => {},
+    onPolicyRefusal: (_exchange, { reason }) => onReason(reason),
     onError: () => {},
     account: () => {},
   };

@@ -8,7 +8,7 @@ import type { Socket } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import { type Allowance, OwnAllowance } from '../base/allowance.ts';
 import type { Clock, Timers } from '../base/clock.ts';
-import type { ErrorCode } from '../base/errors.ts';
+import { ERRORS, type ErrorCode } from '../base/errors.ts';
 import type { Inheritance, InheritedSocket } from '../base/inherited.ts';
 import { type Logger, silentLogger } from '../base/logger.ts';
 import { inSlices } from '../base/slices.ts';
@@ -476,8 +476,10 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
 
   onPolicyRefusal(exchange: PolicyExchange, reply: Reply): void {
     this.audit.recordRefusal(exchange, reply);
-    const { code, status, reason } = reply;
     if (this.logger.level !== 'debug') return;
+    const { code, reason } = reply;
+    // A reply with a code leaves its status to the table of errors.
+    const status = code === undefined ? reply.status : ERRORS[code].status;
     const { requestId, routeName, clientAddress } = exchange;
     const fields = { request_id: requestId, route: routeName, client: clientAddress, code, status, reason };
     this.logger.debug('a policy refused the request', fields);

@@ -39,6 +39,10 @@ export interface KeyWish {
   readonly metadata: Readonly<Record<string, unknown>>;
 }
 
+export interface KeyChangeWish extends KeyChange {
+  readonly expiresIn?: number | null | undefined;
+}
+
 export interface KeyListWish {
   readonly consumer: string | null;
   readonly state: KeyState | null;
@@ -123,9 +127,12 @@ export class KeyDesk {
     return { keys: [...pictures, ...page.keys.map((key) => this.picture(key))], next: page.next };
   }
 
-  async update(id: string, change: KeyChange): Promise<KeyPicture | KeyRefusal> {
-    const refusal = this.tierRefusal(change.tier ?? null);
+  /** `expiresIn`, in milliseconds from now, takes the place of `expiresAt`; null is for ever. */
+  async update(id: string, { expiresIn, ...rest }: KeyChangeWish): Promise<KeyPicture | KeyRefusal> {
+    const refusal = this.tierRefusal(rest.tier ?? null);
     if (refusal !== null) return refusal;
+    const expiry = expiresIn === undefined ? {} : { expiresAt: expiresIn === null ? null : this.now() + expiresIn };
+    const change = { ...rest, ...expiry };
     const done = await this.act(id, { type: 'update', change });
     return 'refusal' in done ? done : this.picture(done);
   }

@@ -98,6 +98,7 @@ listeners: [{ name: public, address: "127.0.0.1:0" }]
 admin: { address: "127.0.0.1:0", writes: true, token: ${token} }
 logging: { access: false, audit: { file: "${file}" } }
 shutdown: { drain: 0ms, timeout: 1s }
+services: [{ name: users, registration: true, endpoints: [] }]
 routes: [{ name: fixed, match: { path: /fixed }, respond: { status: 200 } }]
 `);
   const call = async (method: string, path: string, bearer: string, body?: string): Promise<number> => {
@@ -110,6 +111,7 @@ routes: [{ name: fixed, match: { path: /fixed }, respond: { status: 200 } }]
   expect(await call('PUT', '/routes/fresh?x=geheim', token, route)).toBe(400);
   expect(await call('PUT', '/routes/fresh', token, route)).toBe(201);
   expect(await call('DELETE', '/routes/none', token)).toBe(404);
+  expect(await call('POST', '/services/users/endpoints', token, '{"url":"http://127.0.0.1:9"}')).toBe(201);
   await server.stop();
   expect(
     linesOf(file).map(({ action, outcome, target, status, who }) => [action, outcome, target, status, who]),
@@ -118,6 +120,7 @@ routes: [{ name: fixed, match: { path: /fixed }, respond: { status: 200 } }]
     ['putRoute', 'failed', '/routes/fresh', 400, { kind: 'admin' }],
     ['putRoute', 'done', '/routes/fresh', 201, { kind: 'admin' }],
     ['deleteRoute', 'failed', '/routes/none', 404, { kind: 'admin' }],
+    ['registerEndpoint', 'done', '/services/users/endpoints/127.0.0.1%3A9', 201, { kind: 'admin' }],
   ]);
   const text = readFileSync(file, 'latin1');
   expect([text.includes('geheim'), text.includes(token)]).toEqual([false, false]);

@@ -81,6 +81,41 @@ test('ws:// and wss:// stand for the handshake, in which what is given is kept',
   });
 });
 
+test('who calls, who may and how much decide as they would, and a refusal tells its reason', async () => {
+  const sha256 = '7a2f7564ce78935a49d041e372d84e4ac1eb2430e9160e1683fd7e886dfef347';
+  const key = 'x-api-key: pk_acme01_for-trying-only-0123456789abcdef';
+  const access = await configOf({
+    version: 1,
+    listeners: [{ name: 'plain', address: '127.0.0.1:8080' }],
+    tiers: { free: { rate: 1, quotas: { day: 10 } } },
+    consumers: [{ name: 'acme', apiKeys: [{ id: 'acme01', sha256, scopes: ['orders:read'] }] }],
+    services: [{ name: 'orders', endpoints: ['http://127.0.0.1:9'] }],
+    routes: [
+      { name: 'read', match: { methods: ['GET'] }, ...guarded('orders:read') },
+      { name: 'write', match: { methods: ['POST'] }, ...guarded('orders:write') },
+    ],
+  });
+  const ask = (method: string, ...headers: string[]) =>
+    explainRequest(access, { method, url: '/orders', headers }, builtInPolicies);
+
+  const granted = await ask('GET', key);
+  expect(granted).toMatchObject({ answer: null, request: { headers: { 'x-consumer-name': 'acme' } } });
+  expect(granted).not.toHaveProperty('reason');
+  expect(await ask('GET')).toMatchObject({ request: null, answer: { status: 401 }, reason: 'no API key' });
+  expect(await ask('POST', key)).toMatchObject({ answer: { status: 403 }, reason: 'not the permission orders:write' });
+});
+
+function guarded(permission: string) {
+  const limits = [{ rateLimit: { tiers: { default: 'free' } } }, { rateLimit: { limit: 5, mode: 'shadow' } }];
+  const policies = [
+    { apiKey: {} },
+    { authorize: { permissions: [permission] } },
+    ...limits,
+    { concurrency: { max: 1 } },
+  ];
+  return { service: 'orders', policies };
+}
+
 test('limits say what they grant, count nothing, and refuse nobody', async () => {
   const limits = [
     { rateLimit: { limit: 1, per: '1h', key: 'ip' } },

@@ -98,6 +98,10 @@ describe('a key of the store', () => {
     expect((await use(key)).status).toBe(401);
     await ask('PATCH', `/keys/${id}`, { active: true, expiresAt: '2001-01-01T00:00:00Z' });
     expect((await use(key)).status).toBe(401);
+    const longer = bodyOf(await ask('PATCH', `/keys/${id}`, { expiresIn: '1h' }));
+    expect(Date.parse(String(longer.expiresAt))).toBeGreaterThan(Date.now() + 1_800_000);
+    expect((await ask('PATCH', `/keys/${id}`, { expiresIn: '1h', expiresAt: null })).status).toBe(400);
+    expect(bodyOf(await ask('PATCH', `/keys/${id}`, { expiresIn: null }))).toMatchObject({ expiresAt: null });
     expect(bodyOf(await ask('PATCH', `/keys/${id}`, { expiresAt: null, metadata: null }))).toMatchObject({
       state: 'active',
       expiresAt: null,

@@ -123,10 +123,10 @@ describe('rateLimit', () => {
 
   test('in shadow refuses nobody, tells nobody, and logs and counts', async () => {
     const lines: object[] = [];
-    const logger: Logger = { ...QUIET, level: 'debug', debug: (message, fields) => lines.push({ message, ...fields }) };
+    const logger: Logger = { ...QUIET, level: 'info', info: (message, fields) => lines.push({ message, ...fields }) };
     const { ask, gateway } = await start(
       [route('a', { rateLimit: { name: 'seen', limit: 1, ...hour, mode: 'shadow' } })],
-      { logging: { level: 'debug', access: false } },
+      { logging: { access: false } },
       logger,
     );
     const answers = [await ask('/a'), await ask('/a')];

@@ -30,6 +30,10 @@ const explanationSchema = z.object({
     .object({ status: z.int(), code: z.string(), body: z.string() })
     .nullable()
     .meta({ description: "The gateway's own answer; null when an upstream is asked." }),
+  reason: z
+    .string()
+    .optional()
+    .meta({ description: 'Why a policy refused, which clients are not told; absent where none did.' }),
 }) satisfies z.ZodType<Explanation>;
 
 /** One line of a head: what would begin another one, or cannot be a byte of one, is no part of it. */

@@ -62,14 +62,23 @@ const wishSchema = z.strictObject({
 });
 
 /** Null takes away what may be away. */
-const changeSchema = z.strictObject({
-  name: labelSchema.nullable().optional(),
-  scopes: scopesSchema.nullable().optional(),
-  tier: nameSchema.nullable().optional(),
-  expiresAt: momentSchema.nullable().optional().meta({ description: 'In ISO 8601; null is never.' }),
-  active: z.boolean().optional().meta({ description: '`false` refuses it until it is `true` again.' }),
-  metadata: metadataSchema.nullable().optional().meta({ description: 'Merged into what is there.' }),
-});
+const changeSchema = z
+  .strictObject({
+    name: labelSchema.nullable().optional(),
+    scopes: scopesSchema.nullable().optional(),
+    tier: nameSchema.nullable().optional(),
+    expiresAt: momentSchema.nullable().optional().meta({ description: 'In ISO 8601; null is never.' }),
+    expiresIn: durationSchema(1)
+      .nullable()
+      .optional()
+      .meta({ description: 'The same, from now on, such as `30d`; not beside `expiresAt`.' }),
+    active: z.boolean().optional().meta({ description: '`false` refuses it until it is `true` again.' }),
+    metadata: metadataSchema.nullable().optional().meta({ description: 'Merged into what is there.' }),
+  })
+  .refine(
+    ({ expiresAt, expiresIn }) => expiresAt === undefined || expiresIn === undefined,
+    'holds `expiresAt` and `expiresIn`: one of them can say when it ends',
+  );
 
 const rotationSchema = z.strictObject({
   overlap: durationSchema(0)

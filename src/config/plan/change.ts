@@ -21,7 +21,10 @@ function entry(severity: ChangeSeverity, meaning: string, counts: CodeEntry['cou
 /** What each code means. Codes are part of the public interface: they are never renamed and never reused. */
 export const changeCodes = {
   authentication_removed: entry('danger', 'A route asks for less authentication: it lost such a policy.'),
-  authentication_weakened: entry('danger', 'A policy of authentication lets requests in when it cannot decide.'),
+  authentication_weakened: entry(
+    'danger',
+    'A policy of authentication lets requests in when it cannot decide, or without any credential.',
+  ),
   authorization_removed: entry('danger', 'A route lost `authorize` or `ipFilter`.'),
   limiting_removed: entry('danger', 'A route lost `rateLimit`, `bodyLimit` or `concurrency`.'),
   limiting_weakened: entry('danger', 'A limit only watches, or lets requests through when its store fails.'),

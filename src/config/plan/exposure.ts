@@ -71,6 +71,14 @@ function namesOf(policies: ReadonlyMap<string, EffectivePolicy>, protection: Pro
     .flatMap(([name, { options }]) => options.map(() => name));
 }
 
+/** Whether who shows no credential passes all authentication that there is: `anyOf` ends it with `anonymous`. */
+function passesAnybody(policies: ReadonlyMap<string, EffectivePolicy>): boolean {
+  const asking = [...policies].filter(([name]) => protectionOf(name) === 'authentication');
+  const isOpen = (uses: unknown): boolean =>
+    Array.isArray(uses) && uses.some((use: { readonly name?: unknown }) => use.name === 'anonymous');
+  return asking.length > 0 && asking.every(([name, { options }]) => name === 'anyOf' && options.every(isOpen));
+}
+
 /** What of the one list the other has not, each as often as it is missing. */
 function missingIn(other: readonly string[], list: readonly string[]): string[] {
   const left = [...other];
@@ -108,6 +116,7 @@ export function planExposure(before: GatewayConfig, after: GatewayConfig, routes
     const to = resolved(after, other, servicesAfter.get(other.service ?? '') ?? []);
     const path: ValuePath = ['routes', other.name, 'policies'];
     changes.push(...lossesAndGains(other.name, path, from, to));
+    changes.push(...openings(other.name, path, from, to));
     changes.push(...movedScopes(other.name, path, from, to, one.service === other.service));
   }
   return [...changes, ...newWithoutAuthentication(after, fresh)];
@@ -144,6 +153,18 @@ function lossesAndGains(
     }
   }
   return changes;
+}
+
+function openings(
+  route: string,
+  path: ValuePath,
+  from: ReadonlyMap<string, EffectivePolicy>,
+  to: ReadonlyMap<string, EffectivePolicy>,
+): Change[] {
+  const before = namesOf(from, 'authentication');
+  if (before.length === 0 || passesAnybody(from) || !passesAnybody(to)) return [];
+  const message = `route "${route}" lets requests without any credential in: \`anonymous\` stands in its \`anyOf\``;
+  return [createChange('authentication_weakened', path, { message, before, after: namesOf(to, 'authentication') })];
 }
 
 /** Options that now come from elsewhere; where a scope's own options differ, the scope's change says so. */

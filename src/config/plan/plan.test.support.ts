@@ -20,9 +20,12 @@ const names = [
   'requestHeaders',
 ];
 const anyOptions = z.record(z.string(), z.unknown());
+const anyUses = z
+  .array(anyOptions)
+  .transform((uses) => uses.map((use) => Object.entries(use).map(([name, options]) => ({ name, options }))[0]));
 export const contractPolicies: PolicySchemas = {
   names: () => names,
-  schemaOf: (name) => (names.includes(name) ? anyOptions : undefined),
+  schemaOf: (name) => (name === 'anyOf' ? anyUses : names.includes(name) ? anyOptions : undefined),
 };
 
 /** What a file says, in plain values. */

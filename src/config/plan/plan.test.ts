@@ -436,6 +436,28 @@ const policies: Row[] = [
     'danger authentication_weakened routes.r.policies.externalAuth.failOpen false -> true',
   ],
   [
+    'a credential is asked for no more',
+    route({ policies: [{ anyOf: [{ jwt: {} }] }] }),
+    route({ policies: [{ anyOf: [{ jwt: {} }, { anonymous: {} }] }] }),
+    'danger authentication_weakened routes.r.policies ["anyOf"] -> ["anyOf"]',
+    'notice policy_changed routes.r.policies.anyOf [{"name":"jwt","options":{}}] -> [{"name":"jwt","options":{}},{"name":"anonymous","options":{}}]',
+  ],
+  [
+    'another credential, or none',
+    route({ policies: [jwt] }),
+    route({ policies: [{ anyOf: [jwt, { anonymous: {} }] }] }),
+    'danger authentication_weakened routes.r.policies ["jwt"] -> ["anyOf"]',
+    'notice policy_removed routes.r.policies.jwt {"issuer":"https://id.example"} -> -',
+    'notice policy_added routes.r.policies.anyOf - -> [{"name":"jwt","options":{"issuer":"https://id.example"}},{"name":"anonymous","options":{}}]',
+    'notice authentication_changed routes.r.policies ["jwt"] -> ["anyOf"]',
+  ],
+  [
+    'a credential may be left out, but another policy asks for one',
+    route({ policies: [jwt, { anyOf: [{ apiKey: {} }] }] }),
+    route({ policies: [jwt, { anyOf: [{ apiKey: {} }, { anonymous: {} }] }] }),
+    'notice policy_changed routes.r.policies.anyOf [{"name":"apiKey","options":{}}] -> [{"name":"apiKey","options":{}},{"name":"anonymous","options":{}}]',
+  ],
+  [
     'options of which nothing is known',
     route({ policies: [{ requestHeaders: { set: { a: '1', 'X-Auth-Token': 'abc' } } }] }),
     route({ policies: [{ requestHeaders: { set: { a: '2', 'X-Auth-Token': 'abd' } } }] }),

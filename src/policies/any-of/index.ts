@@ -1,6 +1,6 @@
 /** `anyOf`: several ways to say who calls, of which the first whose credential is present decides. */
 import { z } from 'zod';
-import type { PolicyUse } from '../../config/policy-schemas.ts';
+import type { AccessConfig, PolicyProblem, PolicyUse } from '../../config/policy-schemas.ts';
 import { type Authentication, type Authenticator, hooksOf, refusalReply } from '../../pipeline/authentication.ts';
 import type { Policy, PolicyExchange, PolicyHooks, PolicyServices } from '../../pipeline/policy.ts';
 
@@ -11,17 +11,37 @@ export function createAnyOf(authentications: readonly Authentication<never>[]): 
     name: 'anyOf',
     phase: 'authenticate',
     schema: schemaOf(known),
-    check: (uses, config) =>
-      uses.flatMap(({ name, options }, index) =>
-        (known.get(name)?.check?.(options, config) ?? []).map((problem) => ({
-          ...problem,
-          path: [index, name, ...problem.path],
-        })),
-      ),
+    check: (uses, config) => [...problemsOf(uses, known, config), ...unreachedOf(uses)],
     ownHeaders: (uses) => uses.flatMap(({ name, options }) => known.get(name)?.ownHeaders?.(options) ?? []),
     secretNames: (uses) => uses.flatMap(({ name, options }) => known.get(name)?.secretNames?.(options) ?? []),
     create: (uses, services) => hooksOfAny(createAll(uses, known, services)),
   };
+}
+
+function problemsOf(
+  uses: readonly PolicyUse[],
+  known: ReadonlyMap<string, Authentication>,
+  config: AccessConfig,
+): PolicyProblem[] {
+  return uses.flatMap(({ name, options }, index) =>
+    (known.get(name)?.check?.(options, config) ?? []).map((problem) => ({
+      ...problem,
+      path: [index, name, ...problem.path],
+    })),
+  );
+}
+
+/** Behind one that takes whatever comes nobody is asked: credentials would be let through unseen. */
+function unreachedOf(uses: readonly PolicyUse[]): PolicyProblem[] {
+  const last = uses.findIndex(({ name }) => name === 'anonymous' || name === 'externalAuth');
+  if (last < 0) return [];
+  const wordsOf = (name: string) => `\`${name}\` is never asked: \`${uses[last].name}\` before it takes whatever comes`;
+  return uses.slice(last + 1).map(({ name }, offset) => ({
+    severity: 'warning',
+    code: 'no_effect',
+    path: [last + 1 + offset, name],
+    message: wordsOf(name),
+  }));
 }
 
 function schemaOf(known: ReadonlyMap<string, Authentication>): z.ZodType<PolicyUse[]> {

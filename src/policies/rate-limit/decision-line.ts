@@ -73,7 +73,7 @@ export class DecisionLine {
       } else if (!measure.shadow) counters.refused.value++;
       else {
         counters.shadowRefused.value++;
-        if (this.logger.level === 'debug') this.logShadow(exchange, measure);
+        if (this.logger.level === 'info' || this.logger.level === 'debug') this.logShadow(exchange, measure);
       }
     }
   }
@@ -81,7 +81,7 @@ export class DecisionLine {
   /** Without the key: that may be a credential. */
   private logShadow({ requestId, routeName, clientAddress }: PolicyExchange, { name }: Measure): void {
     const fields = { request_id: requestId, route: routeName, client: clientAddress, limit: name };
-    this.logger.debug('a limit in shadow would refuse', fields);
+    this.logger.info('a limit in shadow would refuse', fields);
   }
 }
 

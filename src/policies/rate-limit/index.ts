@@ -16,7 +16,7 @@ export const rateLimit = definePolicy({
 });
 
 function problemsOf(options: RateLimitOptions, { tiers: known }: AccessConfig): PolicyProblem[] {
-  const { tiers, algorithm, burst, per, store, sync, onStoreFailure } = options;
+  const { tiers, algorithm, limit, burst, cost, per, store, sync, onStoreFailure } = options;
   const problems: PolicyProblem[] = [];
   const idle = (key: string, message: string): void => {
     problems.push({ severity: 'warning', code: 'no_effect', path: [key], message });
@@ -35,6 +35,9 @@ function problemsOf(options: RateLimitOptions, { tiers: known }: AccessConfig): 
   if (tiers !== undefined && algorithm !== 'token-bucket') idle('algorithm', 'a tier is a token bucket with quotas');
   if (burst !== undefined && tiers !== undefined) idle('burst', 'the tier says how many at once');
   else if (burst !== undefined && !BUCKETS.includes(algorithm)) idle('burst', `\`${algorithm}\` has none`);
+  const most = BUCKETS.includes(algorithm) ? (burst ?? limit) : limit;
+  if (tiers === undefined && typeof cost === 'number' && most !== undefined && cost > most)
+    idle('cost', `is more than there ever is, ${most}: every request is refused`);
   if (store === 'local' && sync === 'batched') idle('sync', 'a limit of this gateway alone is always exact');
   if (store === 'local' && onStoreFailure !== 'local')
     idle('onStoreFailure', 'this gateway’s own memory does not fail');

@@ -205,7 +205,7 @@ describe('rateLimit', () => {
 
   it('logs what a limit in shadow would refuse without the key, which may be a credential', () => {
     const lines: object[] = [];
-    const logger = { ...silentLogger, level: 'debug' as const, debug: (_: string, fields = {}) => lines.push(fields) };
+    const logger = { ...silentLogger, level: 'info' as const, info: (_: string, fields = {}) => lines.push(fields) };
     const { ask } = setUp([{ limit: 1, mode: 'shadow', key: { header: 'x-api-key' } }], { logger });
     for (let i = 0; i < 2; i++) expect(ask({ headers: { 'x-api-key': 's3cret' } })).toBeUndefined();
     expect(lines).toHaveLength(1);
@@ -327,6 +327,9 @@ describe('the options of rateLimit', () => {
     [{ tiers: { default: 'fre' } }, ['error unknown_tier tiers.default']],
     [{ tiers: { default: 'toString' } }, ['error unknown_tier tiers.default']],
     [{ limit: 5, burst: 10, algorithm: 'sliding-log' }, ['warning no_effect burst']],
+    [{ limit: 5, cost: 6 }, ['warning no_effect cost']],
+    [{ limit: 5, burst: 4, cost: 5 }, ['warning no_effect cost']],
+    [{ limit: 5, burst: 6, cost: 6 }, []],
     [{ tiers: { default: 'free' }, burst: 10 }, ['warning no_effect burst']],
     [{ tiers: { default: 'free' }, per: '5m' }, ['warning no_effect per']],
     [{ tiers: { default: 'free' }, algorithm: 'gcra' }, ['warning no_effect algorithm']],
