@@ -2,12 +2,16 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { FixedLine } from '../../http/header-edits.ts';
+import { LineRate } from '../../observability/line-rate.ts';
 import type { PolicyExchange, Reply } from '../../pipeline/policy.ts';
 import type { Decision, Limits, Take } from '../../state/limits/limits.ts';
 import { type Tally, tellClient } from './fields.ts';
 import type { Limiter } from './limiter.ts';
 import type { Measure } from './measure.ts';
 import { refusalOf } from './refusal.ts';
+
+/** Lines a second about requests that a limit in shadow would refuse. */
+const SHADOW_LINES = 10;
 
 /** Limits whose store is one: they are decided as one. */
 export interface LimitGroup {
@@ -29,6 +33,7 @@ export class DecisionLine {
   private readonly groups: readonly LimitGroup[];
   private readonly clock: Clock;
   private readonly logger: Logger;
+  private readonly shadowLines = new LineRate(SHADOW_LINES);
 
   constructor(groups: readonly LimitGroup[], clock: Clock, logger: Logger) {
     this.groups = groups;
@@ -78,10 +83,12 @@ export class DecisionLine {
     }
   }
 
-  /** Without the key: that may be a credential. */
+  /** Without the key: that may be a credential. The metric counts them all. */
   private logShadow({ requestId, routeName, clientAddress }: PolicyExchange, { name }: Measure): void {
+    if (!this.shadowLines.allows(this.clock.now())) return;
+    const { suppressed } = this.shadowLines;
     const fields = { request_id: requestId, route: routeName, client: clientAddress, limit: name };
-    this.logger.info('a limit in shadow would refuse', fields);
+    this.logger.info('a limit in shadow would refuse', suppressed === 0 ? fields : { ...fields, suppressed });
   }
 }
 
