@@ -104,7 +104,10 @@ export function informationalLines(parser: HeadParser): string {
 /** Lines that the gateway gives an answer itself, and the request's id, edited as a policy wants. */
 export function ownLines(lines: string, requestId: string, edits: HeaderEdits | null): string {
   const own = `${lines}X-Request-ID: ${requestId}\r\n`;
-  return edits === null ? own : edits.filter(own) + edits.lines();
+  if (edits === null) return own;
+  // Of an upstream's answer only this one line is the gateway's own.
+  if (lines === '') return (edits.drops('x-request-id') ? '' : own) + edits.lines();
+  return edits.filter(own) + edits.lines();
 }
 
 const EVENT_STREAM = 'text/event-stream';

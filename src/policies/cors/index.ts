@@ -46,6 +46,8 @@ interface CorsRules {
   readonly preflight: HeaderEdits;
   readonly exposed: HeaderEdits;
   readonly exposedGrpcWeb: HeaderEdits;
+  /** Of answers that are no preflights and not for gRPC-Web, by origin; what is said depends on nothing else. */
+  readonly kept: Map<string, HeaderEdits>;
   readonly anyMethod: boolean;
   readonly anyHeader: boolean;
   readonly privateNetwork: boolean;
@@ -73,6 +75,7 @@ function compileCors(options: CorsOptions): CorsRules {
     preflight,
     exposed: exposing(exposeHeaders),
     exposedGrpcWeb: exposing(exposeHeaders.includes('*') ? exposeHeaders : withoutRepeats(exposeHeaders, GRPC_WEB)),
+    kept: new Map(),
     anyMethod,
     anyHeader,
     privateNetwork,
@@ -90,17 +93,39 @@ function withoutRepeats(names: readonly string[], more: readonly string[]): stri
   return [...names, ...more.filter((name) => !known.has(name))];
 }
 
+/** Origins whose edits are kept: an application has a few, and what a pattern allows has no end. */
+const MOST_KEPT = 64;
+
 function apply(rules: CorsRules, exchange: PolicyExchange): void {
   const edits = exchange.responseEdits;
-  edits.append(rules.always);
   const method = preflightMethod(exchange);
+  if (method === null && !isGrpcWeb(exchange)) return tellPage(edits, rules, exchange);
+  edits.append(rules.always);
   if (method !== null) edits.add('Vary', 'Access-Control-Request-Method, Access-Control-Request-Headers');
   const allowed = allowedOrigin(rules.origins, exchange);
   if (allowed === null) return;
   edits.add('Access-Control-Allow-Origin', allowed);
   edits.append(rules.allowed);
   if (method !== null) answerPreflight(rules, exchange, method);
-  else edits.append(isGrpcWeb(exchange) ? rules.exposedGrpcWeb : rules.exposed);
+  else edits.append(rules.exposedGrpcWeb);
+}
+
+/** What nearly every answer says depends on nothing but the origin. */
+function tellPage(edits: HeaderEdits, rules: CorsRules, exchange: PolicyExchange): void {
+  const origin = exchange.header('origin');
+  const kept = origin === undefined ? undefined : rules.kept.get(origin);
+  if (kept !== undefined) return edits.append(kept);
+  const allowed = allowedOrigin(rules.origins, exchange);
+  if (allowed === null) return edits.append(rules.always);
+  const told = new HeaderEdits();
+  told.append(rules.always);
+  told.add('Access-Control-Allow-Origin', allowed);
+  told.append(rules.allowed);
+  told.append(rules.exposed);
+  edits.append(told);
+  if (origin === undefined || rules.kept.size >= MOST_KEPT) return;
+  // A copy: the text is a slice of the request's head, all of which would stay with it.
+  rules.kept.set(Buffer.from(origin, 'latin1').toString('latin1'), told);
 }
 
 /** What an answer that is the same for all says does not wait for somebody to ask: a cache may have asked for others. */
