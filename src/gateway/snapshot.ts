@@ -8,7 +8,7 @@ import type { UpstreamPoolLike } from '../net/upstream.ts';
 import type { GatewayMetrics } from '../observability/metrics/gateway-metrics.ts';
 import type { RelayMetrics } from '../observability/metrics/relay-metrics.ts';
 import type { RouteMetrics } from '../observability/metrics/route-metrics.ts';
-import { type Chain, Chains, type ChainsDeps, type PolicyUse } from '../pipeline/chain.ts';
+import { type Chain, Chains, type ChainsDeps } from '../pipeline/chain.ts';
 import { RawRouter } from '../router/raw-router.ts';
 import { compileRewrite, type Rewrite } from '../router/rewrite.ts';
 import { type Router, routerOf } from '../router/router.ts';
@@ -114,9 +114,8 @@ export class Snapshot {
     );
     this.globalChain = globalChain;
     this.chains = chains;
-    const own = chains.ownHeaders(usesOf(config));
-    this.secretNames = [...chains.secretNames(usesOf(config))].sort();
-    this.ownHeaders = own.size === 0 ? null : withHyphens(own);
+    this.secretNames = [...chains.secretNames].sort();
+    this.ownHeaders = chains.ownHeaders.size === 0 ? null : withHyphens(chains.ownHeaders);
     this.answersPreflights = globalChain.preflight !== null || routes.some(({ chain }) => chain.preflight !== null);
     this.late = late;
   }
@@ -189,13 +188,6 @@ export class Snapshot {
   closeChains(): void {
     this.chains.close();
   }
-}
-
-/** Every use of a policy, wherever it stands. */
-function* usesOf({ policies, services, routes }: GatewayConfig): Iterable<PolicyUse> {
-  yield* policies;
-  for (const service of services) yield* service.policies;
-  for (const route of routes) if (route.quarantined === undefined) yield* route.policies;
 }
 
 /** Each also as `isListed` looks for it. */

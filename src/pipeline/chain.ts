@@ -54,6 +54,10 @@ export interface ChainsDeps {
  * its counters and caches are one.
  */
 export class Chains {
+  /** Names of request headers that only the gateway may set, in lower case, by all uses that were made. */
+  readonly ownHeaders = new Set<string>();
+  /** Names of what holds credentials, in lower case, by all uses that were made. */
+  readonly secretNames = new Set<string>();
   private readonly deps: ChainsDeps;
   private readonly made: ChainLink[] = [];
   /** Links of gateway and services by place and policy. */
@@ -102,6 +106,7 @@ export class Chains {
       const policy = this.deps.policies.get(name);
       if (policy === undefined) throw new Error('there is no such policy');
       const { phase } = policy;
+      for (const one of options) this.note(policy, one);
       const services = this.servicesFor(place);
       if (policy.createAll !== undefined) links.push({ name, phase, hooks: policy.createAll(options, services) });
       else for (const one of options) links.push({ name, phase, hooks: policy.create(one, services) });
@@ -110,6 +115,11 @@ export class Chains {
       for (const { hooks } of links) hooks.close?.();
       throw new PolicyBuildError(name, error);
     }
+  }
+
+  private note({ ownHeaders, secretNames }: Policy, options: unknown): void {
+    for (const name of ownHeaders?.(options) ?? []) this.ownHeaders.add(name.toLowerCase());
+    for (const name of secretNames?.(options) ?? []) this.secretNames.add(name.toLowerCase());
   }
 
   private servicesFor(place: PolicyPlace): PolicyServices {
@@ -124,24 +134,6 @@ export class Chains {
         return object;
       },
     };
-  }
-
-  /** Names of request headers that only the gateway may set, in lower case, by all uses of all places. */
-  ownHeaders(uses: Iterable<PolicyUse>): Set<string> {
-    const names = new Set<string>();
-    for (const { name, options } of uses) {
-      for (const header of this.deps.policies.get(name)?.ownHeaders?.(options) ?? []) names.add(header.toLowerCase());
-    }
-    return names;
-  }
-
-  /** Names of what holds credentials, in lower case, by all uses of all places. */
-  secretNames(uses: Iterable<PolicyUse>): Set<string> {
-    const names = new Set<string>();
-    for (const { name, options } of uses) {
-      for (const secret of this.deps.policies.get(name)?.secretNames?.(options) ?? []) names.add(secret.toLowerCase());
-    }
-    return names;
   }
 
   /** Tells every link that the generation is over. */

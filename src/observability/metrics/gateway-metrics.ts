@@ -146,7 +146,7 @@ export function createGatewayMetrics(deps: GatewayMetricsDeps): GatewayMetrics {
     retainRoutes(keeps) {
       retainRelays(relays, (route, service) => route === NO_ROUTE || keeps(routes.get(route, service)));
       routes.retain((metrics) => metrics === unrouted || keeps(metrics));
-      retainLimits(limitDecisions, new Set(routes.sorted().map(({ route }) => route)));
+      retainLimits(limitDecisions, () => routes.names());
     },
     errors: { count: (code) => void (errors[code] ?? errors.internal_error).value++ },
     connectionFaults,
@@ -190,6 +190,12 @@ class RouteTable {
       if (!keeps(metrics)) this.byName.delete(key);
     }
     this.ordered = null;
+  }
+
+  names(): Set<string> {
+    const names = new Set<string>();
+    for (const { route } of this.byName.values()) names.add(route);
+    return names;
   }
 
   takeDelta(): RouteDelta[] {

@@ -10,8 +10,11 @@ export const LIMIT_DECISIONS: MetricDefinition = {
 };
 
 /** Forgets the series of routes that are no more. */
-export function retainLimits(family: CellFamily, routes: ReadonlySet<string>): void {
+export function retainLimits(family: CellFamily, names: () => ReadonlySet<string>): void {
+  // There may be many thousands, and nobody to be asked for.
+  let routes: ReadonlySet<string> | null = null;
   family.retain((labels) => {
+    routes ??= names();
     // Names are of characters that labels need not escape.
     const name = /^route="([^"]*)"/.exec(labels);
     return name !== null && routes.has(name[1]);
