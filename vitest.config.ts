@@ -1,9 +1,13 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
-    testTimeout: 20_000,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     pool: 'forks',
+    // Most tests wait for sockets and processes rather than compute: on two cores, too, two files at once are quicker than one.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
   },
 });
