@@ -141,9 +141,9 @@ describe('its steps, as commands in a clean folder', () => {
     const app = join(image.root, 'app');
     const entries = ['LICENSE', 'README.md', 'bin', 'dist', 'node_modules', 'package.json'];
     expect(readdirSync(app).sort()).toEqual(entries);
-    const modules = readdirSync(join(app, 'node_modules')).filter((name) => !name.startsWith('.'));
-    expect(modules).toEqual(expect.arrayContaining(dependenciesOf(ROOT)));
-    expect(modules).not.toContain('typescript');
+    const missing = dependenciesOf(ROOT).filter((name) => !existsSync(join(app, 'node_modules', name)));
+    expect(missing).toEqual([]);
+    expect(existsSync(join(app, 'node_modules', 'typescript'))).toBe(false);
     const built = readdirSync(join(app, 'dist'), { recursive: true, encoding: 'utf8' });
     expect(built.filter((name) => name.includes('.test.'))).toEqual([]);
     expect(existsSync(join(app, 'dist', 'cli', 'main.js'))).toBe(true);
