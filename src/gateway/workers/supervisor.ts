@@ -48,6 +48,14 @@ export interface SupervisorDeps {
   readonly onLines: (lines: string) => void;
 }
 
+/**
+ * A port that was free for any (port 0) is let go before the workers have it, and somebody else may have been given it: then
+ * another one will do.
+ */
+function isTakenMeanwhile(error: unknown, { listeners }: GatewayConfig): boolean {
+  return (error as Error).message.includes('EADDRINUSE') && listeners.some(({ address }) => address.port === 0);
+}
+
 export class Supervisor {
   /** `starting`, `running`, `draining` (still serving), `stopped`. */
   state: 'starting' | 'running' | 'draining' | 'stopped' = 'starting';
@@ -168,11 +176,20 @@ export class Supervisor {
       audit = this.audit.prepare(config);
       state = await this.policyState.prepare(config);
       sockets = await this.sockets.prepare(config.listeners);
-      const wanted = { ...config, listeners: partOf(sockets.listeners, count) };
       const more = this.workers.size === 0 ? count : Math.max(0, count - this.workers.count);
       fresh = Array.from({ length: more }, () => this.workers.begin());
       await Promise.all(fresh.map((worker) => this.workers.started(worker)));
-      const workerConfig = await prepareInAll(this.workers, generation, wanted);
+      const prepareBy = ({ listeners }: { listeners: GatewayConfig['listeners'] }): Promise<GatewayConfig> =>
+        prepareInAll(this.workers, generation, { ...config, listeners: partOf(listeners, count) });
+      let workerConfig: GatewayConfig;
+      try {
+        workerConfig = await prepareBy(sockets);
+      } catch (error) {
+        if (!isTakenMeanwhile(error, config)) throw error;
+        sockets.discard();
+        sockets = await this.sockets.prepare(config.listeners);
+        workerConfig = await prepareBy(sockets);
+      }
       this.refuseWhenStopping();
       this.workerConfig = workerConfig;
     } catch (error) {
