@@ -7,6 +7,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
+    // A port that was free may be somebody else's a moment later, now that files run beside each other: CI asks twice, and says so.
+    retry: process.env.CI === undefined ? 0 : 1,
     // Most tests wait for sockets and processes rather than compute: on two cores, too, two files at once are quicker than one.
     maxWorkers: Math.max(2, availableParallelism() - 1),
   },
