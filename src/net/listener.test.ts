@@ -107,6 +107,14 @@ test('those that wait to be accepted when it drains are served, and later ones r
   expect(await ask(port)).toContain('ECONNREFUSED');
 });
 
+test('those that are sent away and come back at once are served until none does, where others share the address', async () => {
+  const { listener, port } = await start({ reusePort: true }, answer);
+  const drained = listener.drain();
+  for (let i = 0; i < 5; i++) expect(await ask(port)).toContain('HTTP/1.1 204');
+  await drained;
+  expect(await ask(port)).toContain('ECONNREFUSED');
+});
+
 const tls = {
   name: 'test',
   certificates: [createAuthority('Root').issue({ names: ['a.example'] })],

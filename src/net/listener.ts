@@ -52,6 +52,10 @@ const BACKLOG = 4096;
 
 /** Turns of the event loop after which a listener closes although connections still come. */
 const MOST_TURNS = 1000;
+/** Milliseconds between two looks for those that come back, how many must find nobody, and how many there are at most. */
+const RETURN_LOOK = 10;
+const QUIET_LOOKS = 5;
+const MOST_LOOKS = 50;
 
 export class Listener {
   readonly info: ListenerInfo;
@@ -73,6 +77,8 @@ export class Listener {
   private accepted = 0;
   /** True when it was asked for port 0. */
   anyPort = false;
+  /** Other processes listen on the same address. */
+  private sharesPort = false;
 
   /** Throws what OpenSSL says of certificates and keys that it cannot use. */
   constructor(info: ListenerInfo, host: string, settings: ListenerSettings, deps: ListenerDeps) {
@@ -203,6 +209,7 @@ export class Listener {
    */
   listen(port: number, { reusePort = false, source, held = false }: ListenOptions = {}): Promise<void> {
     this.anyPort = port === 0;
+    this.sharesPort = reusePort;
     if (held) this.waiting = [];
     return new Promise((resolve, reject) => {
       this.server.once('error', reject);
@@ -229,7 +236,10 @@ export class Listener {
   async drain(): Promise<void> {
     this.closing = true;
     for (const connection of this.connections) connection.close();
-    if (this.server.listening) await this.untilNoneWaits();
+    if (this.server.listening) {
+      await this.untilNoneWaits();
+      if (this.sharesPort) await this.untilNoneReturns();
+    }
     this.server.close();
   }
 
@@ -244,6 +254,25 @@ export class Listener {
         setImmediate(look);
       };
       setImmediate(look);
+    });
+  }
+
+  /**
+   * Where an address is shared, those that are sent away come back at once, and the system sends some of them here again: until
+   * they have found another process they are served and sent away once more.
+   */
+  private untilNoneReturns(): Promise<void> {
+    return new Promise((resolve) => {
+      let before = this.accepted;
+      let quiet = 0;
+      let looks = 0;
+      const look = (): void => {
+        quiet = this.accepted === before ? quiet + 1 : 0;
+        before = this.accepted;
+        if (quiet === QUIET_LOOKS || ++looks === MOST_LOOKS) resolve();
+        else setTimeout(look, RETURN_LOOK);
+      };
+      setTimeout(look, RETURN_LOOK);
     });
   }
 
