@@ -1,5 +1,5 @@
-/** Times one access-log line, built and batched, against the built package: node --import jiti/register bench/micro/access-log.ts */
-import { createAccessLog } from '../../dist/observability/access-log.js';
+/** Times one access-log line, built and batched: node --import jiti/register bench/micro/access-log.ts */
+import { createAccessLog } from '../../src/observability/access-log.ts';
 
 const logger = { level: 'error', debug() {}, info() {}, warn() {}, error: console.error } as never;
 const log = createAccessLog(

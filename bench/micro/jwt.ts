@@ -1,10 +1,10 @@
 /**
- * What a token costs that was verified before, as `jwt` sees it in a request, and what the first sight of one costs: `npm run build`,
- * then `node --import jiti/register bench/micro/jwt.ts`.
+ * What a token costs that was verified before, as `jwt` sees it in a request, and what the first sight of one costs:
+ * `node --import jiti/register bench/micro/jwt.ts`.
  */
 import { createHmac } from 'node:crypto';
-import { jwt } from '../../dist/policies/jwt/index.js';
-import { jwtSchema } from '../../dist/policies/jwt/schema.js';
+import { jwt } from '../../src/policies/jwt/index.ts';
+import { jwtSchema } from '../../src/policies/jwt/schema.ts';
 
 const SECRET = 'correct-horse-battery-staple-0123456789a';
 const TOKENS = 1000;

@@ -146,7 +146,7 @@ describe('its steps, as commands in a clean folder', () => {
     expect(existsSync(join(app, 'node_modules', 'typescript'))).toBe(false);
     const built = readdirSync(join(app, 'dist'), { recursive: true, encoding: 'utf8' });
     expect(built.filter((name) => name.includes('.test.'))).toEqual([]);
-    expect(existsSync(join(app, 'dist', 'cli', 'main.js'))).toBe(true);
+    expect(existsSync(join(app, 'dist', 'program', 'main.js'))).toBe(true);
   });
 
   test('make something that tells its version', () => {
