@@ -4,7 +4,7 @@
 export type Steps<T> = Generator<void, T, void>;
 
 /** Milliseconds of work after which others have their turn. */
-const SLICE = 4;
+const SLICE = 2;
 
 /** Does the work at once. */
 export function atOnce<T>(steps: Steps<T>): T {

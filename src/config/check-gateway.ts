@@ -14,17 +14,21 @@ import { type ValuePath, valueAt } from './source-tree.ts';
 
 type Parsed = z.output<GatewaySchema>;
 
+/** Items that are looked at in one step. */
+const STEP = 256;
+
 /** Runs every check. `config` may lack what the schema refused; nothing is said of what is missing for that reason. */
 export function* checkGateway(config: Parsed, policies: PolicySchemas, context: CheckContext): Steps<void> {
-  checkNames('listeners', context);
-  checkNames('services', context);
-  checkNames('routes', context);
+  yield* checkNames('listeners', context);
+  yield* checkNames('services', context);
+  yield* checkNames('routes', context);
   yield;
   checkAddresses(config, context);
   checkAdmin(config, context);
   checkShutdown(config, context);
   checkAccessLog(config.logging.access, context);
   for (const [index, listener] of config.listeners.entries()) checkListener(listener, index, context);
+  yield;
   checkServices(config, context);
   yield;
   checkRoutes(config, context);
@@ -35,11 +39,12 @@ export function* checkGateway(config: Parsed, policies: PolicySchemas, context: 
 }
 
 /** Looks at names as written, so that an item which is wrong in other ways counts too. */
-function checkNames(list: 'listeners' | 'services' | 'routes', context: CheckContext): void {
+function* checkNames(list: 'listeners' | 'services' | 'routes', context: CheckContext): Steps<void> {
   const items = valueAt(context.raw, [list]);
   if (!Array.isArray(items)) return;
   const first = new Map<string, number>();
   for (const [index, item] of items.entries()) {
+    if (index % STEP === 0) yield;
     const name = valueAt(item, ['name']);
     if (typeof name !== 'string') continue;
     const before = first.get(name);

@@ -51,7 +51,8 @@ export async function loadAgain(
   former: Former,
 ): Promise<Loaded | null> {
   if (!isSound(former) || source.format !== 'yaml' || former.source.format !== 'yaml') return null;
-  const usable = usableRoutes(former);
+  await nextTurn();
+  const usable = await inSlices(usableRoutes(former));
   const { routes, services } = former.config;
   const text = { text: former.source.text, lines: former.routeLines };
   // Twice, since only the first time tells which services are as they were.
@@ -62,7 +63,7 @@ export async function loadAgain(
     const read = await readAll(short, file, options, former);
     if (read === null || !isSameBeside(read.value, former.config)) return null;
     await nextTurn();
-    const kept = keptServices(read.value.services as ServiceConfig[], services);
+    const kept = await inSlices(keptServices(read.value.services as ServiceConfig[], services));
     let misfits = 0;
     for (const [index, { service }] of routes.entries()) {
       if (usable[index] === 0 || service === undefined || kept.has(service)) continue;
@@ -80,17 +81,19 @@ function isSound(former: Former): former is Sound {
 }
 
 /** 1 for each route whose words say all of it, and of which there was nothing to be said. */
-function usableRoutes({ config, source, findings, routeLines }: Sound): Uint8Array {
+function* usableRoutes({ config, source, findings, routeLines }: Sound): Steps<Uint8Array> {
   const usable = new Uint8Array(config.routes.length).fill(1);
   for (const { path } of findings) {
     const [section, index] = parsePath(path);
     if (section === 'routes' && typeof index === 'number') usable[index] = 0;
   }
   for (const [index, { quarantined }] of config.routes.entries()) if (quarantined !== undefined) usable[index] = 0;
+  yield;
   // What the file holds may be other words now.
   for (const [section, index] of policyFilePaths(config)) {
     if (section === 'routes') usable[index as number] = 0;
   }
+  yield;
   const { starts } = routeLines;
   let route = 0;
   for (let at = source.text.indexOf('${'); at >= 0; at = source.text.indexOf('${', at + 2)) {
@@ -124,7 +127,7 @@ async function readAll(short: ShortText, file: string, options: LoadOptions, for
   return { ...shape, tree, value, directory, contents, files: [path, ...files.keys(), ...contents.keys()] };
 }
 
-/** Items that are validated in one go, with the rest of the file. */
+/** Items that are validated in one go, beside the rest of the file. */
 const PART = 16;
 
 /** What the schema makes of a tree, some services and some routes at a time; null where anything is wrong. */
@@ -133,9 +136,11 @@ function* parseInParts(tree: SourceTree, policies: PolicySchemas): Steps<Parsed 
   const { services = [], routes = [], ...rest } = tree.root as Record<string, unknown>;
   if (!Array.isArray(services) || !Array.isArray(routes)) return null;
   let all: Parsed | null = null;
-  for (let at = 0; at === 0 || at < Math.max(services.length, routes.length); at += PART) {
+  // First the rest alone: what is validated for the first time in a process is slow.
+  const parts = [{ services: [], routes: [] }, ...partsOf('services', services), ...partsOf('routes', routes)];
+  for (const part of parts) {
     yield;
-    const root = { ...rest, services: services.slice(at, at + PART), routes: routes.slice(at, at + PART) };
+    const root = { ...rest, services: [], routes: [], ...part };
     const { value } = parseTree<Parsed>({ ...tree, root }, whole, partial, []);
     if (value === undefined) return null;
     if (all === null) all = value;
@@ -147,6 +152,11 @@ function* parseInParts(tree: SourceTree, policies: PolicySchemas): Steps<Parsed 
   return all;
 }
 
+function partsOf(list: 'services' | 'routes', items: readonly unknown[]): Record<string, unknown[]>[] {
+  const count = Math.ceil(items.length / PART);
+  return Array.from({ length: count }, (_, index) => ({ [list]: items.slice(index * PART, (index + 1) * PART) }));
+}
+
 /** True where all but routes and services is what it was. */
 function isSameBeside(value: Parsed, former: GatewayConfig): boolean {
   const { routes: _, services: __, ...rest } = configOf(value);
@@ -155,13 +165,14 @@ function isSameBeside(value: Parsed, former: GatewayConfig): boolean {
 }
 
 /** The former services that are there and as they were, by name. */
-function keptServices(
+function* keptServices(
   services: readonly ServiceConfig[],
   former: readonly ServiceConfig[],
-): Map<string, ServiceConfig> {
+): Steps<Map<string, ServiceConfig>> {
   const before = new Map(former.map((service) => [service.name, service]));
   const kept = new Map<string, ServiceConfig>();
   for (const service of services) {
+    yield;
     const same = before.get(service.name);
     if (same !== undefined && isDeepStrictEqual(service, same)) kept.set(service.name, same);
   }

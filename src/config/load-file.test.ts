@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -53,6 +54,22 @@ describe('files', () => {
   test('a byte order mark is no part of the text', async () => {
     const path = await file('bom.yaml', `\ufeff${head}`);
     expect((await loadConfig(path)).findings).toEqual([]);
+  });
+
+  test.each([0, 1, 2, 3])('a large text is the same wherever its characters are cut (%i)', async (shift) => {
+    const text = `${head}# ${'.'.repeat(shift)}${'é€😀'.repeat(100_000)}\n`;
+    const { source, findings } = await loadConfig(await file(`large-${shift}.yaml`, text));
+    expect(findings).toEqual([]);
+    expect(source?.text === text).toBe(true);
+  });
+
+  test('a pipe is read to its end, whatever it holds', async () => {
+    const path = join(directory, 'pipe.yaml');
+    execFileSync('mkfifo', [path]);
+    const text = `${head}# ${'0123456789'.repeat(100_000)}\n`;
+    const [{ source, findings }] = await Promise.all([loadConfig(path), writeFile(path, text)]);
+    expect(findings).toEqual([]);
+    expect(source?.text === text).toBe(true);
   });
 
   test('the reader can be given', async () => {

@@ -43,6 +43,7 @@ const STEP = 32;
  */
 export function* shortenText(text: string, former: FormerText, isUsable: (index: number) => boolean): Steps<ShortText> {
   const reader = new Shortener(text, former, isUsable);
+  yield* reader.readFormer();
   let seen = 0;
   for (let at = reader.find(0); at >= 0; at = reader.take(at)) if (++seen % STEP === 0) yield;
   return reader.result();
@@ -56,8 +57,8 @@ class Shortener {
   private readonly parts: string[] = [];
   private readonly runs: Run[] = [];
   private readonly used: Uint8Array;
-  /** Places of routes by their first lines, once the two texts go different ways. */
-  private byFirstLine: Map<string, number> | null = null;
+  /** Places of routes by their first lines. */
+  private readonly byFirstLine = new Map<string, number>();
   /** The route that should come next. */
   private next = 0;
   /** Offset up to which the text is dealt with, and the length of what became of it. */
@@ -71,6 +72,14 @@ class Shortener {
     const { indent, starts } = former.lines;
     this.dash = `\n${' '.repeat(indent)}- `;
     this.used = new Uint8Array(starts.length);
+  }
+
+  *readFormer(): Steps<void> {
+    const { text, lines } = this.former;
+    for (const [index, start] of lines.starts.entries()) {
+      if (index % STEP === 0) yield;
+      this.byFirstLine.set(lineAt(text, start), index);
+    }
   }
 
   /** Offset of the next line that may begin a route; -1 for none. */
@@ -110,10 +119,6 @@ class Shortener {
     const { starts } = former.lines;
     const line = lineAt(text, at);
     if (next < starts.length && line === lineAt(former.text, starts[next])) return next;
-    if (this.byFirstLine === null) {
-      this.byFirstLine = new Map();
-      for (const [index, start] of starts.entries()) this.byFirstLine.set(lineAt(former.text, start), index);
-    }
     return this.byFirstLine.get(line) ?? -1;
   }
 

@@ -1,6 +1,7 @@
 /** Reads the files of a configuration whole, bounded, and says in words why one cannot be read. */
-import { isUtf8 } from 'node:buffer';
-import { createReadStream } from 'node:fs';
+import { isAscii, isUtf8 } from 'node:buffer';
+import { open } from 'node:fs/promises';
+import { nextTurn } from '../base/slices.ts';
 import type { FindingCode } from './finding.ts';
 import { fileStart, type Place } from './source-tree.ts';
 import { SubstitutionError } from './substitution.ts';
@@ -8,6 +9,9 @@ import { SubstitutionError } from './substitution.ts';
 /** Largest configuration file, in bytes: ten thousand routes take about three million. */
 export const maxFileSize = 16 * 1024 * 1024;
 const maxReferencedSize = 1024 * 1024;
+
+/** Bytes that are read at once where nobody knows how many there are, and characters that are decoded at once. */
+const PORTION = 256 * 1024;
 
 /** Reads a whole file; rejects with the system's error code, as `fs.readFile` does. */
 export type FileReader = (path: string) => Promise<Uint8Array>;
@@ -21,15 +25,25 @@ export interface FileProblem {
 
 /** Reads a file or a pipe to its end; rejects with `EFBIG` beyond the bound. */
 export async function readWhole(path: string): Promise<Uint8Array> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  // Not `readFile`: a device or a pipe has no size to ask for beforehand.
-  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > maxFileSize) throw Object.assign(new Error('too large'), { code: 'EFBIG' });
-    chunks.push(chunk);
+  const file = await open(path);
+  try {
+    // Not `readFile`: a device or a pipe has no size to ask for beforehand. One byte more shows the end of one that has.
+    const { size } = await file.stat();
+    let bytes = Buffer.allocUnsafeSlow(Math.min(size > 0 ? size + 1 : PORTION, maxFileSize + 1));
+    let length = 0;
+    for (;;) {
+      const { bytesRead } = await file.read(bytes, length, bytes.length - length, null);
+      if (bytesRead === 0) return bytes.subarray(0, length);
+      length += bytesRead;
+      if (length > maxFileSize) throw Object.assign(new Error('too large'), { code: 'EFBIG' });
+      if (length < bytes.length) continue;
+      const larger = Buffer.allocUnsafeSlow(Math.min(length * 2, maxFileSize + 1));
+      bytes.copy(larger);
+      bytes = larger;
+    }
+  } finally {
+    await file.close();
   }
-  return Buffer.concat(chunks);
 }
 
 /** The text of a file without its byte order mark. */
@@ -50,8 +64,20 @@ export async function readText(path: string, read: FileReader): Promise<string |
     const message = 'the file is not UTF-8: a broken character stands here';
     return { code: 'not_utf8', message, place: placeOfFault(bytes) };
   }
-  // The decoder drops a byte order mark.
-  return new TextDecoder().decode(bytes);
+  return decode(bytes);
+}
+
+/** The text of sound UTF-8; that of a large file is made while requests are served. */
+async function decode(bytes: Uint8Array): Promise<string> {
+  if (isAscii(bytes)) return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+  // It drops a byte order mark.
+  const decoder = new TextDecoder();
+  let text = '';
+  for (let at = 0; at < bytes.length; at += PORTION) {
+    if (at > 0) await nextTurn();
+    text += decoder.decode(bytes.subarray(at, at + PORTION), { stream: true });
+  }
+  return text + decoder.decode();
 }
 
 /** Where the first byte stands that cannot be UTF-8. */

@@ -48,6 +48,9 @@ export function tlsFilesIn(root: unknown, directory: string): TlsFile[] {
   return found;
 }
 
+/** Lists of policies that were looked at: most of a configuration are the very same from one reload to the next. */
+const namesNone = new WeakSet<readonly unknown[]>();
+
 /**
  * Maps of options that name a file, in the policies of all scopes. Both as a file has them (`{ jwt: {...} }`) and as the model does
  * (`{ name: jwt, options: {...} }`), and within lists such as that of `anyOf`. Policies are many, so that this makes paths only where it finds one.
@@ -55,7 +58,8 @@ export function tlsFilesIn(root: unknown, directory: string): TlsFile[] {
 export function policyFilePaths(root: unknown): ValuePath[] {
   const found: ValuePath[] = [];
   const scan = (uses: unknown, path: () => ValuePath): void => {
-    if (!Array.isArray(uses)) return;
+    if (!Array.isArray(uses) || uses.length === 0 || namesNone.has(uses)) return;
+    const before = found.length;
     for (let index = 0; index < uses.length; index++) {
       const use: unknown = uses[index];
       if (!isMap(use)) continue;
@@ -65,6 +69,7 @@ export function policyFilePaths(root: unknown): ValuePath[] {
         else if (isMap(options) && options[POLICY_FILE] !== undefined) found.push([...path(), index, key]);
       }
     }
+    if (found.length === before) namesNone.add(uses);
   };
   if (!isMap(root)) return found;
   scan(root.policies, () => ['policies']);

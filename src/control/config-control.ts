@@ -2,6 +2,7 @@
 import { dirname } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
+import { nextTurn } from '../base/slices.ts';
 import { Turns } from '../base/turns.ts';
 import type { Finding } from '../config/finding.ts';
 import type { ConfigText, Loaded } from '../config/load.ts';
@@ -154,6 +155,8 @@ export class ConfigControl {
       try {
         const loaded = await reader.file(this.sound);
         const sound = soundOf(loaded);
+        // The tag of a large text takes some milliseconds.
+        await nextTurn();
         const tag = loaded.source === null ? null : etagOf(loaded.source);
         if (sound === null) {
           logger.error('reload refused: the file has errors; the running configuration stays', {
@@ -339,6 +342,8 @@ export class ConfigControl {
     if (this.target === null) throw new Error('the gateway has not started');
     const changed = await this.target.apply(this.overlay(next.config), { force, after: this.keeper.floor });
     this.running = next;
+    // The swap has just had its turn.
+    await nextTurn();
     this.tellOfTlsFiles();
     if (changed) {
       this.cause = cause;

@@ -6,9 +6,16 @@ import type { ConfigText } from '../config/load.ts';
 import { readQuickly } from '../config/quick-yaml.ts';
 import type { ValuePath } from '../config/source-tree.ts';
 
+const tags = new WeakMap<ConfigText, string>();
+
 /** The entity tag of a text (RFC 9110 section 8.8.3), quotes included: equal texts have equal tags. */
-export function etagOf({ text }: ConfigText): string {
-  return `"${createHash('sha256').update(text).digest('base64url').slice(0, 24)}"`;
+export function etagOf(source: ConfigText): string {
+  let tag = tags.get(source);
+  if (tag === undefined) {
+    tag = `"${createHash('sha256').update(source.text).digest('base64url').slice(0, 24)}"`;
+    tags.set(source, tag);
+  }
+  return tag;
 }
 
 const known = new WeakMap<ConfigText, unknown>();

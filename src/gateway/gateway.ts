@@ -11,7 +11,7 @@ import type { Clock, Timers } from '../base/clock.ts';
 import { ERRORS, type ErrorCode } from '../base/errors.ts';
 import type { Inheritance, InheritedSocket } from '../base/inherited.ts';
 import { type Logger, silentLogger } from '../base/logger.ts';
-import { inSlices } from '../base/slices.ts';
+import { inSlices, nextTurn } from '../base/slices.ts';
 import { createStartSecret } from '../base/start-secret.ts';
 import { TimerWheel } from '../base/timer-wheel.ts';
 import { Turns } from '../base/turns.ts';
@@ -264,6 +264,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     const previous = this.snapshot;
     this.prepareTls(config.services);
     const services = this.createServices(config);
+    await nextTurn();
     let built: Snapshot | null = null;
     let listeners: PreparedListeners | null = null;
     let state: PreparedState | null = null;
@@ -287,6 +288,8 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
         }),
       );
       listeners = await this.listeners.prepare(config.listeners);
+      // The swap has a turn of its own.
+      await nextTurn();
       this.refuseWhenStopping();
       const wanted = accessOptionsOf(built);
       if (!isDeepStrictEqual(previous === null ? null : accessOptionsOf(previous), wanted))
@@ -377,8 +380,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     this.snapshot = snapshot;
     this.webSockets.commit(config.routes);
     this.listeners.swap(config.listeners, listeners);
-    const counted = new Set(snapshot.routes.map(({ metrics }) => metrics));
-    this.metrics.retainRoutes((metrics) => counted.has(metrics));
+    this.metrics.retainRoutes((metrics) => snapshot.counted.has(metrics));
     for (const listener of listeners.opened) listener.release();
     if (this.state === 'starting') this.state = 'running';
     // Of several processes one tells.

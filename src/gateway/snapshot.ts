@@ -70,7 +70,10 @@ interface SnapshotParts {
   readonly config: GatewayConfig;
   readonly services: ReadonlyMap<string, Service<UpstreamPoolLike>>;
   readonly router: Router;
+  readonly rawRouter: RawRouter;
   readonly routes: readonly CompiledRoute[];
+  readonly counted: ReadonlySet<RouteMetrics>;
+  readonly answersPreflights: boolean;
   readonly late: readonly LateQuarantine[];
   readonly globalChain: Chain;
   readonly chains: Chains;
@@ -82,6 +85,8 @@ export class Snapshot {
   readonly router: Router;
   readonly rawRouter: RawRouter;
   readonly routes: readonly CompiledRoute[];
+  /** What its routes are counted in. */
+  readonly counted: ReadonlySet<RouteMetrics>;
   readonly services: ReadonlyMap<string, Service<UpstreamPoolLike>>;
   private readonly trusted: ReadonlyMap<string, CidrSet>;
   /** Names of listeners whose clients' certificates upstreams are told of. */
@@ -101,13 +106,15 @@ export class Snapshot {
   active = 0;
   private retired = false;
 
-  private constructor({ generation, config, services, router, routes, late, globalChain, chains }: SnapshotParts) {
+  private constructor(parts: SnapshotParts) {
+    const { generation, config, services, router, rawRouter, routes, late, globalChain, chains } = parts;
     this.generation = generation;
     this.config = config;
     this.services = services;
     this.router = router;
-    this.rawRouter = new RawRouter(config.routes);
+    this.rawRouter = rawRouter;
     this.routes = routes;
+    this.counted = parts.counted;
     this.trusted = new Map(config.listeners.map((l) => [l.name, createCidrSet(l.trustedProxies)]));
     this.forwarding = new Set(
       config.listeners.filter(({ tls }) => tls?.clientCertificates?.forward).map(({ name }) => name),
@@ -116,7 +123,7 @@ export class Snapshot {
     this.chains = chains;
     this.secretNames = [...chains.secretNames].sort();
     this.ownHeaders = chains.ownHeaders.size === 0 ? null : withHyphens(chains.ownHeaders);
-    this.answersPreflights = globalChain.preflight !== null || routes.some(({ chain }) => chain.preflight !== null);
+    this.answersPreflights = parts.answersPreflights;
     this.late = late;
   }
 
@@ -138,16 +145,22 @@ export class Snapshot {
     deps: SnapshotDeps,
   ): Steps<Snapshot> {
     const router = yield* routerOf(config.routes);
+    const rawRouter = new RawRouter(config.routes);
     const chains = new Chains(deps.chains);
     const routes: CompiledRoute[] = [];
+    const counted = new Set<RouteMetrics>();
     const late: LateQuarantine[] = [];
     let globalChain: Chain;
+    let answersPreflights: boolean;
     try {
       globalChain = chains.compile([{ place: EVERYWHERE, uses: config.policies }]);
+      answersPreflights = globalChain.preflight !== null;
       for (const [index, route] of config.routes.entries()) {
         yield;
         const compiled = buildRoute(route, index, { config, services, globalChain, chains }, deps);
         routes.push(compiled);
+        counted.add(compiled.metrics);
+        answersPreflights ||= compiled.chain.preflight !== null;
         const { name, quarantined: reason } = compiled;
         if (reason !== null && route.quarantined === undefined) late.push({ name, reason });
       }
@@ -155,7 +168,8 @@ export class Snapshot {
       chains.close();
       throw error;
     }
-    return new Snapshot({ generation, config, services, router, routes, late, globalChain, chains });
+    const compiled = { router, rawRouter, routes, counted, answersPreflights, globalChain, chains };
+    return new Snapshot({ generation, config, services, late, ...compiled });
   }
 
   /** Whose forwarding fields are believed on a listener; nobody's on one that this generation no longer has. */

@@ -174,8 +174,10 @@ export class Service<Pool extends EndpointPool = EndpointPool> implements Endpoi
     this.#state = 'live';
     this.#predecessor = null;
     const options = createPoolOptions(this.config);
-    const sameOptions = predecessor !== null && isDeepStrictEqual(options, createPoolOptions(predecessor.config));
-    const sameTls = isDeepStrictEqual(predecessor?.config.tls, this.config.tls);
+    const same = predecessor?.config === this.config;
+    const sameOptions =
+      same || (predecessor !== null && isDeepStrictEqual(options, createPoolOptions(predecessor.config)));
+    const sameTls = same || isDeepStrictEqual(predecessor?.config.tls, this.config.tls);
     for (let i = 0; i < this.endpoints.length; i++) {
       const endpoint = this.endpoints[i];
       endpoint.weight = this.#weights[i];
