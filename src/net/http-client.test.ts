@@ -1,12 +1,9 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { closedAfterEach } from '../../test/support/opened.ts';
 import { type OriginScript, startOrigin } from '../../test/support/raw-origin.ts';
 import { KeepAliveHttpClient } from './http-client.ts';
 
-const opened: { close(): unknown }[] = [];
-
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
+const opened = closedAfterEach();
 
 async function start(script: OriginScript) {
   const origin = await startOrigin(script);

@@ -1,12 +1,13 @@
 /** Frames on their way to a socket: how many writes they take, what can still be said of them, and whose memory they are in. */
+
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { decodeFields } from '../../test/support/hpack.ts';
-import { FLAG, FRAME, framesOf } from '../../test/support/http2-frames.ts';
+import { framesOf } from '../../test/support/http2-frames.ts';
 import { turn } from '../../test/support/waiting.ts';
 import { HpackDecoder } from '../http/hpack-decoder.ts';
-import { MAX_FRAME } from '../http/http2-frames.ts';
+import { FLAG, FRAME, MAX_FRAME } from '../http/http2-frames.ts';
 import { Http2Sender } from './http2-sender.ts';
 
 /** A socket that is done with a write when the test says so. */

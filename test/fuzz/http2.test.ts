@@ -2,21 +2,20 @@
  * HTTP/2 clients of two sorts at once: some send frames as chance wants them, others ask for what they can check. Each whole
  * answer is that of its request, and after each burst nothing is left of either.
  */
+
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { CLIENT_PREFACE, FRAME, SETTING } from '../../src/http/http2-frames.ts';
 import { configFor, startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { answerOf } from '../support/http2-client.ts';
 import {
-  FRAME,
   fieldBlock,
   frame,
-  PREFACE,
   pingFrame,
   priorityFrame,
   requestFields,
   resetFrame,
-  SETTING,
   settingsFrame,
   windowFrame,
 } from '../support/http2-frames.ts';
@@ -89,7 +88,7 @@ function anyFrame(random: Random): Buffer {
 
 /** Sends them in pieces, and leaves, in one way or another. */
 function attack(random: Random): { readonly bytes: Buffer; readonly done: Promise<void> } {
-  const frames = [PREFACE, settingsFrame([])];
+  const frames = [CLIENT_PREFACE, settingsFrame([])];
   for (let left = 1 + random.below(20); left > 0; left--) frames.push(anyFrame(random));
   let bytes = Buffer.concat(frames);
   if (random.below(3) === 0) bytes[random.below(bytes.length)] ^= 1 << random.below(8);

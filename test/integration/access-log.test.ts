@@ -2,16 +2,13 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { configWith, startTestGateway } from '../support/gateway.ts';
+import { closedAfterEach } from '../support/opened.ts';
 import { type RawClient, rawClient } from '../support/raw-client.ts';
 import { okAnswer, startOrigin } from '../support/raw-origin.ts';
 
-const opened: { close(): unknown }[] = [];
-
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
+const opened = closedAfterEach();
 
 const FIELDS = [
   'method',

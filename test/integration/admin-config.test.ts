@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { closeManaged, startManagedTest, type TestManaged } from '../support/managed.ts';
-import { rawClient } from '../support/raw-client.ts';
+import { exchange } from '../support/raw-client.ts';
 import { okAnswer, startOrigin } from '../support/raw-origin.ts';
 
 const closers: (() => unknown)[] = [];
@@ -65,14 +65,8 @@ async function call(
 const YAML = { 'content-type': 'application/yaml' };
 
 async function ask({ port }: TestManaged, path: string): Promise<string> {
-  const client = await rawClient(port);
-  try {
-    await client.send(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
-    const { status, body } = await client.answer();
-    return `${status} ${body}`;
-  } finally {
-    client.close();
-  }
+  const { status, body } = await exchange(port, `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
+  return `${status} ${body}`;
 }
 
 async function origin(name: string): Promise<string> {

@@ -2,18 +2,15 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { configOf, configWith, startTestGateway } from '../support/gateway.ts';
-import { rawClient } from '../support/raw-client.ts';
+import { closedAfterEach } from '../support/opened.ts';
+import { exchange, rawClient } from '../support/raw-client.ts';
 import { startOrigin } from '../support/raw-origin.ts';
 import { joinedValue, type WireField } from '../support/wire-fields.ts';
 import type { WireResponse } from '../support/wire-response.ts';
 
-const opened: { close(): unknown }[] = [];
-
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
+const opened = closedAfterEach();
 
 const KEY = 'pk_acme01_for-trying-only-0123456789abcdef';
 
@@ -48,12 +45,7 @@ async function startWith(policies: object[]): Promise<{ ask: Ask; seen: WireFiel
     }),
   );
   opened.push(origin, gateway);
-  const ask: Ask = async (path, fields = '') => {
-    const client = await rawClient(gateway.port);
-    opened.push(client);
-    await client.send(`GET ${path} HTTP/1.1\r\nHost: a\r\n${fields}\r\n`);
-    return client.answer();
-  };
+  const ask: Ask = (path, fields = '') => exchange(gateway.port, `GET ${path} HTTP/1.1\r\nHost: a\r\n${fields}\r\n`);
   return { ask, seen };
 }
 

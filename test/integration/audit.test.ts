@@ -8,14 +8,12 @@ import { createIdentity } from '../../src/pipeline/identity.ts';
 import type { Policy } from '../../src/pipeline/policy.ts';
 import { configOf, configWith, startTestGateway } from '../support/gateway.ts';
 import { closeManaged, startManagedTest } from '../support/managed.ts';
+import { closedAfterEach } from '../support/opened.ts';
 import { rawClient } from '../support/raw-client.ts';
 
-const opened: { close(): unknown }[] = [];
-
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-  await closeManaged();
-});
+// The last one named here is the first to be closed.
+afterEach(closeManaged);
+const opened = closedAfterEach();
 
 function newFile(): string {
   const directory = mkdtempSync(join(tmpdir(), 'portico-audit-'));

@@ -1,22 +1,19 @@
 /** Who may, from where, how large a body, and what browsers are told: whole gateways, over HTTP/1 and HTTP/2. */
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { type AuthenticationOutcome, defineAuthentication, policyOf } from '../../src/pipeline/authentication.ts';
 import { createIdentity } from '../../src/pipeline/identity.ts';
 import { definePolicy, type Policy } from '../../src/pipeline/policy.ts';
 import { configWith, startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { http2Client } from '../support/http2-client.ts';
+import { closedAfterEach } from '../support/opened.ts';
 import { untilQuiet } from '../support/quiet.ts';
-import { rawClient } from '../support/raw-client.ts';
+import { exchange, rawClient } from '../support/raw-client.ts';
 import { type Origin, startOrigin } from '../support/raw-origin.ts';
 import { valuesOf } from '../support/wire-fields.ts';
 import type { WireResponse } from '../support/wire-response.ts';
 
-const opened: { close(): unknown }[] = [];
-
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
+const opened = closedAfterEach();
 
 /** Believes what `X-Who` says, in JSON, as if it had been signed. */
 const trusting = policyOf(
@@ -65,12 +62,7 @@ async function serve(policies: object[], more: object = {}): Promise<Served> {
     [trusting, slow],
   );
   opened.push(origin, gateway);
-  const ask = async (bytes: string): Promise<WireResponse> => {
-    const client = await rawClient(gateway.port);
-    opened.push(client);
-    await client.send(bytes);
-    return client.answer();
-  };
+  const ask = (bytes: string): Promise<WireResponse> => exchange(gateway.port, bytes);
   return { origin, gateway, ask };
 }
 

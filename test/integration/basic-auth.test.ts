@@ -1,17 +1,14 @@
 /** `basicAuth` through a real gateway: right passwords pass at once when they come again, and floods of wrong ones are bounded. */
 import { scryptSync } from 'node:crypto';
 import { hashSync } from 'bcryptjs';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { configOf } from '../support/gateway.ts';
 import { type Guarded, startGuarded } from '../support/guarded.ts';
+import { closedAfterEach } from '../support/opened.ts';
 import { headerOf, rawClient } from '../support/raw-client.ts';
 import { valuesOf } from '../support/wire-fields.ts';
 
-const opened: { close(): unknown }[] = [];
-
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
+const opened = closedAfterEach();
 
 const SALT = Buffer.from('salt-salt');
 const scrypt = `scrypt$1024$8$1$${SALT.toString('base64')}$${scryptSync('sesame', SALT, 32, { N: 1024, r: 8, p: 1 }).toString('base64')}`;

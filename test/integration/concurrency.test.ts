@@ -1,23 +1,16 @@
 /** How many at once: slots come back however a request ends, live on over reloads, and are exact over workers. */
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { systemClock, systemTimers } from '../../src/base/clock.ts';
-import { Inheritance } from '../../src/base/inherited.ts';
-import { silentLogger } from '../../src/base/logger.ts';
-import { bestSharing } from '../../src/gateway/workers/sockets.ts';
-import { Supervisor } from '../../src/gateway/workers/supervisor.ts';
 import { definePolicy, type Policy } from '../../src/pipeline/policy.ts';
 import { configOf, configWith, startTestGateway, type TestGateway } from '../support/gateway.ts';
+import { closedAfterEach } from '../support/opened.ts';
 import { untilQuiet } from '../support/quiet.ts';
 import { type RawClient, rawClient } from '../support/raw-client.ts';
 import { type Origin, okAnswer, startOrigin } from '../support/raw-origin.ts';
+import { startTestSupervisor } from '../support/supervisor.ts';
 import { valuesOf } from '../support/wire-fields.ts';
 
-const opened: { close(): unknown }[] = [];
-
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
+const opened = closedAfterEach();
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 /** Patience on a machine that is busy. */
@@ -184,19 +177,7 @@ describe('a route', () => {
 
 test('two workers have as many together as there may be, and get back what a killed one held', async () => {
   const origin = await holdingOrigin();
-  const supervisor = new Supervisor(2, {
-    clock: systemClock,
-    timers: systemTimers,
-    logger: silentLogger,
-    random: Math.random,
-    version: '0.0.0-test',
-    sharing: bestSharing(),
-    inherited: new Inheritance(),
-    onLines: () => {},
-  });
-  opened.push({ close: () => supervisor.abandon() });
-  await supervisor.apply(await configOf(configFor(origin, { max: 5 })));
-  const { port } = supervisor.addresses[0];
+  const { supervisor, port } = await startTestSupervisor(opened, await configOf(configFor(origin, { max: 5 })));
   const refusals = { count: 0 };
   const many = async (count: number) => {
     const clients = await Promise.all(Array.from({ length: count }, () => ask(port)));

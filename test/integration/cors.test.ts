@@ -1,21 +1,18 @@
 /** CORS in a running gateway: which route a preflight belongs to, and what a page sees of answers of every kind. */
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { builtInPolicies } from '../../src/gateway/built-in-policies.ts';
 import { explainRequest } from '../../src/gateway/explain.ts';
 import type { Policy } from '../../src/pipeline/policy.ts';
 import { configOf, configWith, startTestGateway, type TestGateway } from '../support/gateway.ts';
+import { closedAfterEach } from '../support/opened.ts';
 import { untilQuiet } from '../support/quiet.ts';
-import { headerOf, rawClient } from '../support/raw-client.ts';
+import { exchange, headerOf, rawClient } from '../support/raw-client.ts';
 import { type Origin, startOrigin } from '../support/raw-origin.ts';
 import { valuesOf } from '../support/wire-fields.ts';
 import type { WireResponse } from '../support/wire-response.ts';
 
-const opened: { close(): unknown }[] = [];
-
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
+const opened = closedAfterEach();
 
 const APP = 'https://app.example.com';
 const CORS = { cors: { origins: [APP], methods: ['GET', 'POST'], credentials: true } };
@@ -52,13 +49,9 @@ async function start(routes: object[], policies: object[] = []): Promise<{ gatew
   return { gateway, origin };
 }
 
-async function ask(port: number, line: string, fields: Record<string, string> = {}): Promise<WireResponse> {
-  const client = await rawClient(port);
+function ask(port: number, line: string, fields: Record<string, string> = {}): Promise<WireResponse> {
   const lines = Object.entries({ Host: 'a', Origin: APP, ...fields }).map(([name, value]) => `${name}: ${value}\r\n`);
-  await client.send(`${line} HTTP/1.1\r\n${lines.join('')}\r\n`);
-  const answer = await client.answer(line.split(' ')[0]);
-  client.close();
-  return answer;
+  return exchange(port, `${line} HTTP/1.1\r\n${lines.join('')}\r\n`, line.split(' ')[0]);
 }
 
 const preflight = (port: number, path: string, method: string, more?: Record<string, string>): Promise<WireResponse> =>

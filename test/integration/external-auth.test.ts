@@ -1,15 +1,12 @@
 /** `externalAuth` through a real gateway: a service decides, and what it does not say nobody else does. */
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type Guarded, jsonAnswer, startAsked, startGuarded } from '../support/guarded.ts';
+import { closedAfterEach } from '../support/opened.ts';
 import { headerOf } from '../support/raw-client.ts';
 import type { Origin } from '../support/raw-origin.ts';
 import { joinedValue, valuesOf } from '../support/wire-fields.ts';
 
-const opened: { close(): unknown }[] = [];
-
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
+const opened = closedAfterEach();
 
 const PASS =
   'HTTP/1.1 200 OK\r\nX-User-ID: ann\r\nX-User-Roles: a,b\r\nX-Tenant: blue\r\nX-Inner: i\r\nContent-Length: 2\r\n\r\nok';

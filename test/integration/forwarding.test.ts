@@ -1,30 +1,19 @@
 /** What goes up and what comes back: heads, bodies, interim answers, trailers, keep-alive, and who speaks first. */
-import { afterEach, describe, expect, test } from 'vitest';
-import { configFor, configWith, startTestGateway, type TestGateway } from '../support/gateway.ts';
-import { exchange, headerOf, type RawClient, rawClient } from '../support/raw-client.ts';
-import { type Origin, type OriginScript, startOrigin } from '../support/raw-origin.ts';
+import { describe, expect, test } from 'vitest';
+import { configWith, startTestGateway } from '../support/gateway.ts';
+import { closedAfterEach } from '../support/opened.ts';
+import { type Proxied, type ProxiedParts, startProxied } from '../support/proxied.ts';
+import { exchange, headerOf, rawClient } from '../support/raw-client.ts';
+import { type OriginScript, startOrigin } from '../support/raw-origin.ts';
 import { listOf, valuesOf, type WireField } from '../support/wire-fields.ts';
 
 function first(fields: readonly WireField[], name: string): string | undefined {
   return valuesOf(fields, name).at(0);
 }
 
-const opened: { close(): unknown }[] = [];
+const opened = closedAfterEach();
 
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
-
-async function setUp(
-  script: OriginScript = {},
-  extra: Parameters<typeof configFor>[1] = {},
-): Promise<{ origin: Origin; gateway: TestGateway; client: RawClient }> {
-  const origin = await startOrigin(script);
-  const gateway = await startTestGateway(configFor([origin.url], extra));
-  const client = await rawClient(gateway.port);
-  opened.push(origin, gateway, client);
-  return { origin, gateway, client };
-}
+const setUp = (script?: OriginScript, parts?: ProxiedParts): Promise<Proxied> => startProxied(opened, script, parts);
 
 describe('the request that the upstream gets', () => {
   test('has the forwarding fields, made anew for an untrusted client', async () => {

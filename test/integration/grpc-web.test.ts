@@ -1,18 +1,15 @@
 /** gRPC-Web bridged to a real server of gRPC: both formats, both versions of HTTP, and what is refused. */
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { configWith, startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { ECHO_INITIAL, ECHO_TRAILING, startGrpcServer, type TestServer } from '../support/grpc.ts';
 import { decodePieces, frame, readFrames, webCall } from '../support/grpc-web.ts';
 import { http2Client } from '../support/http2-client.ts';
+import { closedAfterEach } from '../support/opened.ts';
 import { rawClient } from '../support/raw-client.ts';
 import { startOrigin } from '../support/raw-origin.ts';
 import { valuesOf } from '../support/wire-fields.ts';
 
-const opened: { close(): unknown }[] = [];
-
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
+const opened = closedAfterEach();
 
 async function setUp(route: object = {}): Promise<{ server: TestServer; gateway: TestGateway; url: string }> {
   const server = await startGrpcServer();

@@ -20,12 +20,9 @@ import {
   type TestServer,
 } from '../support/grpc.ts';
 import { http2Client } from '../support/http2-client.ts';
+import { closedAfterEach } from '../support/opened.ts';
 
-const opened: { close(): unknown }[] = [];
-
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
+const opened = closedAfterEach();
 
 interface Extra {
   readonly service?: object;

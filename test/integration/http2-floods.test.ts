@@ -1,10 +1,10 @@
 /** Clients of HTTP/2 that send much and want little: each is cut or costs nothing, and others are served meanwhile. */
-import { afterEach, describe, expect, test } from 'vitest';
+
+import { describe, expect, test } from 'vitest';
+import { FLAG, FRAME, SETTING } from '../../src/http/http2-frames.ts';
 import { configFor, configWith, startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { http2Client } from '../support/http2-client.ts';
 import {
-  FLAG,
-  FRAME,
   type FrameClient,
   fieldBlock,
   frame,
@@ -14,10 +14,10 @@ import {
   requestFields,
   requestFrame,
   resetFrame,
-  SETTING,
   settingsFrame,
   windowFrame,
 } from '../support/http2-frames.ts';
+import { closedAfterEach } from '../support/opened.ts';
 import { type Origin, type OriginScript, okAnswer, startOrigin } from '../support/raw-origin.ts';
 import { PATIENCE, turn } from '../support/waiting.ts';
 
@@ -30,11 +30,7 @@ const CANCEL = 8;
 /** Nothing was done for a stream: it may be asked for again. */
 const REFUSED_STREAM = 7;
 
-const opened: { close(): unknown }[] = [];
-
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
+const opened = closedAfterEach();
 
 async function setUp(
   script: OriginScript = {},

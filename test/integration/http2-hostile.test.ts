@@ -1,12 +1,12 @@
 /** HTTP/2 between those who mean no good: clients that leave in the worst moment, and upstreams that say things twice. */
+
 import { createServer } from 'node:http2';
 import type { AddressInfo } from 'node:net';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { FLAG, FRAME } from '../../src/http/http2-frames.ts';
 import { configFor, startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { http2Client } from '../support/http2-client.ts';
 import {
-  FLAG,
-  FRAME,
   type FrameClient,
   fieldBlock,
   frame,
@@ -15,6 +15,7 @@ import {
   requestFrame,
   resetFrame,
 } from '../support/http2-frames.ts';
+import { closedAfterEach } from '../support/opened.ts';
 import { headerOf, rawClient } from '../support/raw-client.ts';
 import { type OriginScript, startOrigin } from '../support/raw-origin.ts';
 import { turn } from '../support/waiting.ts';
@@ -22,11 +23,7 @@ import { turn } from '../support/waiting.ts';
 const NO_ERROR = 0;
 const CANCEL = 8;
 
-const opened: { close(): unknown }[] = [];
-
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
+const opened = closedAfterEach();
 
 async function setUp(script: OriginScript, extra: Parameters<typeof configFor>[1] = {}) {
   const origin = await startOrigin(script);

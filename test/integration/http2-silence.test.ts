@@ -1,16 +1,15 @@
 /** Clients of HTTP/2 that wait for an answer and say nothing: asked for a sign, and given up when none comes. */
-import { afterEach, expect, test } from 'vitest';
+
+import { expect, test } from 'vitest';
+import { FRAME } from '../../src/http/http2-frames.ts';
 import { configFor, startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { http2Client } from '../support/http2-client.ts';
-import { FRAME, frameClient, requestFrame } from '../support/http2-frames.ts';
+import { frameClient, requestFrame } from '../support/http2-frames.ts';
+import { closedAfterEach } from '../support/opened.ts';
 import { type Origin, startOrigin } from '../support/raw-origin.ts';
 import { PATIENCE, Signal } from '../support/waiting.ts';
 
-const opened: { close(): unknown }[] = [];
-
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
+const opened = closedAfterEach();
 
 /** The origin never answers. */
 async function setUp(): Promise<{ origin: Origin; gateway: TestGateway }> {

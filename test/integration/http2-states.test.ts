@@ -1,10 +1,10 @@
 /** Frames in states that have no place for them (RFC 9113 sections 5 and 6): what ends a stream, and what the connection. */
-import { afterEach, expect, test } from 'vitest';
+
+import { expect, test } from 'vitest';
+import { FLAG, FRAME, SETTING } from '../../src/http/http2-frames.ts';
 import { configFor, startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { indexed, literal } from '../support/hpack.ts';
 import {
-  FLAG,
-  FRAME,
   type FrameClient,
   fieldBlock,
   frame,
@@ -14,10 +14,10 @@ import {
   requestFields,
   requestFrame,
   resetFrame,
-  SETTING,
   settingsFrame,
   windowFrame,
 } from '../support/http2-frames.ts';
+import { closedAfterEach } from '../support/opened.ts';
 import { startOrigin } from '../support/raw-origin.ts';
 import { PATIENCE } from '../support/waiting.ts';
 
@@ -31,11 +31,7 @@ const CODE = {
   calm: 11,
 } as const;
 
-const opened: { close(): unknown }[] = [];
-
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
+const opened = closedAfterEach();
 
 /** The origin never answers, and takes one request at a time: bodies of others wait. */
 async function setUp(): Promise<{ gateway: TestGateway; client: FrameClient }> {

@@ -1,31 +1,26 @@
 /** Windows, order and ends of HTTP/2 connections as a client sees them frame by frame (RFC 9113 sections 5.2, 6.8 and 6.9). */
+
 import { connect } from 'node:net';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { CLIENT_PREFACE, FLAG, FRAME, SETTING } from '../../src/http/http2-frames.ts';
 import { configFor, configWith, startTestGateway, type TestGateway } from '../support/gateway.ts';
 import {
-  FLAG,
-  FRAME,
   type Frame,
   FrameClient,
   fieldBlock,
   frame,
   frameClient,
-  PREFACE,
   pingFrame,
   requestFields,
   requestFrame,
-  SETTING,
   settingsFrame,
   windowFrame,
 } from '../support/http2-frames.ts';
+import { closedAfterEach } from '../support/opened.ts';
 import { type Origin, type OriginScript, okAnswer, startOrigin } from '../support/raw-origin.ts';
 import { PATIENCE } from '../support/waiting.ts';
 
-const opened: { close(): unknown }[] = [];
-
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
+const opened = closedAfterEach();
 
 interface Setting {
   readonly script?: OriginScript;
@@ -285,9 +280,9 @@ describe('the end of a connection', () => {
 
   test.each<[string, Buffer[]]>([
     ['nothing', []],
-    ['half a preface', [PREFACE.subarray(0, 10)]],
-    ['a preface and no settings', [PREFACE]],
-    ['a preface and half its settings', [PREFACE, settingsFrame([[1, 1]]).subarray(0, 12)]],
+    ['half a preface', [CLIENT_PREFACE.subarray(0, 10)]],
+    ['a preface and no settings', [CLIENT_PREFACE]],
+    ['a preface and half its settings', [CLIENT_PREFACE, settingsFrame([[1, 1]]).subarray(0, 12)]],
   ])('comes for who says %s', async (_, bytes) => {
     const config = configWith({
       listener: { protocols: ['h2'], timeouts: { requestHead: '100ms' } },
@@ -307,7 +302,7 @@ describe('the end of a connection', () => {
       script: { onRequest: () => {} },
       listener: { timeouts: { keepAlive: '100ms' } },
     });
-    const client = await unknown(gateway, PREFACE, settingsFrame([]), requestFrame(1, '/'));
+    const client = await unknown(gateway, CLIENT_PREFACE, settingsFrame([]), requestFrame(1, '/'));
     await origin.request(0);
     // It is alive, and says so.
     const alive = setInterval(() => void client.send(pingFrame()), 10);

@@ -1,20 +1,17 @@
 /** HTTP/2 from clients, with prior knowledge: the same requests, policies and refusals as over HTTP/1. */
 import { once } from 'node:events';
 import { constants } from 'node:http2';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { definePolicy } from '../../src/pipeline/policy.ts';
 import { configFor, configWith, startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { answerOf, type Http2Client, http2Client } from '../support/http2-client.ts';
+import { closedAfterEach } from '../support/opened.ts';
 import { headerOf, rawClient } from '../support/raw-client.ts';
 import { type Origin, type OriginScript, startOrigin } from '../support/raw-origin.ts';
 import { listOf, valuesOf } from '../support/wire-fields.ts';
 
-const opened: { close(): unknown }[] = [];
-
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
+const opened = closedAfterEach();
 
 async function setUp(
   script: OriginScript = {},

@@ -1,20 +1,17 @@
 /** Who calls: what an authentication found reaches the upstream, what clients claim never does, and refusals say why to nobody but operators. */
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { type AuthenticationOutcome, defineAuthentication, policyOf } from '../../src/pipeline/authentication.ts';
 import { createIdentity } from '../../src/pipeline/identity.ts';
 import type { Policy, PolicyExchange } from '../../src/pipeline/policy.ts';
 import { configWith, startTestGateway } from '../support/gateway.ts';
-import { exchange, rawClient } from '../support/raw-client.ts';
+import { closedAfterEach } from '../support/opened.ts';
+import { exchange } from '../support/raw-client.ts';
 import { startOrigin } from '../support/raw-origin.ts';
 import { valuesOf, type WireField } from '../support/wire-fields.ts';
 import type { WireResponse } from '../support/wire-response.ts';
 
-const opened: { close(): unknown }[] = [];
-
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
+const opened = closedAfterEach();
 
 /** Takes the name in `X-Key`; `slow` does so later. */
 function authentication(name: string, header: string): Policy {
@@ -63,12 +60,7 @@ async function start(): Promise<{ ask: Ask; seen: WireField[][]; trailers: WireF
   const routes = [route('/open'), route('/key', 'key'), route('/slow', 'slow')];
   const gateway = await startTestGateway(configWith({ services, routes }), policies);
   opened.push(origin, gateway);
-  const ask: Ask = async (path, fields = '') => {
-    const client = await rawClient(gateway.port);
-    opened.push(client);
-    await client.send(`GET ${path} HTTP/1.1\r\nHost: a\r\n${fields}\r\n`);
-    return client.answer();
-  };
+  const ask: Ask = (path, fields = '') => exchange(gateway.port, `GET ${path} HTTP/1.1\r\nHost: a\r\n${fields}\r\n`);
   return { ask, seen, trailers, port: gateway.port };
 }
 
@@ -177,10 +169,8 @@ test('a Forwarded field that cannot be read does not give the client the address
   );
   opened.push(gateway);
   const statusOf = async (forwarded: string): Promise<number> => {
-    const client = await rawClient(gateway.port);
-    opened.push(client);
-    await client.send(`GET / HTTP/1.1\r\nHost: a\r\nForwarded: ${forwarded}\r\n\r\n`);
-    return (await client.answer()).status;
+    const request = `GET / HTTP/1.1\r\nHost: a\r\nForwarded: ${forwarded}\r\n\r\n`;
+    return (await exchange(gateway.port, request)).status;
   };
   expect(await statusOf('for=198.51.100.7')).toBe(403);
   expect(await statusOf('for="\r\nForwarded: for=198.51.100.7')).toBe(400);

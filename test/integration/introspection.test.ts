@@ -1,17 +1,14 @@
 /** `introspection` through a real gateway: tokens are asked about by the letter of RFC 7662, and what goes wrong is no verdict. */
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Logger } from '../../src/base/logger.ts';
 import { configOf } from '../support/gateway.ts';
 import { type Guarded, jsonAnswer, startAsked, startGuarded } from '../support/guarded.ts';
+import { closedAfterEach } from '../support/opened.ts';
 import { headerOf } from '../support/raw-client.ts';
 import type { Origin } from '../support/raw-origin.ts';
 import { joinedValue, valuesOf } from '../support/wire-fields.ts';
 
-const opened: { close(): unknown }[] = [];
-
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
+const opened = closedAfterEach();
 
 const SECRET = 'a secret: of 100%';
 const logged: unknown[] = [];

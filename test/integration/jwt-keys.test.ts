@@ -13,7 +13,7 @@ import { builtInPolicies, builtInSchemas } from '../../src/gateway/built-in-poli
 import { explainRequest } from '../../src/gateway/explain.ts';
 import { configOf, configWith, startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { closeManaged, startManagedTest } from '../support/managed.ts';
-import { rawClient } from '../support/raw-client.ts';
+import { exchange } from '../support/raw-client.ts';
 import { hmac, SECRET, signer, soundClaims, tokenOf } from '../support/tokens.ts';
 import { Signal } from '../support/waiting.ts';
 import { valuesOf } from '../support/wire-fields.ts';
@@ -79,12 +79,8 @@ async function start(...uses: object[]): Promise<TestGateway> {
   return gateway;
 }
 
-async function ask(port: number, token: string, path = '/0'): Promise<WireResponse> {
-  const client = await rawClient(port);
-  await client.send(`GET ${path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${token}\r\n\r\n`);
-  const answer = await client.answer();
-  client.close();
-  return answer;
+function ask(port: number, token: string, path = '/0'): Promise<WireResponse> {
+  return exchange(port, `GET ${path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${token}\r\n\r\n`);
 }
 
 const statusOf = async (port: number, token: string, path = '/0'): Promise<number> =>

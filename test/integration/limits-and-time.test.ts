@@ -1,25 +1,14 @@
 /** Who is slow, who is too big, and who waits: deadlines, limits, queues, retries, and what a client sees of each. */
-import { afterEach, describe, expect, test } from 'vitest';
-import { configFor, startTestGateway, type TestGateway } from '../support/gateway.ts';
-import { headerOf, type RawClient, rawClient } from '../support/raw-client.ts';
-import { type Origin, type OriginScript, startOrigin } from '../support/raw-origin.ts';
+import { describe, expect, test } from 'vitest';
+import { configFor, startTestGateway } from '../support/gateway.ts';
+import { closedAfterEach } from '../support/opened.ts';
+import { type Proxied, type ProxiedParts, startProxied } from '../support/proxied.ts';
+import { headerOf, rawClient } from '../support/raw-client.ts';
+import { type OriginScript, startOrigin } from '../support/raw-origin.ts';
 
-const opened: { close(): unknown }[] = [];
+const opened = closedAfterEach();
 
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
-
-async function setUp(
-  script: OriginScript = {},
-  extra: Parameters<typeof configFor>[1] = {},
-): Promise<{ origin: Origin; gateway: TestGateway; client: RawClient }> {
-  const origin = await startOrigin(script);
-  const gateway = await startTestGateway(configFor([origin.url], extra));
-  const client = await rawClient(gateway.port);
-  opened.push(origin, gateway, client);
-  return { origin, gateway, client };
-}
+const setUp = (script?: OriginScript, parts?: ProxiedParts): Promise<Proxied> => startProxied(opened, script, parts);
 
 function codeOf(answer: { body: Buffer }): string {
   return (JSON.parse(answer.body.toString()) as { code: string }).code;

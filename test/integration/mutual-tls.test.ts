@@ -2,13 +2,14 @@
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { ClientCertificate } from '../../src/net/client-certificate.ts';
 import { definePolicy } from '../../src/pipeline/policy.ts';
 import { createAuthority, type IssuedCertificate } from '../support/certificates.ts';
 import { configOf, configWith, startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { http2Client } from '../support/http2-client.ts';
+import { closedAfterEach } from '../support/opened.ts';
 import { exchange } from '../support/raw-client.ts';
 import { type Origin, startOrigin } from '../support/raw-origin.ts';
 
@@ -22,11 +23,7 @@ const stranger = strangers.issue({ names: ['anna.example'], client: true });
 
 const files = { 's.crt': server.cert, 's.key': server.key, 'clients.crt': clients.ca, 'strangers.crt': strangers.ca };
 
-const opened: { close(): unknown }[] = [];
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
-
+const opened = closedAfterEach();
 type ClientCertificates = { caFile?: string; verify?: 'required' | 'optional'; forward?: boolean };
 
 function listenerOf(name: string, clientCertificates: ClientCertificates | null, port = 0): object {

@@ -1,19 +1,16 @@
 /** Policies in a running gateway: who is told of which request, and what becomes of it when one of them fails. */
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { Phase } from '../../src/pipeline/phases.ts';
 import type { Policy, PolicyHooks, Reply } from '../../src/pipeline/policy.ts';
 import { configFor, startTestGateway, type TestGateway } from '../support/gateway.ts';
+import { closedAfterEach } from '../support/opened.ts';
 import { untilQuiet, untilUpstreamClosed } from '../support/quiet.ts';
 import { headerOf, type RawClient, rawClient } from '../support/raw-client.ts';
 import { type Origin, startOrigin } from '../support/raw-origin.ts';
 import { valuesOf } from '../support/wire-fields.ts';
 
-const opened: { close(): unknown }[] = [];
-
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
+const opened = closedAfterEach();
 
 function policy(name: string, phase: Phase, hooks: Omit<PolicyHooks, 'effect'>): Policy {
   return { name, phase, schema: z.unknown(), create: () => ({ effect: name, ...hooks }) };

@@ -1,9 +1,7 @@
 /** Quarantine in running gateways: what a broken route would have won is refused, everything else is served, and it comes back. */
 import fc from 'fast-check';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { systemClock, systemTimers } from '../../src/base/clock.ts';
-import { Inheritance } from '../../src/base/inherited.ts';
 import { type LogFields, type Logger, silentLogger } from '../../src/base/logger.ts';
 import { policySchemas } from '../../src/cli/config-file.ts';
 import { serve } from '../../src/cli/serve.ts';
@@ -12,18 +10,14 @@ import type { GatewayConfig, MatchConfig, RouteConfig } from '../../src/config/m
 import { builtInPolicies } from '../../src/gateway/built-in-policies.ts';
 import { explainRequest } from '../../src/gateway/explain.ts';
 import { statusPicture } from '../../src/gateway/picture.ts';
-import { bestSharing, type SocketSharing } from '../../src/gateway/workers/sockets.ts';
-import { Supervisor } from '../../src/gateway/workers/supervisor.ts';
 import { createLogger } from '../../src/observability/logger.ts';
 import type { Policy } from '../../src/pipeline/policy.ts';
 import { configOf, configWith, startTestGateway } from '../support/gateway.ts';
-import { headerOf, rawClient } from '../support/raw-client.ts';
+import { closedAfterEach } from '../support/opened.ts';
+import { exchange, headerOf } from '../support/raw-client.ts';
+import { sharingModes, startTestSupervisor } from '../support/supervisor.ts';
 
-const opened: { close(): unknown }[] = [];
-
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
+const opened = closedAfterEach();
 
 interface Line {
   message: string;
@@ -58,11 +52,8 @@ const mended = configWith({
   ],
 });
 
-async function answerOf(port: number, path: string, method = 'GET') {
-  const client = await rawClient(port);
-  opened.push(client);
-  await client.send(`${method} ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
-  return client.answer();
+function answerOf(port: number, path: string, method = 'GET') {
+  return exchange(port, `${method} ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
 }
 
 const bodyOf = async (port: number, path: string): Promise<string> => (await answerOf(port, path)).body.toString();
@@ -221,24 +212,11 @@ describe('a route that config finds sound and that cannot be built', () => {
   });
 });
 
-const modes: SocketSharing[] = bestSharing() === 'reuse-port' ? ['reuse-port', 'handed-over'] : ['handed-over'];
-
-describe.each(modes)('two workers with sockets %s', (sharing) => {
+describe.each(sharingModes())('two workers with sockets %s', (sharing) => {
   async function start(config: GatewayConfig) {
     const { lines, logger } = recorder();
-    const supervisor = new Supervisor(2, {
-      clock: systemClock,
-      timers: systemTimers,
-      logger,
-      random: Math.random,
-      version: '0.0.0-test',
-      sharing,
-      inherited: new Inheritance(),
-      onLines: () => {},
-    });
-    opened.push({ close: () => supervisor.abandon() });
-    await supervisor.apply(config);
-    return { supervisor, lines, port: supervisor.addresses[0].port };
+    const { supervisor, port } = await startTestSupervisor(opened, config, { sharing, logger });
+    return { supervisor, lines, port };
   }
 
   /** What several connections, which both workers have some of, are answered. */

@@ -1,25 +1,17 @@
 /** Limits in a running gateway: who is refused when, and what answers and metrics say of it. */
-import { afterEach, describe, expect, test } from 'vitest';
-import { systemClock, systemTimers } from '../../src/base/clock.ts';
-import { Inheritance } from '../../src/base/inherited.ts';
-import type { Logger } from '../../src/base/logger.ts';
-import { bestSharing } from '../../src/gateway/workers/sockets.ts';
-import { Supervisor } from '../../src/gateway/workers/supervisor.ts';
+import { describe, expect, test } from 'vitest';
+import { type Logger, silentLogger } from '../../src/base/logger.ts';
 import { configOf, configWith, startTestGateway, type TestGateway } from '../support/gateway.ts';
-import { rawClient } from '../support/raw-client.ts';
+import { closedAfterEach } from '../support/opened.ts';
+import { exchange, rawClient } from '../support/raw-client.ts';
 import { startOrigin } from '../support/raw-origin.ts';
+import { startTestSupervisor } from '../support/supervisor.ts';
 import { valuesOf } from '../support/wire-fields.ts';
 import type { WireResponse } from '../support/wire-response.ts';
 
-const opened: { close(): unknown }[] = [];
-
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
+const opened = closedAfterEach();
 
 type Ask = (path: string, fields?: string) => Promise<WireResponse>;
-
-const QUIET: Logger = { level: 'silent', debug() {}, info() {}, warn() {}, error() {} };
 
 interface Started {
   ask: Ask;
@@ -28,7 +20,7 @@ interface Started {
   configFor: (routes: object[]) => object;
 }
 
-async function start(routes: object[], rest: object = {}, logger = QUIET): Promise<Started> {
+async function start(routes: object[], rest: object = {}, logger: Logger = { ...silentLogger }): Promise<Started> {
   const origin = await startOrigin({
     onRequest: (_request, connection) =>
       connection.write(
@@ -39,12 +31,7 @@ async function start(routes: object[], rest: object = {}, logger = QUIET): Promi
   const configFor = (some: object[]): object => configWith({ services, routes: some, ...rest });
   const gateway = await startTestGateway(configFor(routes), [], logger);
   opened.push(origin, gateway);
-  const ask: Ask = async (path, fields = '') => {
-    const client = await rawClient(gateway.port);
-    opened.push(client);
-    await client.send(`GET ${path} HTTP/1.1\r\nHost: a\r\n${fields}\r\n`);
-    return client.answer();
-  };
+  const ask: Ask = (path, fields = '') => exchange(gateway.port, `GET ${path} HTTP/1.1\r\nHost: a\r\n${fields}\r\n`);
   return { ask, gateway, configFor };
 }
 
@@ -123,7 +110,11 @@ describe('rateLimit', () => {
 
   test('in shadow refuses nobody, tells nobody, and logs and counts', async () => {
     const lines: object[] = [];
-    const logger: Logger = { ...QUIET, level: 'info', info: (message, fields) => lines.push({ message, ...fields }) };
+    const logger: Logger = {
+      ...silentLogger,
+      level: 'info',
+      info: (message, fields) => lines.push({ message, ...fields }),
+    };
     const { ask, gateway } = await start(
       [route('a', { rateLimit: { name: 'seen', limit: 1, ...hour, mode: 'shadow' } })],
       { logging: { access: false } },
@@ -216,25 +207,14 @@ describe('rateLimit by tiers', () => {
 
 describe('rateLimit over several workers', () => {
   test('is exact, and told of as one', async () => {
-    const supervisor = new Supervisor(2, {
-      clock: systemClock,
-      timers: systemTimers,
-      logger: QUIET,
-      random: Math.random,
-      version: '0.0.0-test',
-      sharing: bestSharing(),
-      inherited: new Inheritance(),
-      onLines: () => {},
-    });
-    opened.push({ close: () => supervisor.abandon() });
     const routes = ['token-bucket', 'sliding-log'].map((algorithm) => ({
       name: algorithm,
       match: { path: `/${algorithm}` },
       respond: { status: 204 },
       policies: [{ rateLimit: { algorithm, limit: 50, per: '1d', key: 'route' } }],
     }));
-    await supervisor.apply(await configOf(configWith({ routes })));
-    const clients = await Promise.all(Array.from({ length: 12 }, () => rawClient(supervisor.addresses[0].port)));
+    const { supervisor, port } = await startTestSupervisor(opened, await configOf(configWith({ routes })));
+    const clients = await Promise.all(Array.from({ length: 12 }, () => rawClient(port)));
     opened.push(...clients);
     const granted = async (client: (typeof clients)[0], path: string): Promise<number> => {
       let count = 0;

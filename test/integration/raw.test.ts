@@ -7,24 +7,18 @@ import { type AddressInfo, connect, createServer as createTcpServer, type Server
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls';
-import { afterEach, describe, expect, test } from 'vitest';
-import { systemClock, systemTimers } from '../../src/base/clock.ts';
-import { Inheritance } from '../../src/base/inherited.ts';
+import { describe, expect, test } from 'vitest';
 import { type LogFields, type Logger, silentLogger } from '../../src/base/logger.ts';
-import { bestSharing, type SocketSharing } from '../../src/gateway/workers/sockets.ts';
-import { Supervisor } from '../../src/gateway/workers/supervisor.ts';
 import { writeProxyV1, writeProxyV2 } from '../../src/net/proxy-header.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { configFor, configOf, configWith, startTestGateway, type TestGateway } from '../support/gateway.ts';
+import { closedAfterEach } from '../support/opened.ts';
 import { headerOf, type RawClient, rawClient } from '../support/raw-client.ts';
 import { startOrigin } from '../support/raw-origin.ts';
+import { sharingModes, startTestSupervisor } from '../support/supervisor.ts';
 import { Signal, turn } from '../support/waiting.ts';
 
-const opened: { close(): unknown }[] = [];
-
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
+const opened = closedAfterEach();
 
 interface Line {
   message: string;
@@ -792,29 +786,15 @@ async function reach(port: number): Promise<RawClient> {
   }
 }
 
-const modes: SocketSharing[] = bestSharing() === 'reuse-port' ? ['reuse-port', 'handed-over'] : ['handed-over'];
-
-test.each(modes)('several workers with sockets %s relay as one gateway', async (sharing) => {
+test.each(sharingModes())('several workers with sockets %s relay as one gateway', async (sharing) => {
   const [a, b] = [await startPeer(), await startPeer()];
-  const supervisor = new Supervisor(2, {
-    clock: systemClock,
-    timers: systemTimers,
-    logger: { ...silentLogger },
-    random: Math.random,
-    version: '0.0.0-test',
-    sharing,
-    inherited: new Inheritance(),
-    onLines: () => {},
-  });
-  opened.push({ close: () => supervisor.abandon() });
   const config = (name: string): object =>
     rawConfig([a.url, b.url], {
       listener: { proxyProtocol: { from: ['127.0.0.1'] } },
       service: { proxyProtocol: 'v1' },
       route: { name },
     });
-  await supervisor.apply(await configOf(config('one')));
-  const { port } = supervisor.addresses[0];
+  const { supervisor, port } = await startTestSupervisor(opened, await configOf(config('one')), { sharing });
   const header = writeProxyV1(CLIENT).toString('latin1');
   const clients = await Promise.all(Array.from({ length: 12 }, () => client(port)));
   for (const one of clients) await one.send(`${header}hello`);

@@ -4,45 +4,25 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
-import { systemClock, systemTimers } from '../../src/base/clock.ts';
-import { Inheritance } from '../../src/base/inherited.ts';
+import { describe, expect, test } from 'vitest';
 import { silentLogger } from '../../src/base/logger.ts';
 import { startManaged } from '../../src/cli/managed-gateway.ts';
 import { type Server, serve } from '../../src/cli/serve.ts';
-import { bestSharing, type SocketSharing } from '../../src/gateway/workers/sockets.ts';
-import { Supervisor } from '../../src/gateway/workers/supervisor.ts';
+import type { Supervisor } from '../../src/gateway/workers/supervisor.ts';
 import { configFor, configOf, configWith } from '../support/gateway.ts';
+import { closedAfterEach } from '../support/opened.ts';
 import { headerOf, rawClient } from '../support/raw-client.ts';
 import { startOrigin } from '../support/raw-origin.ts';
+import { sharingModes, startTestSupervisor } from '../support/supervisor.ts';
 
-const opened: { close(): unknown }[] = [];
-
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
+const opened = closedAfterEach();
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 const answering = configWith({ routes: [{ name: 'r', match: {}, respond: { body: 'one' } }] });
-const modes: SocketSharing[] = bestSharing() === 'reuse-port' ? ['reuse-port', 'handed-over'] : ['handed-over'];
 
-describe.each(modes)('the number of workers, with sockets %s,', (sharing) => {
-  async function start(config: object) {
-    const supervisor = new Supervisor(2, {
-      clock: systemClock,
-      timers: systemTimers,
-      logger: { ...silentLogger },
-      random: Math.random,
-      version: '0.0.0-test',
-      sharing,
-      inherited: new Inheritance(),
-      onLines: () => {},
-    });
-    opened.push({ close: () => supervisor.abandon() });
-    await supervisor.apply(await configOf(config));
-    return { supervisor, port: supervisor.addresses[0].port };
-  }
+describe.each(sharingModes())('the number of workers, with sockets %s,', (sharing) => {
+  const start = async (config: object) => startTestSupervisor(opened, await configOf(config), { sharing });
 
   const running = async (supervisor: Supervisor): Promise<number[]> =>
     (await supervisor.status()).workers.filter(({ state }) => state === 'running').map(({ pid }) => pid);

@@ -1,23 +1,17 @@
 /** Limits of several gateways in one Redis: exact between them, and decided by the rule while it is gone. */
-import { afterEach, expect, test } from 'vitest';
-import { systemClock, systemTimers } from '../../src/base/clock.ts';
-import { Inheritance } from '../../src/base/inherited.ts';
+import { expect, test } from 'vitest';
 import { type Logger, silentLogger } from '../../src/base/logger.ts';
-import { bestSharing } from '../../src/gateway/workers/sockets.ts';
-import { Supervisor } from '../../src/gateway/workers/supervisor.ts';
 import { configOf, configWith, startTestGateway, type TestGateway } from '../support/gateway.ts';
+import { closedAfterEach } from '../support/opened.ts';
 import { rawClient } from '../support/raw-client.ts';
 import { startOrigin } from '../support/raw-origin.ts';
 import { RedisServer, startRedis } from '../support/redis.ts';
 import { describeWith, freePort } from '../support/services.ts';
+import { startTestSupervisor } from '../support/supervisor.ts';
 import { Signal } from '../support/waiting.ts';
 import { valuesOf } from '../support/wire-fields.ts';
 
-const opened: { close(): unknown }[] = [];
-
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
+const opened = closedAfterEach();
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
@@ -208,20 +202,9 @@ describeWith('redis-server')('gateways with one Redis', () => {
   test('of several workers each grant exactly the limit between them', async () => {
     const server = await serverOf();
     const config = await configFor(server.url, { ...daily, limit: 40, storeTimeout: '2s' });
-    const supervisor = new Supervisor(2, {
-      clock: systemClock,
-      timers: systemTimers,
-      logger: silentLogger,
-      random: Math.random,
-      version: '0.0.0-test',
-      sharing: bestSharing(),
-      inherited: new Inheritance(),
-      onLines: () => {},
-    });
-    opened.push({ close: () => supervisor.abandon() });
-    await supervisor.apply(await configOf(config));
+    const { port: ofWorkers } = await startTestSupervisor(opened, await configOf(config));
     const { port } = await start(config);
-    const both = await Promise.all([ask(supervisor.addresses[0].port, 100, 20), ask(port, 100, 5)]);
+    const both = await Promise.all([ask(ofWorkers, 100, 20), ask(port, 100, 5)]);
     expect((both[0][200] ?? 0) + (both[1][200] ?? 0)).toBe(40);
     // One of each worker and one of the other gateway, and who asks.
     expect(server.ask('CLIENT', 'LIST').split('\n')).toHaveLength(4);

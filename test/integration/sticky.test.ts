@@ -1,25 +1,19 @@
 /** Sticky sessions through a running gateway: a client stays where it was while that serves, and nobody can choose for it. */
-import { afterEach, describe, expect, test } from 'vitest';
-import { systemClock, systemTimers } from '../../src/base/clock.ts';
-import { Inheritance } from '../../src/base/inherited.ts';
+import { describe, expect, test } from 'vitest';
 import { silentLogger } from '../../src/base/logger.ts';
 import { builtInPolicies } from '../../src/gateway/built-in-policies.ts';
 import { explainRequest } from '../../src/gateway/explain.ts';
-import { bestSharing } from '../../src/gateway/workers/sockets.ts';
-import { Supervisor } from '../../src/gateway/workers/supervisor.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { configFor, configOf, startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { http2Client } from '../support/http2-client.ts';
-import { rawClient } from '../support/raw-client.ts';
+import { closedAfterEach } from '../support/opened.ts';
+import { exchange, rawClient } from '../support/raw-client.ts';
 import { type Origin, startOrigin } from '../support/raw-origin.ts';
+import { startTestSupervisor } from '../support/supervisor.ts';
 import { handshake, switching } from '../support/websocket.ts';
 import { valuesOf } from '../support/wire-fields.ts';
 
-const opened: { close(): unknown }[] = [];
-
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
+const opened = closedAfterEach();
 
 /** Origins that answer with their name, and with a cookie of their own. */
 async function origins(count: number): Promise<Origin[]> {
@@ -58,10 +52,8 @@ interface Seen {
 
 /** One request on a connection of its own. */
 async function ask(port: number, cookie?: string, method = 'GET'): Promise<Seen> {
-  const client = await rawClient(port);
-  await client.send(`${method} / HTTP/1.1\r\nHost: a\r\n${cookie === undefined ? '' : `Cookie: ${cookie}\r\n`}\r\n`);
-  const answer = await client.answer(method);
-  client.close();
+  const line = cookie === undefined ? '' : `Cookie: ${cookie}\r\n`;
+  const answer = await exchange(port, `${method} / HTTP/1.1\r\nHost: a\r\n${line}\r\n`, method);
   const set = valuesOf(answer.fields, 'set-cookie').find((value) => value.startsWith('sid='));
   return { status: answer.status, body: answer.body.toString(), set: set?.split(';')[0] };
 }
@@ -214,19 +206,10 @@ test('over TLS the cookie is for TLS alone, also over HTTP/2', async () => {
 
 test('several workers, and those that take their place, know each other’s cookies', async () => {
   const list = await origins(2);
-  const supervisor = new Supervisor(2, {
-    clock: systemClock,
-    timers: systemTimers,
-    logger: silentLogger,
-    random: Math.random,
-    version: '0.0.0-test',
-    sharing: bestSharing(),
-    inherited: new Inheritance(),
-    onLines: () => {},
-  });
-  opened.push({ close: () => supervisor.abandon() });
-  await supervisor.apply(await configOf(stickyConfig(list.map(({ url }) => url))));
-  const { port } = supervisor.addresses[0];
+  const { supervisor, port } = await startTestSupervisor(
+    opened,
+    await configOf(stickyConfig(list.map(({ url }) => url))),
+  );
   const { set: sid, body } = await ask(port);
   const all = async (): Promise<void> => {
     const seen = await Promise.all(Array.from({ length: 16 }, () => ask(port, sid)));

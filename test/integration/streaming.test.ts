@@ -2,19 +2,16 @@
 import { once } from 'node:events';
 import { constants, createServer, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { configFor, startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { answerOf, http2Client } from '../support/http2-client.ts';
+import { closedAfterEach } from '../support/opened.ts';
 import { untilQuiet } from '../support/quiet.ts';
 import { type Outcome, type RawClient, rawClient } from '../support/raw-client.ts';
 import { type Origin, type OriginConnection, startOrigin } from '../support/raw-origin.ts';
 import { PATIENCE, Signal, turn } from '../support/waiting.ts';
 
-const opened: { close(): unknown }[] = [];
-
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
+const opened = closedAfterEach();
 
 const GET = 'GET /events HTTP/1.1\r\nHost: a\r\n\r\n';
 const SSE = 'text/event-stream';

@@ -2,10 +2,11 @@
 import { once } from 'node:events';
 import { connect as connectPlain } from 'node:net';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createAuthority } from '../support/certificates.ts';
 import { configOf, configWith, startTestGateway, type TestFiles, type TestGateway } from '../support/gateway.ts';
 import { type answerOf, http2Client } from '../support/http2-client.ts';
+import { closedAfterEach } from '../support/opened.ts';
 import { type OriginScript, startOrigin } from '../support/raw-origin.ts';
 
 const authority = createAuthority();
@@ -25,11 +26,7 @@ function pair(name: string): object {
   return { certFile: `${name}.crt`, keyFile: `${name}.key` };
 }
 
-const opened: { close(): unknown }[] = [];
-
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
+const opened = closedAfterEach();
 
 function configFor(url: string, listener: object): object {
   return configWith({

@@ -70,13 +70,7 @@ async function start(file: string) {
 }
 
 async function bodyOf(port: number): Promise<string> {
-  const client = await rawClient(port);
-  try {
-    await client.send(GET);
-    return (await client.answer()).body.toString();
-  } finally {
-    client.close();
-  }
+  return (await exchange(port, GET)).body.toString();
 }
 
 describe.each([1, 2])('a gateway of %i processes', (workers) => {

@@ -12,16 +12,14 @@ import {
 } from 'node:http2';
 import { type AddressInfo, createServer as createPlainServer } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { FLAG, FRAME } from '../../src/http/http2-frames.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { configFor, configOf, startTestGateway, type TestFiles, type TestGateway } from '../support/gateway.ts';
+import { closedAfterEach } from '../support/opened.ts';
 import { exchange, rawClient } from '../support/raw-client.ts';
 import {
-  ACK,
   block,
-  END_HEADERS,
-  END_STREAM,
-  FRAME,
   frame,
   numbers,
   type RawHttp2Connection,
@@ -30,11 +28,7 @@ import {
 } from '../support/raw-http2-origin.ts';
 import { Signal, turn } from '../support/waiting.ts';
 
-const opened: { close(): unknown }[] = [];
-
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
+const opened = closedAfterEach();
 
 type OnStream = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, origin: Http2Origin) => void;
 
@@ -363,13 +357,13 @@ test('an endpoint that allows no streams for now is waited for', async () => {
   const origin = await startRawHttp2Origin({
     first: allowing(0),
     onRequest: (stream, connection) =>
-      connection.write(frame(FRAME.headers, END_HEADERS | END_STREAM, stream, block([':status', '200']))),
+      connection.write(frame(FRAME.headers, FLAG.endHeaders | FLAG.endStream, stream, block([':status', '200']))),
   });
   opened.push(origin);
   const gateway = await gatewayTo(origin, { service: { connections: { queueTimeout: '5s' } } });
   const answer = ask(gateway.port);
   await origin.until(
-    () => origin.connections[0]?.frames.some(({ flags }) => flags === ACK),
+    () => origin.connections[0]?.frames.some(({ flags }) => flags === FLAG.ack),
     'the settings to be taken',
   );
   expect(poolOf(gateway).waiting).toBe(1);
@@ -605,8 +599,8 @@ describe('a request that is cut', () => {
 
 describe('an answer that is malformed', () => {
   const headers = (stream: number, flags: number, ...fields: [string, string][]): Buffer =>
-    frame(FRAME.headers, flags | END_HEADERS, stream, block([':status', '200'], ...fields));
-  const whole = END_STREAM;
+    frame(FRAME.headers, flags | FLAG.endHeaders, stream, block([':status', '200'], ...fields));
+  const whole = FLAG.endStream;
 
   async function rawGateway(script: RawHttp2Script): Promise<TestGateway> {
     const origin = await startRawHttp2Origin(script);
@@ -629,8 +623,8 @@ describe('an answer that is malformed', () => {
     ['101', (id) => [frame(FRAME.headers, 4, id, block([':status', '101']))]],
     ['interim answers without end', (id) => Array(40).fill(frame(FRAME.headers, 4, id, block([':status', '103'])))],
     ['an interim answer at the end', (id) => [frame(FRAME.headers, 5, id, block([':status', '103']))]],
-    ['a reset for no reason in place of a head', (id) => [frame(FRAME.rst, 0, id, numbers(0))]],
-    ['no head at all', (id) => [frame(FRAME.rst, 0, id, numbers(1))]],
+    ['a reset for no reason in place of a head', (id) => [frame(FRAME.rstStream, 0, id, numbers(0))]],
+    ['no head at all', (id) => [frame(FRAME.rstStream, 0, id, numbers(1))]],
     ['more fields than anybody needs', (id) => [headers(id, whole, ...Array(1200).fill(['x-a', 'b']))]],
   ])('by %s is 502, and the connection is as good as new', async (_, answer) => {
     let id = 0;
@@ -661,7 +655,7 @@ describe('an answer that is malformed', () => {
         connection.write(
           headers(stream, 0),
           frame(FRAME.data, 0, stream, 'all'),
-          frame(FRAME.rst, 0, stream, numbers(0)),
+          frame(FRAME.rstStream, 0, stream, numbers(0)),
         ),
     });
     expect((await ask(gateway.port)).body.toString()).toBe('all');
@@ -669,7 +663,7 @@ describe('an answer that is malformed', () => {
 
   test.each([2, 8])('by a reset with code %i before the head is 502', async (code) => {
     const gateway = await rawGateway({
-      onRequest: (stream, connection) => connection.write(frame(FRAME.rst, 0, stream, numbers(code))),
+      onRequest: (stream, connection) => connection.write(frame(FRAME.rstStream, 0, stream, numbers(code))),
     });
     const { status, body } = await ask(gateway.port);
     expect([status, problemIn(body).code]).toEqual([502, 'upstream_reset']);
@@ -679,16 +673,16 @@ describe('an answer that is malformed', () => {
   test.each<[string, Answer]>([
     ['less than its length', (id) => [headers(id, 0, ['content-length', '9']), frame(FRAME.data, whole, id, 'part')]],
     ['more than its length', (id) => [headers(id, 0, ['content-length', '2']), frame(FRAME.data, whole, id, 'part')]],
-    ['a reset', (id) => [headers(id, 0), frame(FRAME.data, 0, id, 'part'), frame(FRAME.rst, 0, id, numbers(2))]],
+    ['a reset', (id) => [headers(id, 0), frame(FRAME.data, 0, id, 'part'), frame(FRAME.rstStream, 0, id, numbers(2))]],
     [
       'a reset for no reason before all has come',
       (id) => [
         headers(id, 0, ['content-length', '9']),
         frame(FRAME.data, 0, id, 'part'),
-        frame(FRAME.rst, 0, id, numbers(0)),
+        frame(FRAME.rstStream, 0, id, numbers(0)),
       ],
     ],
-    ['a cancel', (id) => [headers(id, 0), frame(FRAME.data, 0, id, 'part'), frame(FRAME.rst, 0, id, numbers(8))]],
+    ['a cancel', (id) => [headers(id, 0), frame(FRAME.data, 0, id, 'part'), frame(FRAME.rstStream, 0, id, numbers(8))]],
     [
       'trailers that must not stand there',
       (id) => [headers(id, 0), frame(FRAME.headers, 5, id, block(['content-length', '3']))],

@@ -3,9 +3,10 @@ import type { RequestListener } from 'node:http';
 import { createServer, type Server, type ServerOptions } from 'node:https';
 import { type AddressInfo, createServer as createPlainServer } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createAuthority, type IssuedCertificate } from '../support/certificates.ts';
 import { configFor, configOf, startTestGateway, type TestGateway } from '../support/gateway.ts';
+import { closedAfterEach } from '../support/opened.ts';
 import { exchange, rawClient } from '../support/raw-client.ts';
 import { Signal } from '../support/waiting.ts';
 
@@ -14,11 +15,7 @@ const sound = authority.issue({ names: ['origin.test', '127.0.0.1', 'localhost']
 const client = authority.issue({ names: ['gateway'], client: true });
 const stranger = createAuthority('Stranger');
 
-const opened: { close(): unknown }[] = [];
-
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
+const opened = closedAfterEach();
 
 class SecureOrigin {
   readonly server: Server;

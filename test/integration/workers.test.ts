@@ -1,21 +1,18 @@
 /** Several worker processes as one gateway: real processes, real sockets, in each way in which they can share an address. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, test } from 'vitest';
-import { systemClock, systemTimers, type Timers } from '../../src/base/clock.ts';
-import { Inheritance } from '../../src/base/inherited.ts';
+import { describe, expect, test } from 'vitest';
+import { systemTimers, type Timers } from '../../src/base/clock.ts';
 import { type LogFields, type Logger, silentLogger } from '../../src/base/logger.ts';
 import { bestSharing, type SocketSharing } from '../../src/gateway/workers/sockets.ts';
-import { Supervisor } from '../../src/gateway/workers/supervisor.ts';
+import type { Supervisor } from '../../src/gateway/workers/supervisor.ts';
 import { configFor, configOf, configWith } from '../support/gateway.ts';
+import { closedAfterEach } from '../support/opened.ts';
 import { rawClient } from '../support/raw-client.ts';
 import { startOrigin } from '../support/raw-origin.ts';
+import { sharingModes, startTestSupervisor } from '../support/supervisor.ts';
 import { closeOf, openWebSocket, refusedHandshake, startWebSocketOrigin } from '../support/websocket.ts';
 
-const opened: { close(): unknown }[] = [];
-
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
+const opened = closedAfterEach();
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
@@ -29,19 +26,7 @@ async function start(sharing: SocketSharing, config: object, timers: Timers = sy
   const lines: Line[] = [];
   const record = (message: string, fields: LogFields = {}): void => void lines.push({ message, fields });
   const logger: Logger = { ...silentLogger, warn: record, error: record, info: record };
-  const supervisor = new Supervisor(2, {
-    clock: systemClock,
-    timers,
-    logger,
-    random: Math.random,
-    version: '0.0.0-test',
-    sharing,
-    inherited: new Inheritance(),
-    onLines: () => {},
-  });
-  opened.push({ close: () => supervisor.abandon() });
-  await supervisor.apply(await configOf(config));
-  const { port } = supervisor.addresses[0];
+  const { supervisor, port } = await startTestSupervisor(opened, await configOf(config), { sharing, logger, timers });
   return { supervisor, port, lines };
 }
 
@@ -62,9 +47,7 @@ async function metric(supervisor: Supervisor, name: string): Promise<number> {
 const runningPids = async (supervisor: Supervisor): Promise<number[]> =>
   (await supervisor.status()).workers.filter(({ state }) => state === 'running').map(({ pid }) => pid);
 
-const modes: SocketSharing[] = bestSharing() === 'reuse-port' ? ['reuse-port', 'handed-over'] : ['handed-over'];
-
-describe.each(modes)('workers with sockets %s', (sharing) => {
+describe.each(sharingModes())('workers with sockets %s', (sharing) => {
   test('serve as one gateway, with one account', async () => {
     const origin = await startOrigin({ onRequest: (_request, connection) => connection.write(OK) });
     opened.push(origin);

@@ -1,27 +1,7 @@
 /** A client of HTTP/2 that writes any frames it is told to, right or wrong, and keeps what comes back. */
 import { connect, type Socket } from 'node:net';
+import { CLIENT_PREFACE, FLAG, FRAME } from '../../src/http/http2-frames.ts';
 import { PATIENCE, Signal } from './waiting.ts';
-
-/** Frame types (RFC 9113 section 6). */
-export const FRAME = {
-  data: 0,
-  headers: 1,
-  priority: 2,
-  rstStream: 3,
-  settings: 4,
-  pushPromise: 5,
-  ping: 6,
-  goaway: 7,
-  windowUpdate: 8,
-  continuation: 9,
-} as const;
-
-export const FLAG = { ack: 1, endStream: 1, endHeaders: 4, padded: 8, priority: 0x20 } as const;
-
-/** Settings (RFC 9113 section 6.5.2). */
-export const SETTING = { headerTableSize: 1, enablePush: 2, initialWindowSize: 4, maxFrameSize: 5 } as const;
-
-export const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 
 export interface Frame {
   readonly type: number;
@@ -202,7 +182,7 @@ export async function frameClient(
     socket.once('connect', resolve);
     socket.once('error', reject);
   });
-  await client.send(PREFACE, settingsFrame(settings));
+  await client.send(CLIENT_PREFACE, settingsFrame(settings));
   await client.until(
     () => client.frames.some(({ type, flags }) => type === FRAME.settings && flags === 0),
     'the settings',

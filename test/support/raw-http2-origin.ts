@@ -1,12 +1,9 @@
 /** An HTTP/2 origin that writes frames as a script gives them, right or wrong (RFC 9113 section 4). */
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { frame as encode, type Frame, fieldBlock, FRAME as KNOWN, PREFACE } from './http2-frames.ts';
-import { Signal } from './waiting.ts';
 
-export const FRAME = { ...KNOWN, rst: KNOWN.rstStream, push: 5, window: KNOWN.windowUpdate };
-export const END_STREAM = 1;
-export const ACK = 1;
-export const END_HEADERS = 4;
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { CLIENT_PREFACE, FLAG, FRAME } from '../../src/http/http2-frames.ts';
+import { frame as encode, type Frame, fieldBlock } from './http2-frames.ts';
+import { Signal } from './waiting.ts';
 
 export function frame(type: number, flags: number, stream: number, payload: Buffer | string = ''): Buffer {
   return encode(type, flags, stream, typeof payload === 'string' ? Buffer.from(payload, 'latin1') : payload);
@@ -61,8 +58,8 @@ export class RawHttp2Connection {
   private onBytes(bytes: Buffer): void {
     this.pending = Buffer.concat([this.pending, bytes]);
     if (!this.begun) {
-      if (this.pending.length < PREFACE.length) return;
-      this.pending = this.pending.subarray(PREFACE.length);
+      if (this.pending.length < CLIENT_PREFACE.length) return;
+      this.pending = this.pending.subarray(CLIENT_PREFACE.length);
       this.begun = true;
     }
     while (this.takeFrame()) {}
@@ -79,9 +76,9 @@ export class RawHttp2Connection {
     this.pending = pending.subarray(end);
     this.frames.push(taken);
     const { acknowledges = true } = this.origin.script;
-    if (acknowledges && (taken.flags & ACK) === 0) {
-      if (taken.type === FRAME.settings) this.write(frame(FRAME.settings, ACK, 0));
-      if (taken.type === FRAME.ping) this.write(frame(FRAME.ping, ACK, 0, taken.payload));
+    if (acknowledges && (taken.flags & FLAG.ack) === 0) {
+      if (taken.type === FRAME.settings) this.write(frame(FRAME.settings, FLAG.ack, 0));
+      if (taken.type === FRAME.ping) this.write(frame(FRAME.ping, FLAG.ack, 0, taken.payload));
     }
     if (taken.type === FRAME.headers) this.origin.script.onRequest(stream, this);
     return true;

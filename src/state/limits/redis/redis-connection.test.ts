@@ -1,7 +1,8 @@
 import { createServer, type Server } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createAuthority } from '../../../../test/support/certificates.ts';
+import { closedAfterEach } from '../../../../test/support/opened.ts';
 import { type RedisServer, startRedis, startRedisCluster } from '../../../../test/support/redis.ts';
 import { describeWith, freePort } from '../../../../test/support/services.ts';
 import { Signal } from '../../../../test/support/waiting.ts';
@@ -10,11 +11,7 @@ import { parseRedisAddress, parseRedisCluster } from '../../../base/redis-addres
 import { openRedis, type RedisConnection } from './redis-connection.ts';
 import { createScript } from './script-server.ts';
 
-const opened: { close(): unknown }[] = [];
-
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close();
-});
+const opened = closedAfterEach();
 
 const COUNT = createScript(`return {redis.call('INCR', KEYS[1]), ARGV[1]}`);
 
