@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { type Answer, ask, closeAll, start } from './admin.test.support.ts';
 import { flag, wholeNumber } from './parameters.ts';
 import { empty, json } from './reply.ts';
-import { jsonBody, optionalJsonBody, textBody, YAML_MEDIA_TYPES } from './request-body.ts';
+import { jsonBody, optionalJsonBody, YAML_MEDIA_TYPES } from './request-body.ts';
 import { type AdminRoute, adminRoute } from './route.ts';
 
 const usual = { summary: 's', answers: { 200: { description: 'd' } }, example: { path: '/', status: 200 } };
@@ -74,7 +74,13 @@ const routes: readonly AdminRoute[] = [
     method: 'POST',
     path: '/text',
     id: 'text',
-    body: textBody(['application/json', ...YAML_MEDIA_TYPES], null),
+    body: {
+      mediaTypes: ['application/json', ...YAML_MEDIA_TYPES],
+      limit: 1024,
+      required: true,
+      schema: null,
+      parse: (text, mediaType) => ({ value: { text, mediaType } }),
+    },
     answer: (_source, { body }) => json(200, body),
   }),
 ];

@@ -60,15 +60,6 @@ export function optionalJsonBody<S extends z.ZodType>(schema: S): BodyKind<z.out
   return { ...jsonBody(schema), required: false };
 }
 
-/** A body whose text the route reads itself, as it does with configuration: its errors have lines and columns. */
-export function textBody(
-  mediaTypes: readonly string[],
-  schema: z.ZodType | null,
-  { limit = USUAL_LIMIT }: BodyOptions = {},
-): BodyKind<{ text: string; mediaType: string }> {
-  return { mediaTypes, limit, required: true, schema, parse: (text, mediaType) => ({ value: { text, mediaType } }) };
-}
-
 /** Why a body is not taken. */
 export interface BodyRefusal {
   readonly code: ErrorCode;

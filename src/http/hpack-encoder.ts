@@ -4,13 +4,11 @@
  */
 import { CONNECTION_SPECIFIC } from './connection-fields.ts';
 import { DEFAULT_TABLE_SIZE, ENTRY_OVERHEAD, STATIC_ENTRIES, STATIC_TABLE } from './hpack-table.ts';
+import { SEPARATE_FIELDS } from './separate-fields.ts';
 
 const COLON = 58;
 const SP = 32;
 const CR = 13;
-
-/** Names of which each line must stay by itself: their values have commas of their own (RFC 9110 section 5.3). */
-const SEPARATE: ReadonlySet<string> = new Set(['set-cookie', 'www-authenticate', 'proxy-authenticate']);
 
 /** Values that whoever sees only the lengths must not be able to guess at (RFC 7541 section 7.1). */
 const SECRET: ReadonlySet<string> = new Set(['set-cookie', 'authorization', 'proxy-authorization']);
@@ -201,7 +199,7 @@ function joined(fields: string): string {
     const name = fields.slice(start, colon).toLowerCase();
     const value = fields.slice(fields.charCodeAt(colon + 1) === SP ? colon + 2 : colon + 1, end);
     const before = lines.get(name);
-    if (SEPARATE.has(name)) separate += `${name}: ${value}\r\n`;
+    if (SEPARATE_FIELDS.has(name)) separate += `${name}: ${value}\r\n`;
     else lines.set(name, before === undefined ? value : `${before}, ${value}`);
     start = end + 2;
   }
@@ -222,7 +220,7 @@ function nameOf(hash: number, start: number, end: number): Name {
     index: staticNames.get(lower) ?? 0,
     // `te` is of requests.
     isLeftOut: lower === 'te' || CONNECTION_SPECIFIC.has(lower),
-    isSeparate: SEPARATE.has(lower),
+    isSeparate: SEPARATE_FIELDS.has(lower),
     isSecret: SECRET.has(lower),
     block: 0,
   };

@@ -2,15 +2,13 @@
 import type { OutgoingHttpHeaders } from 'node:http2';
 import { CONNECTION_SPECIFIC } from '../http/connection-fields.ts';
 import { HEAD_COMPLETE } from '../http/head-parser.ts';
+import { SEPARATE_FIELDS } from '../http/separate-fields.ts';
 import { TrailerParser } from '../http/trailer-parser.ts';
 
 /** Why fields make no head. */
 export interface FieldFault {
   readonly fault: string;
 }
-
-/** Names of which each line must stay by itself: their values have commas of their own (RFC 9110 section 5.3). */
-const SEPARATE: ReadonlySet<string> = new Set(['set-cookie', 'www-authenticate', 'proxy-authenticate']);
 
 /**
  * Trailers as the library takes them. The lines were checked when they were made. Lines of one name become one value: the
@@ -27,7 +25,7 @@ export function trailerFields(lines: string): OutgoingHttpHeaders {
     if (before === undefined) {
       // A policy may have added what upstreams are not let through with, and the library throws for.
       if (!CONNECTION_SPECIFIC.has(name) && name !== 'te') headers[name] = value;
-    } else if (!SEPARATE.has(name)) headers[name] = `${before}, ${value}`;
+    } else if (!SEPARATE_FIELDS.has(name)) headers[name] = `${before}, ${value}`;
     else if (Array.isArray(before)) before.push(value);
     else headers[name] = [String(before), value];
     start = end + 2;

@@ -1,21 +1,15 @@
 /** Least connections: the fewest active requests for its weight; those that are equal take turns by weight. */
 import type { Endpoint } from '../endpoint.ts';
-import { type Balancer, effectiveTried, type PickContext } from './balancer.ts';
-import { settleTurns } from './smooth-rotation.ts';
+import type { Balancer, PickContext } from './balancer.ts';
+import { SmoothRotation } from './smooth-rotation.ts';
 
-export class LeastConnections implements Balancer {
-  #settled: readonly Endpoint[] | null = null;
-
+export class LeastConnections extends SmoothRotation implements Balancer {
   pick<E extends Endpoint>(
     candidates: readonly E[],
     _context: PickContext,
     tried: readonly Endpoint[] | null,
   ): E | null {
-    if (candidates !== this.#settled) {
-      settleTurns(candidates);
-      this.#settled = candidates;
-    }
-    const avoid = tried === null ? null : effectiveTried(candidates, tried);
+    const avoid = this.settle(candidates, tried);
     let least: E | null = null;
     for (let i = 0; i < candidates.length; i++) {
       const endpoint = candidates[i];

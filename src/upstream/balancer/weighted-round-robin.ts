@@ -1,21 +1,15 @@
 /** Weighted round robin, smooth: weights 5, 1, 1 give A A B A C A A. */
 import type { Endpoint } from '../endpoint.ts';
-import { type Balancer, effectiveTried, type PickContext } from './balancer.ts';
-import { settleTurns } from './smooth-rotation.ts';
+import type { Balancer, PickContext } from './balancer.ts';
+import { SmoothRotation } from './smooth-rotation.ts';
 
-export class WeightedRoundRobin implements Balancer {
-  #settled: readonly Endpoint[] | null = null;
-
+export class WeightedRoundRobin extends SmoothRotation implements Balancer {
   pick<E extends Endpoint>(
     candidates: readonly E[],
     _context: PickContext,
     tried: readonly Endpoint[] | null,
   ): E | null {
-    if (candidates !== this.#settled) {
-      settleTurns(candidates);
-      this.#settled = candidates;
-    }
-    const avoid = tried === null ? null : effectiveTried(candidates, tried);
+    const avoid = this.settle(candidates, tried);
     let best: E | null = null;
     let total = 0;
     for (let i = 0; i < candidates.length; i++) {
