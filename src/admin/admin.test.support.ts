@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { type IncomingHttpHeaders, type RequestOptions, request } from 'node:http';
 import { text } from 'node:stream/consumers';
+import { expect } from 'vitest';
 import { systemClock } from '../base/clock.ts';
 import { silentLogger } from '../base/logger.ts';
 import type { HealthPicture, StatsPicture, StatusPicture } from '../gateway/picture.ts';
@@ -75,4 +76,19 @@ export async function ask(
   sent.end(body);
   const [response] = await once(sent, 'response');
   return { status: response.statusCode, headers: response.headers, body: await text(response) };
+}
+
+/** A refusal, with all that refusals have. */
+export function expectProblem(answer: Answer, status: number, code: string): void {
+  expect(answer.headers['content-type']).toBe('application/problem+json');
+  expect(answer.headers['cache-control']).toBe('no-store');
+  expect(JSON.parse(answer.body)).toEqual({
+    type: `urn:portico:error:${code}`,
+    title: expect.any(String),
+    status,
+    code,
+    detail: expect.any(String),
+    instance: answer.headers['x-request-id'],
+  });
+  expect(answer.status).toBe(status);
 }

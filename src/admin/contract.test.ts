@@ -2,7 +2,7 @@
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Answer, ask, closeAll, start } from './admin.test.support.ts';
+import { ask, closeAll, expectProblem, start } from './admin.test.support.ts';
 import { ADMIN_ROUTES } from './contract.ts';
 import type { AdminRoute } from './route.ts';
 import type { AdminSource } from './source.ts';
@@ -32,20 +32,6 @@ function pathOf({ example }: AdminRoute): string {
 function headersOf({ body, example }: AdminRoute): Record<string, string> {
   if (body === undefined || example.body === undefined) return { ...example.headers };
   return { 'content-type': body.mediaTypes[0], ...example.headers };
-}
-
-function expectProblem(answer: Answer, status: number, code: string): void {
-  expect(answer.headers['content-type']).toBe('application/problem+json');
-  expect(answer.headers['cache-control']).toBe('no-store');
-  expect(JSON.parse(answer.body)).toEqual({
-    type: `urn:portico:error:${code}`,
-    title: expect.any(String),
-    status,
-    code,
-    detail: expect.any(String),
-    instance: answer.headers['x-request-id'],
-  });
-  expect(answer.status).toBe(status);
 }
 
 /** A test that some routes have no use for: theirs is not there, rather than skipped. */

@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from 'vitest';
 import { silentLogger } from '../base/logger.ts';
 import type { HealthPicture } from '../gateway/picture.ts';
-import { ask, closeAll, STATUS, sourceWith, start } from './admin.test.support.ts';
+import { ask, closeAll, expectProblem, STATUS, sourceWith, start } from './admin.test.support.ts';
 import { createAdmin } from './server.ts';
 
 afterEach(closeAll);
@@ -86,16 +86,7 @@ describe('refusals of the admin listener', () => {
     ['*', { method: 'OPTIONS' }, 400, 'bad_request'],
   ] as const)('%s with %j is %i %s', async (path, options, status, code) => {
     const answer = await ask(await start(), path, options as RequestOptions);
-    expect(answer.status).toBe(status);
-    expect(answer.headers['content-type']).toBe('application/problem+json');
-    expect(JSON.parse(answer.body)).toEqual({
-      type: `urn:portico:error:${code}`,
-      title: expect.any(String),
-      status,
-      code,
-      detail: expect.any(String),
-      instance: answer.headers['x-request-id'],
-    });
+    expectProblem(answer, status, code);
     if (status === 405) expect(answer.headers.allow).toBe('GET, HEAD');
   });
 

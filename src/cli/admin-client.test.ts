@@ -4,12 +4,12 @@ import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { runCommand } from '../../test/support/command.ts';
 import { sourceWith } from '../admin/admin.test.support.ts';
 import { type Admin, createAdmin } from '../admin/server.ts';
 import { silentLogger } from '../base/logger.ts';
 import { ADMIN_OPTIONS, type AdminClient, adminClient, refusalOf, TOKEN_VARIABLE } from './admin-client.ts';
 import { type Command, parseCommandArgs } from './command.ts';
-import { main } from './main.ts';
 
 const TOKEN = 'a-token-of-sixteen-characters';
 const directory = mkdtempSync(join(tmpdir(), 'portico-admin-client-'));
@@ -187,13 +187,7 @@ describe('answers', () => {
 });
 
 describe('portico health', () => {
-  async function health(line: string): Promise<{ status: number; out: string; error: string }> {
-    let out = '';
-    let error = '';
-    const io = { out: (text: string) => void (out += text), error: (text: string) => void (error += text) };
-    const status = await main(['health', ...line.split(' ')], { ...io, env: {}, cwd: directory });
-    return { status, out, error };
-  }
+  const health = (line: string) => runCommand(['health', ...line.split(' ')], { cwd: directory });
 
   test.each([
     ['', true, 0, 'ready\n', ''],

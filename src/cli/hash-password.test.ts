@@ -1,22 +1,14 @@
 import { PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
+import { type CommandOutcome, runCommand } from '../../test/support/command.ts';
 import { isPasswordOf, parsePasswordHash } from '../policies/basic-auth/password-hash.ts';
-import { main } from './main.ts';
 
-async function run(chunks: readonly (string | Buffer)[]): Promise<{ status: number; out: string; error: string }> {
+function run(chunks: readonly (string | Buffer)[]): Promise<CommandOutcome> {
   const input = new PassThrough();
-  let out = '';
-  let error = '';
-  const status = main(['hash-password'], {
-    out: (text) => void (out += text),
-    error: (text) => void (error += text),
-    env: {},
-    cwd: '/nowhere',
-    input,
-  });
+  const outcome = runCommand(['hash-password'], { input });
   for (const chunk of chunks) input.write(chunk);
   input.end();
-  return { status: await status, out, error };
+  return outcome;
 }
 
 test.each<[readonly (string | Buffer)[], string]>([

@@ -2,27 +2,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { main } from './main.ts';
+import { runCommand } from '../../test/support/command.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'portico-main-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 /** Runs one command line in this process, by default in a place that does not exist. */
-async function run(line: string, cwd = '/nowhere'): Promise<{ status: number; out: string; error: string }> {
-  let out = '';
-  let error = '';
-  const status = await main(line.split(' '), {
-    out: (text) => {
-      out += text;
-    },
-    error: (text) => {
-      error += text;
-    },
-    env: {},
-    cwd,
-  });
-  return { status, out, error };
-}
+const run = (line: string, cwd?: string) => runCommand(line.split(' '), cwd === undefined ? {} : { cwd });
 
 describe('a line that is not understood exits 2 and says what was meant', () => {
   test.each([

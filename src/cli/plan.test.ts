@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { main } from './main.ts';
+import { runCommand } from '../../test/support/command.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'portico-plan-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -25,17 +25,7 @@ const files: Record<string, string> = {
 };
 for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text);
 
-async function run(line: string): Promise<{ status: number; out: string; error: string }> {
-  let out = '';
-  let error = '';
-  const status = await main(line.split(' '), {
-    out: (text) => void (out += text),
-    error: (text) => void (error += text),
-    env: { TOKEN: 'correct-horse-battery' },
-    cwd: directory,
-  });
-  return { status, out, error };
-}
+const run = (line: string) => runCommand(line.split(' '), { env: { TOKEN: 'correct-horse-battery' }, cwd: directory });
 
 describe('files of any format that mean the same', () => {
   test.each(['old.yaml', 'same.json', 'same.ts'])('%s', async (name) => {

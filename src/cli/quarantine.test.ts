@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { main } from './main.ts';
+import { runCommand } from '../../test/support/command.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'portico-quarantine-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -23,17 +23,7 @@ const files: Record<string, string> = {
 };
 for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text);
 
-async function run(line: string): Promise<{ status: number; out: string; error: string }> {
-  let out = '';
-  let error = '';
-  const status = await main(line.split(' '), {
-    out: (text) => void (out += text),
-    error: (text) => void (error += text),
-    env: {},
-    cwd: directory,
-  });
-  return { status, out, error };
-}
+const run = (line: string) => runCommand(line.split(' '), { cwd: directory });
 
 describe('check', () => {
   test('tells the errors as errors, and that the gateway would run', async () => {

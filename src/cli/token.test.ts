@@ -3,33 +3,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { main } from './main.ts';
+import { type CommandOutcome, runCommand } from '../../test/support/command.ts';
 
 const SECRET = 'correct-horse-battery-staple-0123456789a';
 const directory = mkdtempSync(join(tmpdir(), 'portico-token-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-interface Outcome {
-  readonly status: number;
-  readonly out: string;
-  readonly error: string;
-}
-
-async function run(...args: string[]): Promise<Outcome> {
-  let out = '';
-  let error = '';
-  const status = await main(['token', ...args], {
-    out: (text) => {
-      out += text;
-    },
-    error: (text) => {
-      error += text;
-    },
-    env: { SECRET },
-    cwd: directory,
-  });
-  return { status, out, error };
-}
+const run = (...args: string[]) => runCommand(['token', ...args], { env: { SECRET }, cwd: directory });
 
 async function signed(...args: string[]): Promise<string> {
   const { status, out, error } = await run('sign', ...args);
@@ -37,7 +17,7 @@ async function signed(...args: string[]): Promise<string> {
   return out.trim();
 }
 
-const json = (outcome: Outcome): Record<string, unknown> => JSON.parse(outcome.out) as Record<string, unknown>;
+const json = (outcome: CommandOutcome): Record<string, unknown> => JSON.parse(outcome.out) as Record<string, unknown>;
 const BY_SECRET = ['--secret-env', 'SECRET'];
 
 function write(name: string, content: string | object): string {

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { main } from '../../src/cli/main.ts';
+import { type CommandOutcome, runCommand } from '../support/command.ts';
 import { closeManaged, startManagedTest, type TestManaged } from '../support/managed.ts';
 
 afterEach(closeManaged);
@@ -21,22 +21,9 @@ routes:
   - { name: late, match: { pathPrefix: /late }, service: late }
 `;
 
-interface Result {
-  status: number;
-  out: string;
-  error: string;
-}
-
-async function portico(gateway: TestManaged, line: string, token = 'a-token-for-the-tests'): Promise<Result> {
-  let out = '';
-  let error = '';
-  const status = await main([...line.split(' '), '--admin', gateway.admin], {
-    out: (text) => (out += text),
-    error: (text) => (error += text),
-    env: { PORTICO_ADMIN_TOKEN: token },
-    cwd: gateway.directory,
-  });
-  return { status, out, error };
+function portico(gateway: TestManaged, line: string, token = 'a-token-for-the-tests'): Promise<CommandOutcome> {
+  const env = { PORTICO_ADMIN_TOKEN: token };
+  return runCommand([...line.split(' '), '--admin', gateway.admin], { env, cwd: gateway.directory });
 }
 
 function place(gateway: TestManaged, name: string, text: string): void {

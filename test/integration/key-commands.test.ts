@@ -1,14 +1,8 @@
 /** `portico keys` against a gateway that runs. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { main } from '../../src/cli/main.ts';
+import { type CommandOutcome, runCommand } from '../support/command.ts';
 import { type KeyGateway, startKeyGateway } from '../support/keys.ts';
 import { closeManaged } from '../support/managed.ts';
-
-interface Result {
-  readonly status: number;
-  readonly out: string;
-  readonly error: string;
-}
 
 let keys: KeyGateway;
 
@@ -18,16 +12,9 @@ beforeAll(async () => {
 
 afterAll(closeManaged);
 
-async function portico(line: string, token = 'a-token-for-the-tests'): Promise<Result> {
-  let out = '';
-  let error = '';
-  const status = await main(['keys', ...line.split(' '), '--admin', keys.gateway.admin], {
-    out: (text) => (out += text),
-    error: (text) => (error += text),
-    env: { PORTICO_ADMIN_TOKEN: token },
-    cwd: keys.gateway.directory,
-  });
-  return { status, out, error };
+function portico(line: string, token = 'a-token-for-the-tests'): Promise<CommandOutcome> {
+  const env = { PORTICO_ADMIN_TOKEN: token };
+  return runCommand(['keys', ...line.split(' '), '--admin', keys.gateway.admin], { env, cwd: keys.gateway.directory });
 }
 
 async function made(line: string): Promise<{ id: string; key: string; [name: string]: unknown }> {

@@ -2,7 +2,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { type LogFields, type Logger, silentLogger } from '../../src/base/logger.ts';
 import { policySchemas } from '../../src/cli/config-file.ts';
 import { serve } from '../../src/cli/serve.ts';
 import { parseConfigText } from '../../src/config/load.ts';
@@ -15,20 +14,12 @@ import type { Policy } from '../../src/pipeline/policy.ts';
 import { configOf, configWith, startTestGateway } from '../support/gateway.ts';
 import { closedAfterEach } from '../support/opened.ts';
 import { exchange, headerOf } from '../support/raw-client.ts';
+import { createRecordedLogger } from '../support/recorded-logger.ts';
 import { sharingModes, startTestSupervisor } from '../support/supervisor.ts';
 
 const opened = closedAfterEach();
 
-interface Line {
-  message: string;
-  fields: LogFields;
-}
-
-function recorder(): { lines: Line[]; logger: Logger } {
-  const lines: Line[] = [];
-  const record = (message: string, fields: LogFields = {}): void => void lines.push({ message, fields });
-  return { lines, logger: { ...silentLogger, warn: record, error: record } };
-}
+const recorder = () => createRecordedLogger('warn', 'error');
 
 const WARNING = 'routes cannot be built and are quarantined: requests for them are answered 503 route_quarantined';
 

@@ -8,31 +8,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { describe, expect, test } from 'vitest';
-import { type LogFields, type Logger, silentLogger } from '../../src/base/logger.ts';
 import { writeProxyV1, writeProxyV2 } from '../../src/net/proxy-header.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { configFor, configOf, configWith, startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { closedAfterEach } from '../support/opened.ts';
 import { headerOf, type RawClient, rawClient } from '../support/raw-client.ts';
 import { startOrigin } from '../support/raw-origin.ts';
+import { createRecordedLogger, type LogLine } from '../support/recorded-logger.ts';
 import { sharingModes, startTestSupervisor } from '../support/supervisor.ts';
 import { Signal, turn } from '../support/waiting.ts';
 
 const opened = closedAfterEach();
 
-interface Line {
-  message: string;
-  fields: LogFields;
-}
-
 /** A gateway and what it logs. */
 async function start(
   config: object,
   files: Readonly<Record<string, string>> = {},
-): Promise<TestGateway & { lines: Line[] }> {
-  const lines: Line[] = [];
-  const record = (message: string, fields: LogFields = {}): void => void lines.push({ message, fields });
-  const logger: Logger = { ...silentLogger, warn: record, error: record };
+): Promise<TestGateway & { lines: LogLine[] }> {
+  const { lines, logger } = createRecordedLogger('warn', 'error');
   const started = await startTestGateway(config, [], logger, files);
   opened.push(started);
   return { ...started, lines };

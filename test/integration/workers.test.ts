@@ -2,13 +2,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { systemTimers, type Timers } from '../../src/base/clock.ts';
-import { type LogFields, type Logger, silentLogger } from '../../src/base/logger.ts';
 import { bestSharing, type SocketSharing } from '../../src/gateway/workers/sockets.ts';
 import type { Supervisor } from '../../src/gateway/workers/supervisor.ts';
 import { configFor, configOf, configWith } from '../support/gateway.ts';
 import { closedAfterEach } from '../support/opened.ts';
 import { rawClient } from '../support/raw-client.ts';
 import { startOrigin } from '../support/raw-origin.ts';
+import { createRecordedLogger } from '../support/recorded-logger.ts';
 import { sharingModes, startTestSupervisor } from '../support/supervisor.ts';
 import { closeOf, openWebSocket, refusedHandshake, startWebSocketOrigin } from '../support/websocket.ts';
 
@@ -17,15 +17,8 @@ const opened = closedAfterEach();
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
-interface Line {
-  message: string;
-  fields: LogFields;
-}
-
 async function start(sharing: SocketSharing, config: object, timers: Timers = systemTimers) {
-  const lines: Line[] = [];
-  const record = (message: string, fields: LogFields = {}): void => void lines.push({ message, fields });
-  const logger: Logger = { ...silentLogger, warn: record, error: record, info: record };
+  const { lines, logger } = createRecordedLogger('info', 'warn', 'error');
   const { supervisor, port } = await startTestSupervisor(opened, await configOf(config), { sharing, logger, timers });
   return { supervisor, port, lines };
 }
