@@ -10,15 +10,14 @@ import { type Allowance, OwnAllowance } from '../base/allowance.ts';
 import type { Clock, Timers } from '../base/clock.ts';
 import { ERRORS, type ErrorCode } from '../base/errors.ts';
 import type { Inheritance, InheritedSocket } from '../base/inherited.ts';
-import { type Logger, silentLogger } from '../base/logger.ts';
+import type { Logger } from '../base/logger.ts';
 import { inSlices, nextTurn } from '../base/slices.ts';
 import { createStartSecret } from '../base/start-secret.ts';
 import { TimerWheel } from '../base/timer-wheel.ts';
 import { Turns } from '../base/turns.ts';
-import type { GatewayConfig, ServiceConfig } from '../config/model.ts';
+import type { GatewayConfig } from '../config/model.ts';
 import { isGrpcFault } from '../http/grpc.ts';
 import { KeepAliveHttpClient } from '../net/http-client.ts';
-import { Http2UpstreamPool } from '../net/http2-upstream-pool.ts';
 import type {
   ClientLink,
   ClientStream,
@@ -29,8 +28,6 @@ import type {
   RequestHandler,
 } from '../net/stream.ts';
 import type { UpstreamPoolLike } from '../net/upstream.ts';
-import { UpstreamPool } from '../net/upstream-pool.ts';
-import { secureContextOf } from '../net/upstream-tls.ts';
 import {
   type AccessEntry,
   type AccessLog,
@@ -48,10 +45,7 @@ import { createRequestIdSource } from '../observability/request-id.ts';
 import type { ChainsDeps } from '../pipeline/chain.ts';
 import type { Policy, PolicyExchange, Reply } from '../pipeline/policy.ts';
 import { SharedObjects } from '../pipeline/shared-objects.ts';
-import { createServices } from '../upstream/create-services.ts';
-import { type Endpoint, isSecure, speaksHttp2 } from '../upstream/endpoint.ts';
-import { probe } from '../upstream/health/probe.ts';
-import { createPoolOptions, type Service } from '../upstream/service.ts';
+import type { Service } from '../upstream/service.ts';
 import { Audit } from './audit.ts';
 import { CertificateExpiry } from './certificate-expiry.ts';
 import { DateHeader } from './date-header.ts';
@@ -65,9 +59,10 @@ import { OwnState } from './own-state.ts';
 import { type LateQuarantine, logQuarantined, routeState } from './quarantine.ts';
 import { RawConnection, type RawContext } from './raw-connection.ts';
 import { isSameConfig } from './same-config.ts';
+import { ServiceBuilder } from './service-builder.ts';
 import { connectionSamples, endpointSamples } from './service-samples.ts';
 import { Snapshot } from './snapshot.ts';
-import { connectionsKey, REQUESTS_KEY, type Team, webSocketsKey } from './team.ts';
+import { REQUESTS_KEY, type Team, webSocketsKey } from './team.ts';
 import { WebSockets } from './web-sockets.ts';
 
 /** What the access log has to write its last lines when the shutdown's time is used up, in milliseconds. */
@@ -138,6 +133,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
   private readonly window: HealthWindow;
   private readonly certificates: CertificateExpiry;
   private readonly listeners: Listeners;
+  private readonly serviceBuilder: ServiceBuilder;
   private readonly policyState: GatewayState;
   private readonly http = new KeepAliveHttpClient();
   private readonly shared = new SharedObjects();
@@ -162,19 +158,16 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     this.certificates = new CertificateExpiry(deps);
     this.audit = new Audit(deps);
     this.policyState = deps.state ?? new OwnState(deps);
-    this.listeners = new Listeners({
-      handler: this,
-      wheel: this.wheel,
-      sockets: deps.team?.sockets ?? 'own',
-      secret: () => this.secret,
-      inherited: deps.inherited,
-    });
-    const { team } = deps;
+    const { clock, timers, logger, random, team, inherited, emit } = deps;
+    const { wheel, now } = this;
+    const secret = (): Uint8Array => this.secret;
+    this.listeners = new Listeners({ handler: this, wheel, sockets: team?.sockets ?? 'own', secret, inherited });
+    this.serviceBuilder = new ServiceBuilder({ clock, timers, logger, random, wheel, now, secret, team, emit });
     const share =
       team === undefined
         ? null
         : (route: string, inUse: () => number): Allowance => team.allowance(webSocketsKey(route), inUse, () => {});
-    this.webSockets = new WebSockets(this.wheel, this.now, share);
+    this.webSockets = new WebSockets(wheel, now, share);
     this.metrics = createGatewayMetrics({
       gauges: {
         activeRequests: () => this.active,
@@ -193,8 +186,8 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     this.policyState.observe(createStoreObserver(this.metrics));
     this.unrouted = this.metrics.unrouted;
     this.unroutedRelays = this.metrics.unroutedRelays;
-    if (deps.team !== undefined)
-      this.requests = deps.team.allowance(
+    if (team !== undefined)
+      this.requests = team.allowance(
         REQUESTS_KEY,
         () => this.active,
         () => {},
@@ -262,8 +255,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
    */
   async prepare(config: GatewayConfig, generation = this.generation + 1): Promise<Prepared> {
     const previous = this.snapshot;
-    this.prepareTls(config.services);
-    const services = this.createServices(config);
+    const services = this.serviceBuilder.build(config.services, previous?.services ?? null);
     await nextTurn();
     let built: Snapshot | null = null;
     let listeners: PreparedListeners | null = null;
@@ -324,39 +316,6 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     return { policies, shared, services };
   }
 
-  /** What the services' commit relies on. Throws where a certificate, a key or an authority cannot be used. */
-  private prepareTls(services: readonly ServiceConfig[]): void {
-    for (const { name, tls } of services) {
-      if (tls === undefined || isDeepStrictEqual(tls, this.snapshot?.services.get(name)?.config.tls)) continue;
-      try {
-        secureContextOf(tls);
-      } catch (error) {
-        throw new Error(`the TLS of service ${name} cannot be used: ${(error as Error).message}`, { cause: error });
-      }
-    }
-  }
-
-  /**
-   * A method of its own: what services keep of it, as long as they live, must not hold the generation before them, which
-   * holds the one before it.
-   */
-  private createServices(config: GatewayConfig): Map<string, Service<UpstreamPoolLike>> {
-    return createServices<UpstreamPoolLike>(config.services, this.snapshot?.services ?? null, {
-      clock: this.deps.clock,
-      timers: this.deps.timers,
-      // Of several processes one tells of endpoints that go down and come up.
-      logger: this.deps.team === undefined ? this.logger : silentLogger,
-      random: this.random,
-      secret: this.secret,
-      createPool: (endpoint, service) => this.createPool(endpoint, service),
-      check: this.deps.team === undefined ? probe : null,
-      onHealthChange: (service, { id, url, healthy }, reason) => {
-        this.deps.team?.onHealthChange(service.name, url, healthy, reason);
-        this.deps.emit?.({ type: 'health', service: service.name, endpoint: id, healthy, reason });
-      },
-    });
-  }
-
   private refuseWhenStopping(): void {
     if (this.state === 'draining' || this.state === 'stopped') throw new Error('the gateway is stopping');
   }
@@ -397,24 +356,6 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
   /** What a successor needs to go on with the addresses of this gateway. */
   get inheritance(): InheritedSocket[] {
     return this.listeners.inheritance;
-  }
-
-  private createPool(endpoint: Endpoint<UpstreamPoolLike>, service: ServiceConfig): UpstreamPoolLike {
-    const { team } = this.deps;
-    const shared =
-      team === undefined
-        ? null
-        : (pool: UpstreamPoolLike): Allowance =>
-            team.allowance(
-              connectionsKey(service.name, endpoint.url),
-              () => pool.open,
-              (count) => pool.yieldIdle(count),
-            );
-    const { host, port } = endpoint;
-    const secure = isSecure(service, endpoint.url);
-    const setting = { host, port, secure, wheel: this.wheel, now: this.now, createAllowance: shared };
-    const options = createPoolOptions(service);
-    return speaksHttp2(service) ? new Http2UpstreamPool(setting, options) : new UpstreamPool(setting, options);
   }
 
   /** Takes a client's connection that another process accepted for the listener of this name. */
