@@ -1,4 +1,5 @@
 /** Times one access-log line, built and batched: node --import jiti/register bench/micro/access-log.ts */
+import { createEntry } from '../../src/observability/access-entry.test.support.ts';
 import { createAccessLog } from '../../src/observability/access-log.ts';
 
 const logger = { level: 'error', debug() {}, info() {}, warn() {}, error: console.error } as never;
@@ -10,29 +11,9 @@ const log = createAccessLog(
   },
 );
 const entry = {
-  requestId: '01a1fd1c-b4d6-7098-b8a4-f501aa81a652',
-  method: 'GET',
-  target: '/users/1?a=b',
-  host: 'api.example.com',
-  route: 'user-by-id',
-  service: 'users',
-  endpoint: '127.0.0.1:9001',
-  status: 200,
-  upstreamStatus: 200,
-  bytesIn: 0,
-  bytesOut: 105,
-  durationMs: 0.442,
-  upstreamMs: 0.436,
-  retries: 0,
-  errorCode: '',
-  clientAddress: '127.0.0.1',
-  protocol: 'HTTP/1.1',
-  grpcStatus: -1,
-  identity: null,
-  traceId: '1177d525167d19420b0c90ab67fcab20',
+  ...createEntry(),
   userAgent: () =>
     'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36',
-  header: () => undefined,
 };
 /** About what one core answers between two turns of the event loop; longer bursts would measure the backlog. */
 const LINES = 500;

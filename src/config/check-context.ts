@@ -35,3 +35,21 @@ export function durationAt(path: ValuePath, milliseconds: number, context: Check
 export function routeAt(path: ValuePath, context: CheckContext): string {
   return `the route ${context.shown([...path, 'name'])}`.trimEnd();
 }
+
+/** Reports all but the first of `keys`, which stand in one map though only one may: `rule` says so. */
+export function reportRivals(
+  keys: readonly string[],
+  path: ValuePath,
+  rule: string,
+  context: Pick<CheckContext, 'report'>,
+): void {
+  for (const key of keys.slice(1)) {
+    context.report({
+      severity: 'error',
+      code: 'conflicting_keys',
+      path: [...path, key],
+      part: 'key',
+      message: `\`${key}\` stands beside \`${keys[0]}\`: ${rule}`,
+    });
+  }
+}

@@ -1,7 +1,7 @@
 /** Checks of rewrites: every parameter and group that they use must come from the route's own match. */
 import { nearest } from '../base/nearest.ts';
 import { PatternError, parsePattern } from '../base/pattern.ts';
-import type { CheckContext } from './check-context.ts';
+import { type CheckContext, reportRivals } from './check-context.ts';
 import type { MatchConfig, RouteConfig } from './model.ts';
 import { checkPathTemplate } from './path-template.ts';
 import type { ValuePath } from './source-tree.ts';
@@ -10,15 +10,7 @@ export function checkRewrite({ rewrite, match }: RouteConfig, route: ValuePath, 
   if (rewrite === undefined) return;
   const path = [...route, 'rewrite'];
   const kinds = (['stripPrefix', 'path', 'regex'] as const).filter((key) => rewrite[key] !== undefined);
-  for (const key of kinds.slice(1)) {
-    context.report({
-      severity: 'error',
-      code: 'conflicting_keys',
-      path: [...path, key],
-      part: 'key',
-      message: `\`${key}\` stands beside \`${kinds[0]}\`: a rewrite has one of stripPrefix, path and regex`,
-    });
-  }
+  reportRivals(kinds, path, 'a rewrite has one of stripPrefix, path and regex', context);
   // A path that was refused is not here any more, and its parameters are unknown.
   const isWhole = countPaths(match) === countPaths(context.written([...route, 'match']));
   if (rewrite.path !== undefined && isWhole) checkTemplate(rewrite.path, match, [...path, 'path'], context);

@@ -1,6 +1,6 @@
 /** Checks of routes: what answers them, what they may not combine, and what has no effect. */
 import type { z } from 'zod';
-import { type CheckContext, durationAt, routeAt } from './check-context.ts';
+import { type CheckContext, durationAt, reportRivals, routeAt } from './check-context.ts';
 import { checkRawMatch } from './check-raw.ts';
 import { checkRewrite } from './check-rewrite.ts';
 import type { FindingCode } from './finding.ts';
@@ -71,15 +71,7 @@ export function checkMatch(
 ): void {
   checkRawMatch(match, path, nested, context);
   const kinds = (['path', 'pathPrefix', 'pathRegex'] as const).filter((key) => match[key] !== undefined);
-  for (const key of kinds.slice(1)) {
-    context.report({
-      severity: 'error',
-      code: 'conflicting_keys',
-      path: [...path, key],
-      part: 'key',
-      message: `\`${key}\` stands beside \`${kinds[0]}\`: a map has one of path, pathPrefix and pathRegex; nest others under \`all\``,
-    });
-  }
+  reportRivals(kinds, path, 'a map has one of path, pathPrefix and pathRegex; nest others under `all`', context);
   match.methods?.forEach((method, index) => {
     if (method === method.toUpperCase()) return;
     context.report({

@@ -1,6 +1,6 @@
 /** Every raw request case through a real gateway to a real origin: whole, byte by byte, and at random cuts. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { configFor, startTestGateway, type TestGateway } from '../support/gateway.ts';
+import { configFor, NEVER_DOWN, startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { untilQuiet, untilUpstreamClosed } from '../support/quiet.ts';
 import { headerOf, type Outcome, type RawClient, rawClient } from '../support/raw-client.ts';
 import { type Origin, startOrigin } from '../support/raw-origin.ts';
@@ -11,9 +11,6 @@ import { bytesOf, CASE_LIMITS, type RequestCase, type RequestVerdict, verdictsOf
 import { requestCases } from './request-cases.ts';
 
 const LIMITS = { requestHead: `${CASE_LIMITS.requestHead}B`, requestBody: `${CASE_LIMITS.requestBody}B` };
-/** Marking the origin down would hide which case failed. */
-const NEVER_DOWN = { passive: { failures: 100_000, coolDown: '1ms' } };
-
 let origin: Origin;
 let gateway: TestGateway;
 

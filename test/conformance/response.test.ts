@@ -1,6 +1,6 @@
 /** Every raw response case from a real origin through a real gateway: whole, byte by byte, and at random cuts. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { configFor, startTestGateway, type TestGateway } from '../support/gateway.ts';
+import { configFor, NEVER_DOWN, startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { untilQuiet, untilUpstreamClosed } from '../support/quiet.ts';
 import { headerOf, type Outcome, type RawClient, rawClient } from '../support/raw-client.ts';
 import { type Origin, type OriginConnection, okAnswer, startOrigin } from '../support/raw-origin.ts';
@@ -14,9 +14,6 @@ import { responseCases } from './response-cases.ts';
 
 const REQUEST = 'GET /r HTTP/1.1\r\nHost: a.example\r\n\r\n';
 const PROBE = 'GET /probe HTTP/1.1\r\nHost: probe.example\r\n\r\n';
-
-/** Marking the origin down would hide which case failed. */
-const NEVER_DOWN = { passive: { failures: 100_000, coolDown: '1ms' } };
 
 let origin: Origin;
 let gateway: TestGateway;

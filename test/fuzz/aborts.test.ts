@@ -3,7 +3,7 @@
  * one is seen to be broken, and after each burst nothing is left of it.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { configFor, startTestGateway, type TestGateway } from '../support/gateway.ts';
+import { configFor, NEVER_DOWN, startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { untilQuiet, untilUpstreamIdle } from '../support/quiet.ts';
 import { type Outcome, type RawClient, rawClient } from '../support/raw-client.ts';
 import { type Origin, type OriginConnection, startOrigin } from '../support/raw-origin.ts';
@@ -29,7 +29,7 @@ beforeAll(async () => {
       if (!target.includes('/early/')) void answer(target, connection);
     },
   });
-  const service = { passive: { failures: 100_000, coolDown: '1ms' }, connections: { max: 8 } };
+  const service = { ...NEVER_DOWN, connections: { max: 8 } };
   gateway = await startTestGateway(configFor([origin.url], { service }));
 });
 

@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { bytesOf } from '../conformance/request-case.ts';
 import { responseCases } from '../conformance/response-cases.ts';
-import { configFor, startTestGateway, type TestGateway } from '../support/gateway.ts';
+import { configFor, NEVER_DOWN, startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { untilQuiet, untilUpstreamClosed } from '../support/quiet.ts';
 import { type Outcome, rawClient } from '../support/raw-client.ts';
 import { type Origin, startOrigin } from '../support/raw-origin.ts';
@@ -17,7 +17,6 @@ import { referenceResponses } from './reference-reading.ts';
 import { FUZZ_TIMEOUT, fuzz, quote } from './time-box.ts';
 
 const corpus = responseCases.filter(({ raw }) => raw.length > 0 && raw.length < 3000).map(({ raw }) => bytesOf(raw));
-const NEVER_DOWN = { passive: { failures: 100_000, coolDown: '1ms' } };
 const REQUESTS = [
   ['GET', 'GET /r HTTP/1.1\r\nHost: a.example\r\n\r\n'],
   ['GET', 'GET /r HTTP/1.1\r\nHost: a.example\r\nConnection: TE\r\nTE: trailers\r\n\r\n'],

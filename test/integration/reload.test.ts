@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { configFor, configOf, configWith, startTestGateway } from '../support/gateway.ts';
 import { closedAfterEach } from '../support/opened.ts';
+import { startProxied } from '../support/proxied.ts';
 import { rawClient } from '../support/raw-client.ts';
 import { startOrigin } from '../support/raw-origin.ts';
 
@@ -46,10 +47,8 @@ describe('a reload', () => {
   });
 
   test('keeps connections and counts of endpoints that stay, and equal content is no new generation', async () => {
-    const origin = await startOrigin();
-    const { gateway, port, close } = await startTestGateway(configFor([origin.url]));
-    const client = await rawClient(port);
-    opened.push(origin, { close }, client);
+    const { origin, gateway: started, client } = await startProxied(opened);
+    const { gateway } = started;
     await client.send(GET);
     await client.answer();
     expect(await gateway.apply(await configOf(configFor([origin.url])))).toBe(false);
@@ -63,12 +62,11 @@ describe('a reload', () => {
   });
 
   test('that cannot have its address changes nothing', async () => {
-    const origin = await startOrigin();
+    const { origin, gateway: started, client } = await startProxied(opened);
+    const { gateway } = started;
     const taken = createServer();
+    opened.push(taken);
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
-    const { gateway, port, close } = await startTestGateway(configFor([origin.url]));
-    const client = await rawClient(port);
-    opened.push(origin, taken, { close }, client);
     const address = `127.0.0.1:${(taken.address() as AddressInfo).port}`;
     const wanted = await configOf(configFor([origin.url], { listener: { address } }));
     await expect(gateway.apply(wanted)).rejects.toThrow(/EADDRINUSE/);
@@ -78,10 +76,8 @@ describe('a reload', () => {
   });
 
   test('moves listeners: new ones answer, old ones end after their answers', async () => {
-    const origin = await startOrigin();
-    const { gateway, port, close } = await startTestGateway(configFor([origin.url]));
-    const client = await rawClient(port);
-    opened.push(origin, { close }, client);
+    const { origin, gateway: started, client } = await startProxied(opened);
+    const { gateway } = started;
     await client.send(GET);
     await client.answer();
     await gateway.apply(await configOf(configFor([origin.url], { listener: { name: 'other' } })));

@@ -90,6 +90,9 @@ export function configWith(rest: {
   };
 }
 
+/** Of a service: marking an endpoint down would hide which of many requests failed. */
+export const NEVER_DOWN = { passive: { failures: 100_000, coolDown: '1ms' } };
+
 /** One service with these origins, and one route to it for everything. */
 export function configFor(
   urls: readonly string[],

@@ -1,5 +1,6 @@
 /** A worker's side of shared limits: its number is the ledger's once, and its own account from then on. */
 import { expect, test } from 'vitest';
+import type { Allowance } from '../../base/allowance.ts';
 import { Shares, type SharesChannel } from './shares.ts';
 
 function sharesWithMail(): { shares: Shares; mail: string[] } {
@@ -9,6 +10,15 @@ function sharesWithMail(): { shares: Shares; mail: string[] } {
     give: (key, count) => void mail.push(`give ${key} ${count}`),
   };
   return { shares: new Shares(channel), mail };
+}
+
+/** An allowance of which nothing is in use. */
+function unused(shares: Shares): Allowance {
+  return shares.allowance(
+    'k',
+    () => 0,
+    () => {},
+  );
 }
 
 test('what was given back while the ledger’s number was on its way is not had again', () => {
@@ -31,12 +41,7 @@ test('what was given back while the ledger’s number was on its way is not had 
 
 test('an endpoint that comes back goes on with the share, and with its own account of it', () => {
   const { shares } = sharesWithMail();
-  const make = () =>
-    shares.allowance(
-      'k',
-      () => 0,
-      () => {},
-    );
+  const make = () => unused(shares);
   make();
   shares.set([['k', 5]]);
   const again = make();
@@ -48,12 +53,7 @@ test('an endpoint that comes back goes on with the share, and with its own accou
 
 test('a limit that was forgotten begins anew, and what is of no use is given back', () => {
   const { shares, mail } = sharesWithMail();
-  const make = () =>
-    shares.allowance(
-      'k',
-      () => 0,
-      () => {},
-    );
+  const make = () => unused(shares);
   make();
   shares.set([['k', 5]]);
   shares.retain(() => false);
