@@ -158,16 +158,30 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     this.certificates = new CertificateExpiry(deps);
     this.audit = new Audit(deps);
     this.policyState = deps.state ?? new OwnState(deps);
-    const { clock, timers, logger, random, team, inherited, emit } = deps;
-    const { wheel, now } = this;
-    const secret = (): Uint8Array => this.secret;
-    this.listeners = new Listeners({ handler: this, wheel, sockets: team?.sockets ?? 'own', secret, inherited });
-    this.serviceBuilder = new ServiceBuilder({ clock, timers, logger, random, wheel, now, secret, team, emit });
+    this.listeners = new Listeners({
+      handler: this,
+      wheel: this.wheel,
+      sockets: deps.team?.sockets ?? 'own',
+      secret: () => this.secret,
+      inherited: deps.inherited,
+    });
+    const { team } = deps;
     const share =
       team === undefined
         ? null
         : (route: string, inUse: () => number): Allowance => team.allowance(webSocketsKey(route), inUse, () => {});
-    this.webSockets = new WebSockets(wheel, now, share);
+    this.webSockets = new WebSockets(this.wheel, this.now, share);
+    this.serviceBuilder = new ServiceBuilder({
+      clock: deps.clock,
+      timers: deps.timers,
+      logger: deps.logger,
+      random: deps.random,
+      wheel: this.wheel,
+      now: this.now,
+      secret: () => this.secret,
+      team,
+      emit: deps.emit,
+    });
     this.metrics = createGatewayMetrics({
       gauges: {
         activeRequests: () => this.active,
