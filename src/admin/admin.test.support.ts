@@ -20,9 +20,9 @@ export const STATUS: StatusPicture = {
   services: [],
 };
 
-export const HEALTHY: HealthPicture = { status: 'healthy', total: 10, failed: 0, successRate: 100 };
+const HEALTHY: HealthPicture = { status: 'healthy', total: 10, failed: 0, successRate: 100 };
 
-export const STATS: StatsPicture = {
+const STATS: StatsPicture = {
   active: 1,
   total: { requests: 0, failed: 0, successRate: 100, durations: null },
   routes: [],

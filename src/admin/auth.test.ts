@@ -1,3 +1,4 @@
+/** Who guesses at the admin token is slowed down and told of, and nobody else is. */
 import { describe, expect, it } from 'vitest';
 import type { Clock } from '../base/clock.ts';
 import type { LogFields, Logger } from '../base/logger.ts';

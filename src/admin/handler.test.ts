@@ -1,3 +1,4 @@
+/** What the admin listener takes as parameters and bodies, and what it says to everything else. */
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';

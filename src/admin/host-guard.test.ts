@@ -1,3 +1,4 @@
+/** Whose requests a browser may bring to the admin listener: hosts and origins, sound and foreign. */
 import { describe, expect, it } from 'vitest';
 import { isOwnAuthority, isOwnOrigin } from './host-guard.ts';
 

@@ -1,3 +1,4 @@
+/** The words and members that the reference of the admin API takes from its schemas. */
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { fieldsOf, jsonSchemaOf, typeOf } from './json-schema.ts';

@@ -1,3 +1,4 @@
+/** The OpenAPI document is valid, whole, and says what the table of routes says. */
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';

@@ -1,3 +1,4 @@
+/** The routes of the admin listener as a client sees them, and its refusals. */
 import { once } from 'node:events';
 import { type RequestOptions, request } from 'node:http';
 import { connect } from 'node:net';

@@ -1,3 +1,4 @@
+/** Addresses that can be listened on, and texts that are none. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { AddressError, formatAddress, isLoopback, parseAddress } from './address.ts';

@@ -1,3 +1,4 @@
+/** Certificates read from texts that have other things in them, and the names that they hold. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createAuthority } from '../../test/support/certificates.ts';

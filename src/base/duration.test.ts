@@ -1,3 +1,4 @@
+/** Durations there and back, and what is none. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { DurationError, formatDuration, parseDuration } from './duration.ts';

@@ -1,3 +1,4 @@
+/** What is remembered, until when, and what makes room. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ExpiringMap } from './expiring-map.ts';

@@ -1,3 +1,4 @@
+/** Names and values of headers that operators may write, and why they may not write others. */
 import { describe, expect, test } from 'vitest';
 import { editableHeaderProblem, headerNameProblem, headerValueProblem } from './header-rules.ts';
 

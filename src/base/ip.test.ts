@@ -1,3 +1,4 @@
+/** Addresses and ranges agree with what the system makes of them, and odd spellings are refused. */
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';

@@ -1,3 +1,4 @@
+/** A burst passes, and then a rate. */
 import { describe, expect, test } from 'vitest';
 import { LeakyBucket } from './leaky-bucket.ts';
 

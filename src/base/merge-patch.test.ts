@@ -1,3 +1,4 @@
+/** Patches as RFC 7396 means them. */
 import { expect, test } from 'vitest';
 import { mergePatch } from './merge-patch.ts';
 

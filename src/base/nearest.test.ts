@@ -1,3 +1,4 @@
+/** Which known word was meant, and when none was. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { nearest } from './nearest.ts';

@@ -1,3 +1,4 @@
+/** URLs of Redis, of one server and of a cluster, and what is shown of them. */
 import { describe, expect, it } from 'vitest';
 import { formatRedisAddress, parseRedisAddress, parseRedisCluster } from './redis-address.ts';
 

@@ -1,3 +1,4 @@
+/** Sizes there and back, and what is none. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { formatSize, parseSize, SizeError } from './size.ts';

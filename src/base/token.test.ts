@@ -1,3 +1,4 @@
+/** Which characters make a token. */
 import { expect, test } from 'vitest';
 import { isToken } from './token.ts';
 

@@ -1,3 +1,4 @@
+/** Pieces of work wait for each other, also for one that fails. */
 import { expect, it } from 'vitest';
 import { Turns } from './turns.ts';
 

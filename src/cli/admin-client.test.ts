@@ -1,3 +1,4 @@
+/** Where commands find a gateway and its token, and what they say of what answers there. */
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server } from 'node:net';

@@ -1,3 +1,4 @@
+/** Which line of the input is the password, and which is none. */
 import { PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
 import { type CommandOutcome, runCommand } from '../../test/support/command.ts';

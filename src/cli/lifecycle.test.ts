@@ -1,3 +1,4 @@
+/** A gateway is told to stop: once, twice, by whom, and what its end says. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { silentLogger } from '../base/logger.ts';
 import { Lifecycle } from './lifecycle.ts';

@@ -1,3 +1,4 @@
+/** Command lines that are not understood, and how each command names what it speaks of. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

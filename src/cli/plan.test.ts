@@ -1,3 +1,4 @@
+/** `portico plan` over files of every format: its lines, its JSON and its exit status. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+/** The table of routes has the order and the paths of the router. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

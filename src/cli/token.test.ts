@@ -1,3 +1,4 @@
+/** Tokens are signed, verified and inspected, by keys and by routes. */
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

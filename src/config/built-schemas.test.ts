@@ -1,3 +1,4 @@
+/** Schemas of policies are built once, and files that share them share nothing else. */
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { schemasFor } from './built-schemas.ts';

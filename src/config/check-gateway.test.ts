@@ -1,3 +1,4 @@
+/** Every fault across values has its one finding, in its place, with words that help. */
 import { describe, expect, test } from 'vitest';
 import { findingsOf, head, policies, withRoute } from './config.test.support.ts';
 import { parseConfigText } from './load.ts';

@@ -1,3 +1,4 @@
+/** What listeners, routes and services of relayed connections may not have, and the reverse. */
 import { describe, expect, test } from 'vitest';
 import { findingsOf } from './config.test.support.ts';
 import { parseConfigText } from './load.ts';

@@ -1,3 +1,4 @@
+/** Certificates that are sound, ended, weak, incomplete or of another key, and what is said of each. */
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';

@@ -1,3 +1,4 @@
+/** URLs of endpoints, and what to write in place of those that are none. */
 import { expect, test } from 'vitest';
 import { AddressError } from '../base/address.ts';
 import { parseEndpointUrl } from './endpoint-url.ts';

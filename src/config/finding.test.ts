@@ -1,3 +1,4 @@
+/** Findings as lines. */
 import { expect, test } from 'vitest';
 import { type Finding, textOfFindings } from './finding.ts';
 

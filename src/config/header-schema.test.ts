@@ -1,3 +1,4 @@
+/** No name or value of a header gets through that could break a head. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { editableHeaderNameSchema, headerNameSchema, headerValuesSchema } from './header-schema.ts';

@@ -1,3 +1,4 @@
+/** The JSON Schema agrees with the schema that it is made from. */
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';

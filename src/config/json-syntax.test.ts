@@ -1,3 +1,4 @@
+/** The first fault of a text that is no JSON, held to `JSON.parse`. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { jsonFault } from './json-syntax.ts';

@@ -1,3 +1,4 @@
+/** Where parts of a literal stand in a module, and modules in which nobody can tell. */
 import { describe, expect, test } from 'vitest';
 import { exportedLiteral, type LiteralNode } from './literal-places.ts';
 

@@ -1,3 +1,4 @@
+/** Files that are there, that are not, and that are none: what loading makes of each. */
 import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,3 +1,4 @@
+/** From text to configuration: defaults, and what programs hand over. */
 import { describe, expect, test } from 'vitest';
 import { head, withRoute } from './config.test.support.ts';
 import { parseConfigText, parseConfigValue } from './load.ts';

@@ -1,3 +1,4 @@
+/** Patterns of paths, their parameters, and what is none. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { checkPathTemplate, pathPrefixProblem } from './path-template.ts';

@@ -1,3 +1,4 @@
+/** The reference has every key, with its type and default. */
 import { expect, test } from 'vitest';
 import { policies } from './config.test.support.ts';
 import { describeConfig, renderReference } from './reference.ts';

@@ -1,3 +1,4 @@
+/** References to the environment and to files: filled in once, and errors where they lead nowhere. */
 import { describe, expect, test } from 'vitest';
 import { findingsOf, head, policies } from './config.test.support.ts';
 import { parseConfigText } from './load.ts';

@@ -1,3 +1,4 @@
+/** Addresses that the gateway calls, and what is shown of them. */
 import { expect, test } from 'vitest';
 import { callUrlSchema, shownUrl } from './url-schema.ts';
 

@@ -1,3 +1,4 @@
+/** Changes of files are seen, however they are made, and once. */
 import { writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,3 +1,4 @@
+/** Texts that are broken, hostile or only unusual. */
 import { describe, expect, test } from 'vitest';
 import { findingsOf, head, withRoute } from './config.test.support.ts';
 import { parseConfigText } from './load.ts';

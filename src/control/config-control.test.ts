@@ -1,3 +1,4 @@
+/** Reloads, changes and rollbacks: their turn, their outcome, and what is kept of them. */
 import {
   chmodSync,
   mkdtempSync,

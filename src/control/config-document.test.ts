@@ -1,3 +1,4 @@
+/** Edits leave in a text what they do not touch. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { etagOf, textAs, valuesOf, withValue } from './config-document.ts';

@@ -1,3 +1,4 @@
+/** Endpoints come, stay by their heartbeats, and lapse. */
 import { describe, expect, test } from 'vitest';
 import { silentLogger } from '../base/logger.ts';
 import { EndpointRegistry } from './endpoint-registry.ts';

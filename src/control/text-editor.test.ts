@@ -1,3 +1,4 @@
+/** Edits in a thread are those that would be made without it. */
 import { expect, test } from 'vitest';
 import { valuesOf, withValue } from './config-document.ts';
 import { edited } from './text-editor.ts';

@@ -1,3 +1,4 @@
+/** What metrics and log say of certificates that end. */
 import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createAuthority, type IssuedCertificate } from '../../test/support/certificates.ts';

@@ -1,3 +1,4 @@
+/** Whatever a certificate holds, its lines break no head. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ClientCertificate } from '../net/client-certificate.ts';

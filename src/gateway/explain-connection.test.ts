@@ -1,3 +1,4 @@
+/** A relayed connection is explained: its route, its endpoint, and why not the others. */
 import { beforeAll, describe, expect, test } from 'vitest';
 import { configOf, configWith } from '../../test/support/gateway.ts';
 import type { GatewayConfig } from '../config/model.ts';

@@ -1,3 +1,4 @@
+/** Stores of limits stay over reloads that do not concern them. */
 import { afterEach, expect, test, vi } from 'vitest';
 import { systemClock, systemTimers } from '../base/clock.ts';
 import { silentLogger } from '../base/logger.ts';

@@ -1,3 +1,4 @@
+/** WebSockets are counted, limited, and sent away one after another. */
 import { describe, expect, test } from 'vitest';
 import { OwnAllowance } from '../base/allowance.ts';
 import { TimerWheel } from '../base/timer-wheel.ts';

@@ -1,3 +1,4 @@
+/** Credentials of the field, and what is no token. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { credentialsOf, isBearerToken } from './authorization.ts';

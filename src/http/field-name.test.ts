@@ -1,3 +1,4 @@
+/** Names have the same id as bytes and as text, and other names have none. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FIELD, fieldIdOfBytes, fieldIdOfName } from './field-name.ts';

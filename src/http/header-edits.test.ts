@@ -1,3 +1,4 @@
+/** Edits of a head, in the order in which they were made. */
 import { describe, expect, it } from 'vitest';
 import { FixedLine, FixedName, HeaderEdits } from './header-edits.ts';
 

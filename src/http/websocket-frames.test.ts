@@ -1,3 +1,4 @@
+/** Frames in every cut: sound ones pass whole, and of the first that is not nothing does. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { close, type FrameParts, frame, KEY, readFrame } from '../../test/support/websocket-frame.ts';

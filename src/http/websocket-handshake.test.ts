@@ -1,3 +1,4 @@
+/** Handshakes of either side that open a WebSocket, and those that do not. */
 import { describe, expect, test } from 'vitest';
 import { HEAD_COMPLETE } from './head-parser.ts';
 import { RequestParser } from './request-parser.ts';

@@ -1,3 +1,4 @@
+/** The first message of a TLS client in every cut: its name is found, or it is refused within bounds. */
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';

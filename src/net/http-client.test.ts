@@ -1,3 +1,4 @@
+/** Calls of the gateway itself: whole answers, or an error in time. */
 import { describe, expect, test } from 'vitest';
 import { closedAfterEach } from '../../test/support/opened.ts';
 import { type OriginScript, startOrigin } from '../../test/support/raw-origin.ts';

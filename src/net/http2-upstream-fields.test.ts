@@ -1,3 +1,4 @@
+/** Fields of HTTP/2 and heads of HTTP/1 say the same, and never more. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fieldByName } from '../http/fields.ts';

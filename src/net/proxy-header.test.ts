@@ -1,3 +1,4 @@
+/** PROXY headers of both versions in every cut: read, refused, and written. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { normalizeIp } from '../base/ip.ts';

@@ -1,3 +1,4 @@
+/** Bytes pass both ways, ends pass each way, and neither side is read faster than the other takes it. */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';

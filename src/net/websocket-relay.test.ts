@@ -1,3 +1,4 @@
+/** An open WebSocket between two tunnels: what passes, what waits, and how it ends. */
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { close, frame, KEY, type ReadFrame, readFrames } from '../../test/support/websocket-frame.ts';

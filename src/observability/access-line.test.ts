@@ -1,3 +1,4 @@
+/** Lines of every format: their fields, the order of them, and nothing that is to be hidden. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ACCESS_FIELD_NAMES } from '../base/access-field-names.ts';

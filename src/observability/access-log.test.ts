@@ -1,3 +1,4 @@
+/** Lines of requests reach their file, over a rotation and up to the end. */
 import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

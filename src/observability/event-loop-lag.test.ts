@@ -1,3 +1,4 @@
+/** How late the loop ran is shown while it counts, and forgotten afterwards. */
 import { describe, expect, it } from 'vitest';
 import { createEventLoopLag, type EventLoopLag } from './event-loop-lag.ts';
 

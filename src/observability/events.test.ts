@@ -1,3 +1,4 @@
+/** Events reach those who follow and those who come back, in bounded numbers. */
 import { describe, expect, it } from 'vitest';
 import { EventLog, type GatewayEvent, type KeptEvent } from './events.ts';
 

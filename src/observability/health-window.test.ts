@@ -1,3 +1,4 @@
+/** The last sixty seconds, and nothing before them. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HealthWindow } from './health-window.ts';

@@ -1,3 +1,4 @@
+/** Any text becomes one JSON string that means it. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { jsonString } from './json-string.ts';

@@ -1,3 +1,4 @@
+/** Lines are written in batches and in order, whatever becomes of a write. */
 import { chmodSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

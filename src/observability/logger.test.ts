@@ -1,3 +1,4 @@
+/** A line is one JSON object, whatever its fields hold, and shows no secret. */
 import { describe, expect, it } from 'vitest';
 import type { LogFields, Logger, LogLevel } from '../base/logger.ts';
 import { createLogger } from './logger.ts';

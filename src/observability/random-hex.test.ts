@@ -1,3 +1,4 @@
+/** Every digit at every free place, and nothing twice. */
 import { expect, test } from 'vitest';
 import { createHexSource, HEX3 } from './random-hex.ts';
 

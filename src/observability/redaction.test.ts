@@ -1,3 +1,4 @@
+/** Named values are hidden wherever they stand, and nothing else is. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Redaction } from './redaction.ts';

@@ -1,3 +1,4 @@
+/** Identifiers are unique, sorted by time, and told from what clients make up. */
 import { describe, expect, it } from 'vitest';
 import { createRequestIdSource, isRequestId } from './request-id.ts';
 

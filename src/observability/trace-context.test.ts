@@ -1,3 +1,4 @@
+/** Which traces are continued, and which are begun anew. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { beginTrace, continueTrace, isTraceparent, traceIdOf } from './trace-context.ts';

@@ -1,3 +1,4 @@
+/** Tiers and consumers as the configuration has them. */
 import { expect, test } from 'vitest';
 import { Accounts } from './accounts.ts';
 

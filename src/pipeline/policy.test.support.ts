@@ -65,7 +65,7 @@ export function manualClock(start = Date.UTC(2026, 0, 15, 12)): {
 }
 
 /** Families that no page shows. */
-export function testMetrics(): PolicyMetrics {
+function testMetrics(): PolicyMetrics {
   return { limitDecisions: new CellFamily(LIMIT_DECISIONS) };
 }
 

@@ -1,3 +1,4 @@
+/** What becomes of requests under another configuration, held to two routers that serve them. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { GatewayConfig, MatchConfig } from '../config/model.ts';

@@ -1,3 +1,4 @@
+/** Routes of relayed connections that can never win. */
 import { expect, test } from 'vitest';
 import type { MatchConfig, RouteConfig } from '../config/model.ts';
 import { lintRoutes } from './lint.ts';

@@ -1,3 +1,4 @@
+/** Which route takes a name on a listener, and why the others do not. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { MatchConfig, RouteConfig } from '../config/model.ts';

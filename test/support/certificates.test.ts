@@ -1,3 +1,4 @@
+/** Certificates made for tests are what real ones would be. */
 import { X509Certificate } from 'node:crypto';
 import { connect, createServer } from 'node:tls';
 import { describe, expect, it } from 'vitest';

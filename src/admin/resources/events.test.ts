@@ -1,3 +1,4 @@
+/** The stream of events, for clients that stay, that come back, and that are gone. */
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { connect, type Socket } from 'node:net';

@@ -1,3 +1,4 @@
+/** What may be asked of `/explain`, and what it says to the rest. */
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ExplainConnection } from '../../gateway/explain-connection.ts';
 import type { ExplainRequest } from '../../gateway/explain-request.ts';

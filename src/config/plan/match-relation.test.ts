@@ -1,3 +1,4 @@
+/** Which of two matches asks more. */
 import { expect, test } from 'vitest';
 import type { MatchConfig } from '../model.ts';
 import { matchDifferences } from './match-relation.ts';

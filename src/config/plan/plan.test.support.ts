@@ -23,7 +23,7 @@ const anyOptions = z.record(z.string(), z.unknown());
 const anyUses = z
   .array(anyOptions)
   .transform((uses) => uses.map((use) => Object.entries(use).map(([name, options]) => ({ name, options }))[0]));
-export const contractPolicies: PolicySchemas = {
+const contractPolicies: PolicySchemas = {
   names: () => names,
   schemaOf: (name) => (name === 'anyOf' ? anyUses : names.includes(name) ? anyOptions : undefined),
 };

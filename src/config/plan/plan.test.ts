@@ -1,3 +1,4 @@
+/** What a plan tells of two configurations, and what it never shows. */
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';

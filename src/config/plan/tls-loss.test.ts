@@ -1,3 +1,4 @@
+/** Changes of TLS that let somebody in, and those that do not. */
 import { expect, test } from 'vitest';
 import type { ValuePath } from '../source-tree.ts';
 import { configOf } from './plan.test.support.ts';

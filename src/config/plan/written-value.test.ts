@@ -1,3 +1,4 @@
+/** Values as a file would have them, without secrets. */
 import { describe, expect, test } from 'vitest';
 import { createAuthority } from '../../../test/support/certificates.ts';
 import { policies } from '../config.test.support.ts';

@@ -1,3 +1,4 @@
+/** One account out of those of several processes. */
 import { expect, test } from 'vitest';
 import { outcomesOf } from './account.ts';
 

@@ -1,3 +1,4 @@
+/** The page of metrics: what is counted, under which labels, over reloads, and whether Prometheus takes it. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';

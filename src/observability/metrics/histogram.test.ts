@@ -1,3 +1,4 @@
+/** Values fall into their buckets, and cells stay apart. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HistogramLayout } from './histogram.ts';

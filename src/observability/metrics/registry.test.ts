@@ -1,3 +1,4 @@
+/** Families and series in one page that every scraper takes. */
 import { describe, expect, it } from 'vitest';
 import { CellFamily, createNumberFamily, MetricRegistry, SampledFamily } from './registry.ts';
 

@@ -1,3 +1,4 @@
+/** What is told of relayed connections, by one process and by several. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type RelayResult, relayOutcomesOf } from './relay-metrics.ts';

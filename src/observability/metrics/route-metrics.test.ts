@@ -1,3 +1,4 @@
+/** Requests are counted under few methods and statuses, whatever clients send. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HistogramLayout } from './histogram.ts';

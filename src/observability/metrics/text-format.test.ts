@@ -1,3 +1,4 @@
+/** Labels and numbers as text. */
 import { describe, expect, it } from 'vitest';
 import {
   checkDefinition,

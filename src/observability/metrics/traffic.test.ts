@@ -1,3 +1,4 @@
+/** Many series added up, and quantiles of them. */
 import { describe, expect, it } from 'vitest';
 import { HistogramLayout } from './histogram.ts';
 import { quantileOf, Traffic } from './traffic.ts';

@@ -1,3 +1,4 @@
+/** Passwords are checked in turns, so that nobody's guesses keep the others waiting. */
 import { scryptSync } from 'node:crypto';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { silentLogger } from '../../base/logger.ts';

@@ -1,3 +1,4 @@
+/** What credentials say, and which are malformed. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseBasicCredentials } from './basic-credentials.ts';

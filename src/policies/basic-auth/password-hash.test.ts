@@ -1,3 +1,4 @@
+/** Hashes fit their passwords, and those that cannot be used are refused. */
 import { scryptSync } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';

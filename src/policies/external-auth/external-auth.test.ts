@@ -1,3 +1,4 @@
+/** What is asked of the other service, and what its answers mean. */
 import { describe, expect, test } from 'vitest';
 import type { HttpAnswer, HttpCall } from '../../net/http-client.ts';
 import type { AuthenticationOutcome } from '../../pipeline/authentication.ts';

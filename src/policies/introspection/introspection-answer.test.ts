@@ -1,3 +1,4 @@
+/** What an answer about a token says, and which is none. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Accounts } from '../../pipeline/accounts.ts';

@@ -1,3 +1,4 @@
+/** How tokens are asked about, and how long an answer is good. */
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { HttpAnswer, HttpCall } from '../../net/http-client.ts';
 import type { AuthenticationOutcome } from '../../pipeline/authentication.ts';

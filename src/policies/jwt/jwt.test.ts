@@ -1,3 +1,4 @@
+/** Tokens that were verified are known, to those who may, until they end. */
 import { describe, expect, test, vi } from 'vitest';
 import { SECRET, soundToken as tokenNow } from '../../../test/support/tokens.ts';
 import { parseConfigValue } from '../../config/load.ts';

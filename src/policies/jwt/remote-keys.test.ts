@@ -1,3 +1,4 @@
+/** Keys by URL: when they are fetched, for whom, and what stays while they cannot be. */
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { type LogFields, silentLogger } from '../../base/logger.ts';

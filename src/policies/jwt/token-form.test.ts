@@ -1,3 +1,4 @@
+/** What a token says of itself, before anybody believes it. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseToken } from './token-form.ts';

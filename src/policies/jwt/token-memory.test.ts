@@ -1,3 +1,4 @@
+/** Verified tokens are remembered, in bounds, and forgotten with their keys. */
 import { createSecretKey } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { createIdentity } from '../../pipeline/identity.ts';

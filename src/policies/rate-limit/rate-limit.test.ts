@@ -1,3 +1,4 @@
+/** The rules of a use of the policy, what a request costs, and which stores are asked. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../../base/logger.ts';

@@ -1,3 +1,4 @@
+/** Limits told in batches: what is granted at once, and what the store comes to know. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../../base/logger.ts';

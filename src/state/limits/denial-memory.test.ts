@@ -1,3 +1,4 @@
+/** For how long a key that is over its limit is not asked for. */
 import { describe, expect, it } from 'vitest';
 import { manualClock } from '../../pipeline/policy.test.support.ts';
 import { DenialMemory } from './denial-memory.ts';

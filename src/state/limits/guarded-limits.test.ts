@@ -1,3 +1,4 @@
+/** Limits are decided in time, whatever becomes of their store. */
 import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../../base/logger.ts';
 import { ManualTime, settled } from '../../upstream/manual-time.test.support.ts';

@@ -1,3 +1,4 @@
+/** The map of many keys is a map. */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { KeyMap } from './key-map.ts';

@@ -1,3 +1,4 @@
+/** What the memory of limits holds, and what it forgets first. */
 import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../../base/logger.ts';
 import { limitsContract, NOON, ruleOf } from './limits.contract.test.support.ts';

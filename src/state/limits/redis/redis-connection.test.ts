@@ -1,3 +1,4 @@
+/** A connection is made again for as long as it is wanted. */
 import { createServer, type Server } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { afterAll, beforeAll, expect, it } from 'vitest';

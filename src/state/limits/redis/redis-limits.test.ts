@@ -1,3 +1,4 @@
+/** Limits in a real server and in a cluster: several gateways grant exactly what one may. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RedisServer, startRedis, startRedisCluster } from '../../../../test/support/redis.ts';

@@ -1,3 +1,4 @@
+/** Names of keys, whatever clients send. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { scriptKey } from './script-key.ts';

@@ -1,3 +1,4 @@
+/** Scripts count as the meters in memory do. */
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type RedisServer, startRedis } from '../../../../test/support/redis.ts';
