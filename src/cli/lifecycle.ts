@@ -76,10 +76,9 @@ export class Lifecycle {
     try {
       return await this.hold(async () => {
         if (this.stopping) throw new Error('the gateway is stopping');
-        const pid = await startSuccessor(
-          { sockets: server.inheritance, leases: this.leases(), secret: server.secret },
-          abort.signal,
-        );
+        const { inheritance: sockets, secret, ticketSeed } = server;
+        const legacy = { sockets, leases: this.leases(), secret, tickets: ticketSeed.legacy };
+        const pid = await startSuccessor(legacy, abort.signal);
         this.stopping = true;
         logger.info('succeeded: draining', { successor: pid });
         // New connections are the successor's, from now on; changes that waited are refused.
