@@ -164,6 +164,25 @@ describe.each<[string, ConnectionOptions]>([
   });
 });
 
+/** As OpenSSL writes what it knows of a session: the lifetime that the server named, in seconds, is number 9. */
+function lifetimeOf(session: Buffer): number {
+  const [, seconds] = /a9(?:03|04|05)02(?:01|02|03)((?:..){1,3})aa/.exec(session.toString('hex')) ?? [];
+  return Number.parseInt(seconds ?? '', 16);
+}
+
+test.each([
+  ['90s', 90],
+  ['11h', 39_600],
+  ['12h', 43_200],
+  ['1d', 43_200],
+])('with a sessionTimeout of %s tickets are given for %i seconds', async (sessionTimeout, seconds) => {
+  const { port } = await start({ sessionTimeout });
+  for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+    const { session } = await visit(port, { maxVersion });
+    expect([maxVersion, lifetimeOf(session)]).toEqual([maxVersion, seconds]);
+  }
+});
+
 test('nothing is left to be renewed when a gateway has ended', async () => {
   const [stopped, abandoned] = await Promise.all([start(), start()]);
   expect([stopped.waiting.size, abandoned.waiting.size]).toEqual([1, 1]);
