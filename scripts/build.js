@@ -1,10 +1,11 @@
 /** Makes `dist` of `src`, from nothing: programs, each joined of its modules, and the types of what others may import. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { bundle, writeLicenses } from './bundle.js';
+import { bundle } from './bundle.js';
+import { writeLicenses } from './licenses.js';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const dist = join(root, 'dist');
@@ -32,18 +33,32 @@ function tool(manifest, ...path) {
   }
 }
 
+/** Writes everything into `directory`; false, with reasons on stderr, where the compiler finds faults. Throws where the rest fails. */
+async function build(compiler, directory) {
+  writeLicenses(await bundle(root, PROGRAMS, join(directory, 'program')), join(directory, 'licenses-of-others.txt'));
+  const line = [compiler, '-p', join(root, 'tsconfig.build.json'), '--outDir', join(directory, 'types')];
+  return spawnSync(process.execPath, line, { stdio: 'inherit' }).status === 0;
+}
+
 const compiler = tool('typescript/package.json', 'bin', 'tsc');
 if (compiler === null || tool('rolldown/package.json') === null) {
+  const wanted = 'portico: typescript or rolldown is not installed';
   // An install without development dependencies of a tree that was built before has nothing to do.
-  if (existsSync(join(dist, 'program', 'main.js'))) process.exit(0);
-  console.error(
-    'portico: typescript or rolldown is not installed and there is no dist/; run "npm install" with development dependencies',
-  );
+  if (existsSync(join(dist, 'program', 'main.js'))) {
+    console.error(`${wanted}: dist/ stays as it was built before`);
+    process.exit(0);
+  }
+  console.error(`${wanted} and there is no dist/; run "npm install" with development dependencies`);
   process.exit(1);
 }
-rmSync(dist, { recursive: true, force: true });
-writeLicenses(await bundle(root, PROGRAMS, join(dist, 'program')), join(dist, 'licenses-of-others.txt'));
-const { status } = spawnSync(process.execPath, [compiler, '-p', join(root, 'tsconfig.build.json')], {
-  stdio: 'inherit',
-});
-process.exit(status ?? 1);
+// What is there is replaced when all of the new is: a build that fails, or is interrupted, leaves what runs as it is.
+const next = join(root, 'dist.next');
+rmSync(next, { recursive: true, force: true });
+try {
+  if (await build(compiler, next)) {
+    rmSync(dist, { recursive: true, force: true });
+    renameSync(next, dist);
+  } else process.exitCode = 1;
+} finally {
+  rmSync(next, { recursive: true, force: true });
+}

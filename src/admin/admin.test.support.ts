@@ -25,6 +25,10 @@ export const STATS: StatsPicture = {
   active: 1,
   total: { requests: 0, failed: 0, successRate: 100, durations: null },
   routes: [],
+  relays: {
+    total: { active: 0, connections: 0, failed: 0, successRate: 100, ended: 0, bytesIn: 0, bytesOut: 0 },
+    routes: [],
+  },
 };
 
 export function sourceWith(changes: Partial<AdminSource> = {}): AdminSource {
@@ -34,6 +38,7 @@ export function sourceWith(changes: Partial<AdminSource> = {}): AdminSource {
     status: () => STATUS,
     stats: () => STATS,
     explain: () => null,
+    explainConnection: () => null,
     events: new EventLog(systemClock),
     health: () => HEALTHY,
     metrics: () => 'up 1\n',

@@ -1,8 +1,9 @@
 /** What the admin listener asks of the running gateway: plain data, and the places that may change it. */
 import type { ConfigControl } from '../control/config-control.ts';
 import type { EndpointRegistry } from '../control/endpoint-registry.ts';
-import type { Explanation } from '../gateway/explain.ts';
+import type { ExplainConnection, ExplainFault } from '../gateway/explain-connection.ts';
 import type { ExplainRequest } from '../gateway/explain-request.ts';
+import type { Explanation } from '../gateway/explanation.ts';
 import type { KeyDesk } from '../gateway/key-desk.ts';
 import type { HealthPicture, StatsPicture, StatusPicture } from '../gateway/picture.ts';
 import type { EventLog } from '../observability/events.ts';
@@ -21,6 +22,8 @@ export interface AdminSource {
   stats(): Soon<StatsPicture>;
   /** How the running configuration decides on a request; null before there is one. */
   explain(request: ExplainRequest): Soon<Explanation | null>;
+  /** The same of a connection that is only relayed; a fault where there is no such listener. */
+  explainConnection(connection: ExplainConnection): Soon<Explanation | ExplainFault | null>;
   readonly events: Pick<EventLog, 'follow' | 'full' | 'since'>;
   /** The Prometheus page, whole or in pieces that are written one by one. */
   metrics(): Soon<string | Iterable<string>>;

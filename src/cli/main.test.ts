@@ -43,6 +43,11 @@ describe('a line that is not understood exits 2 and says what was meant', () => 
     ['explain GET', 'usage: portico explain'],
     ['explain GET / more', 'explain does not know what to do with "more"'],
     ['explain GET example.com', '"example.com" is neither a URL nor a path'],
+    ['explain GET / --sni a.example', '"GET" is of a request, and --sni of a connection'],
+    ['explain --listener raw --sni a.example -H a:b', '"a:b" is of a request, and --listener of a connection'],
+    ['explain --sni a\u00e9', '--sni "a\u00e9" is no server name'],
+    ['explain --sni=', '--sni "" is no server name'],
+    ['explain --lisener raw', 'explain has no option "--lisener"; did you mean "--listener"?'],
   ])('portico %s', async (line, said) => {
     const { status, out, error } = await run(line);
     expect(error).toContain(said);
@@ -51,11 +56,14 @@ describe('a line that is not understood exits 2 and says what was meant', () => 
   });
 });
 
-test.each(['start', 'routes', 'check', 'explain GET /'])('portico %s without a file exits 1', async (line) => {
-  const { status, error } = await run(line);
-  expect(error).toContain('no configuration');
-  expect(status).toBe(1);
-});
+test.each(['start', 'routes', 'check', 'explain GET /', 'explain --sni a'])(
+  'portico %s without a file exits 1',
+  async (line) => {
+    const { status, error } = await run(line);
+    expect(error).toContain('no configuration');
+    expect(status).toBe(1);
+  },
+);
 
 describe('every command names the file of a finding as it was given', () => {
   writeFileSync(join(directory, 'portico.yaml'), 'version: 1\nlistners: []\n');

@@ -9,6 +9,7 @@ import type { ConfigControl } from '../control/config-control.ts';
 import type { EndpointRegistry } from '../control/endpoint-registry.ts';
 import { builtInPolicies } from '../gateway/built-in-policies.ts';
 import { explainRequest } from '../gateway/explain.ts';
+import { explainConnection } from '../gateway/explain-connection.ts';
 import type { ApplyOptions } from '../gateway/gateway.ts';
 import type { StatusPicture } from '../gateway/picture.ts';
 import { workerCount } from '../gateway/workers/worker-set.ts';
@@ -132,6 +133,10 @@ function createAdminListener(
     explain: (request) => {
       const { current } = runner;
       return current === null ? null : explainRequest(current, request, builtInPolicies);
+    },
+    explainConnection: (connection) => {
+      const { current } = runner;
+      return current === null ? null : explainConnection(current, connection, builtInPolicies);
     },
     events,
     health: () => runner.health(),

@@ -473,6 +473,10 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
 
   // RawContext.
 
+  onRelayOutcome(failed: boolean): void {
+    this.window.record(failed);
+  }
+
   accountRaw(entry: AccessEntry): void {
     if (this.accessLog !== null) this.accessLog.record(entry);
   }

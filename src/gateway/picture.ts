@@ -3,6 +3,7 @@ import { formatAddress } from '../base/address.ts';
 import type { Finding } from '../config/finding.ts';
 import type { HealthTotals } from '../observability/health-window.ts';
 import type { RouteStats } from '../observability/metrics/gateway-metrics.ts';
+import type { RelayStats } from '../observability/metrics/relay-stats.ts';
 import type { TrafficStats } from '../observability/metrics/traffic.ts';
 import type { Gateway } from './gateway.ts';
 import { type RouteState, routeState } from './quarantine.ts';
@@ -54,6 +55,8 @@ export interface StatsPicture {
   total: TrafficStats;
   /** Those of the running configuration that had requests, and `none` for requests that no route took. */
   routes: RouteStats[];
+  /** Connections whose bytes are only relayed. */
+  relays: RelayStats;
 }
 
 export interface HealthPicture extends HealthTotals {

@@ -13,7 +13,7 @@ import { Relay, type RelayEnd } from '../net/relay.ts';
 import type { ClientLink, ConnectionFault, ListenerInfo, RawListener } from '../net/stream.ts';
 import type { UpstreamPoolLike } from '../net/upstream.ts';
 import type { AccessEntry } from '../observability/access-log.ts';
-import type { RelayMetrics, RelayResult } from '../observability/metrics/relay-metrics.ts';
+import { failureOf, type RelayMetrics, type RelayResult } from '../observability/metrics/relay-metrics.ts';
 import type { Endpoint } from '../upstream/endpoint.ts';
 import type { Service } from '../upstream/service.ts';
 import type { CompiledRoute, Snapshot } from './snapshot.ts';
@@ -30,6 +30,8 @@ export interface RawContext {
   readonly unroutedRelays: RelayMetrics;
   newRequestId(): string;
   onConnectionFault(listener: ListenerInfo, remoteAddress: string, fault: ConnectionFault, reason: string): void;
+  /** It is known whether a connection is relayed; `failed` where that is the gateway's fault. */
+  onRelayOutcome(failed: boolean): void;
   /** A connection is over. */
   accountRaw(entry: AccessEntry): void;
 }
@@ -274,6 +276,9 @@ export class RawConnection extends Timed implements ClientLink, AccessEntry {
     const { proxyProtocol, timeouts } = service.config;
     context.wheel.remove(this);
     this.phase = RELAYING;
+    // Not at its end, which may be days away: what fails does so at once, and would stand alone.
+    this.metrics.relayed.value++;
+    context.onRelayOutcome(false);
     service.onSuccess(this.chosen as Endpoint<UpstreamPoolLike>);
     socket.off('error', this.onClientError).off('close', this.onClientClose);
     if (proxyProtocol !== undefined) upstream.write(proxyProtocol === 'v1' ? writeProxyV1(peer) : writeProxyV2(peer));
@@ -336,6 +341,8 @@ export class RawConnection extends Timed implements ClientLink, AccessEntry {
     this.durationMs = now - this.begun;
     if (this.connectBegun >= 0) this.upstreamMs = now - this.connectBegun;
     metrics.count(result);
+    const failure = failureOf(result);
+    if (failure !== undefined) context.onRelayOutcome(failure);
     if (this.compiled !== null) metrics.active.value--;
     context.accountRaw(this);
   }

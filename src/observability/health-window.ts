@@ -1,10 +1,10 @@
-/** How requests fared in the last sixty seconds, in a ring of one-second slots. */
+/** How requests and relayed connections fared in the last sixty seconds, in a ring of one-second slots. */
 import type { Clock } from '../base/clock.ts';
 
 export interface HealthTotals {
-  /** Requests finished within the window. */
+  /** Requests finished within the window, and connections that were relayed or refused. */
   readonly total: number;
-  /** Those that failed: status 5xx, or an error of the gateway that is not the client's. */
+  /** Those that failed: status 5xx, or an error of the gateway that is not the client's; connections without an endpoint. */
   readonly failed: number;
   /** Percent that did not fail, 0 to 100; 100 without traffic. */
   readonly successRate: number;
@@ -26,7 +26,7 @@ export class HealthWindow {
     this.slot = slotOf(this.second);
   }
 
-  /** Counts one finished request. `now` is the time on the window's clock, for callers that have it at hand. */
+  /** Counts one outcome. `now` is the time on the window's clock, for callers that have it at hand. */
   record(failed: boolean, now: number = this.clock.now()): void {
     const second = Math.floor(now / 1000);
     if (second > this.second) this.advance(second);
@@ -34,7 +34,7 @@ export class HealthWindow {
     if (failed) this.failures[this.slot]++;
   }
 
-  /** Counts requests that another process finished in about this second. */
+  /** Counts what another process told of about this second. */
   add(total: number, failed: number): void {
     const second = Math.floor(this.clock.now() / 1000);
     if (second > this.second) this.advance(second);

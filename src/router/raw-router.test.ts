@@ -54,6 +54,41 @@ test('the order is told', () => {
   ]);
 });
 
+test.each([
+  [
+    'a',
+    'x.example.com',
+    [
+      'above all: server name is not *.top.test',
+      'exact on a: chosen',
+      'exact: outranked by exact on a',
+      'exact again: outranked by exact on a',
+      'never: server name is not z.top.test',
+      'deep wildcard: server name is not *.b.example.com',
+      'every wildcard: outranked by exact on a',
+      'rest of a: outranked by exact on a',
+    ],
+  ],
+  [
+    'c',
+    '',
+    [
+      'above all: listener is not a or b',
+      'exact on a: listener is not a',
+      'exact: server name is not x.example.com or y.example.com',
+      'exact again: server name is not x.example.com',
+      'never: server name is not z.top.test',
+      'deep wildcard: server name is not *.b.example.com',
+      'every wildcard: server name is not *.example.com',
+      'rest of a: listener is not a',
+    ],
+  ],
+])('it is told why routes do not take what comes on %s for "%s"', (listener, serverName, expected) => {
+  const told = router.explain(listener, serverName);
+  expect(told.map(({ route, reason }) => `${route}: ${reason}`)).toEqual(expected);
+  expect(told.filter(({ matched }) => matched)).toEqual(told.filter(({ reason }) => reason === 'chosen'));
+});
+
 const labels = fc.constantFrom('a', 'b', 'c');
 const names = fc.array(labels, { minLength: 1, maxLength: 3 }).map((parts) => parts.join('.'));
 const sni = fc.array(
@@ -100,7 +135,19 @@ test('agrees with the naive reading', () => {
         names.map((name) => `x.${name}`),
       ),
       (all, listener, serverName) => {
-        expect(new RawRouter(all).match(listener, serverName)).toBe(naively(all, listener, serverName));
+        const router = new RawRouter(all.map((route, index) => ({ ...route, name: String(index) })));
+        const winner = naively(all, listener, serverName);
+        expect(router.match(listener, serverName)).toBe(winner);
+        const told = router.explain(listener, serverName);
+        expect(told.map(({ route }) => Number(route))).toEqual(router.table());
+        expect(told.filter(({ matched }) => matched).map(({ route }) => Number(route))).toEqual(
+          winner < 0 ? [] : [winner],
+        );
+        // Only what would take the connection without the winner is outranked.
+        for (const { route, reason } of told) {
+          const fits = naively([all[Number(route)]], listener, serverName) === 0;
+          expect([reason, fits]).toEqual([expect.stringMatching(fits ? /^(chosen|outranked by)/ : / is not /), fits]);
+        }
       },
     ),
     { numRuns: 500 },

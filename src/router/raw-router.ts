@@ -1,7 +1,8 @@
 /** Chooses the route of a relayed connection: by the name that SNI asks for, and by its listener. */
 import type { RouteConfig } from '../config/model.ts';
 import { isRawRoute } from '../config/raw-route.ts';
-import { compileHosts, type HostMatcher } from './host-matcher.ts';
+import { compileHosts, type HostMatcher, matchesHost } from './host-matcher.ts';
+import type { Candidate } from './router.ts';
 
 /** A route under one of its names. */
 export interface RawEntry {
@@ -22,7 +23,7 @@ export class RawRouter {
   /** By what stands after `*.`. */
   private readonly wildcards = new Map<string, Entries>();
   private readonly everyName: Entries = [];
-  private readonly order: number[];
+  private readonly entries: Entries;
 
   /** `routes` may hold others, which are left out. */
   constructor(routes: readonly RouteConfig[]) {
@@ -32,7 +33,7 @@ export class RawRouter {
       if (name === '') this.everyName.push(entry);
       else addTo(wildcard ? this.wildcards : this.exact, name, entry);
     }
-    this.order = [...new Set(entries.map(({ index }) => index))];
+    this.entries = entries;
   }
 
   /**
@@ -52,7 +53,26 @@ export class RawRouter {
 
   /** Places in the config, in the order of precedence. */
   table(): readonly number[] {
-    return this.order;
+    return [...new Set(this.entries.map(({ index }) => index))];
+  }
+
+  /** Every route that takes connections in the order of precedence, with what kept it from this one. */
+  explain(listener: string, serverName: string): Candidate[] {
+    const winner = this.match(listener, serverName);
+    // A map keeps the order in which its keys came: that of each route's best entry.
+    const byRoute = new Map<number, Entries>();
+    for (const entry of this.entries) {
+      const known = byRoute.get(entry.index);
+      if (known === undefined) byRoute.set(entry.index, [entry]);
+      else known.push(entry);
+    }
+    const chosen = byRoute.get(winner)?.[0].route;
+    return [...byRoute.values()].map((all) => {
+      const [{ index, route }] = all;
+      const matched = index === winner;
+      const lost = faultOf(all, listener, serverName) ?? `outranked by ${chosen}`;
+      return { route, matched, reason: matched ? 'chosen' : lost };
+    });
   }
 }
 
@@ -69,6 +89,15 @@ export function rawEntriesOf(routes: readonly RouteConfig[]): RawEntry[] {
   entries.sort(compare);
   for (let rank = 0; rank < entries.length; rank++) entries[rank].rank = rank;
   return entries;
+}
+
+/** Why a route, given by all its entries, does not take the connection; null where it would. */
+function faultOf(entries: Entries, listener: string, serverName: string): string | null {
+  const [{ listeners }] = entries;
+  if (listeners !== null && !listeners.includes(listener)) return `listener is not ${listeners.join(' or ')}`;
+  if (entries.some(({ name }) => name.name === '' || matchesHost(name, serverName))) return null;
+  const names = entries.map(({ name: { name, wildcard } }) => (wildcard ? `*.${name}` : name));
+  return `server name is not ${names.join(' or ')}`;
 }
 
 function compare(a: RawEntry, b: RawEntry): number {

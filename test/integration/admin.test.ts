@@ -1,6 +1,7 @@
 /** The admin listener before a real gateway, in one process and in several: what it tells is what happens. */
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { silentLogger } from '../../src/base/logger.ts';
 import { type Server, serve } from '../../src/cli/serve.ts';
@@ -110,6 +111,51 @@ describe.each([1, 2])('the admin listener of a gateway with workers: %i', (worke
     const changed = { ...document, routes: [{ name: 'other', match: { pathPrefix: '/' }, respond: { status: 204 } }] };
     await server.apply(await configOf(changed));
     expect(await ask(asked)).toMatchObject({ route: 'other', service: null, answer: { status: 204 } });
+  });
+
+  test('/stats, /gateway/health and /explain tell of relayed connections', async () => {
+    const { server, base, document } = await start(workers);
+    await server.apply(
+      await configOf({
+        ...document,
+        listeners: [
+          { name: 'mail', address: '127.0.0.1:0', mode: 'tcp' },
+          { name: 'test', address: '127.0.0.1:0' },
+        ],
+        // Nobody listens on port 1.
+        services: [{ name: 'smtp', endpoints: ['tcp://127.0.0.1:1'] }],
+        routes: [{ name: 'mail', match: { listeners: ['mail'] }, service: 'smtp' }],
+      }),
+    );
+    const one = connect(server.addresses.find(({ name }) => name === 'mail')?.port ?? 0, '127.0.0.1');
+    await new Promise((resolve) =>
+      one
+        .on('error', () => {})
+        .on('close', resolve)
+        .resume(),
+    );
+    const failed = { active: 0, connections: 1, failed: 1, successRate: 0, ended: 1, bytesIn: 0, bytesOut: 0 };
+    expect(await ask(`${base}/stats`)).toMatchObject({
+      total: { requests: 0 },
+      relays: { total: failed, routes: [{ route: 'mail', service: 'smtp', ...failed }] },
+    });
+    const health = await fetch(`${base}/gateway/health`);
+    expect(health.status).toBe(503);
+    expect(await health.json()).toEqual({ status: 'unhealthy', total: 1, failed: 1, successRate: 0 });
+    expect(await ask(`${base}/explain?listener=mail`)).toMatchObject({
+      route: 'mail',
+      service: 'smtp',
+      endpoints: [{ url: 'tcp://127.0.0.1:1', chosen: true }],
+      connection: { listener: 'mail', protocol: 'TCP', error: null },
+    });
+    for (const [query, detail] of [
+      ['listener=test', 'listener: test serves requests: ask with a URL'],
+      ['listener=mail&sni=a', 'sni: mail is of mode tcp, and reads no server name'],
+      ['listener=mial', 'listener: there is no listener "mial"; did you mean "mail"?'],
+    ]) {
+      const refused = await fetch(`${base}/explain?${query}`);
+      expect([refused.status, await refused.json()]).toMatchObject([400, { detail: `Bad query: ${detail}.` }]);
+    }
   });
 
   test('/events tells of a configuration that goes live, and ends when the gateway begins to stop', async () => {

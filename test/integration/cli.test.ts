@@ -261,6 +261,39 @@ routes:
     expect(JSON.parse(none.out())).toMatchObject({ route: null, answer: { status: 404, code: 'route_not_found' } });
   });
 
+  test('explain tells which route takes a connection, and exits 1 where none does', async () => {
+    const file = write(
+      'raw.yaml',
+      `version: 1
+listeners:
+  - { name: mail, address: "127.0.0.1:0", mode: tcp }
+  - { name: secure, address: "127.0.0.1:0", mode: tls-passthrough }
+services: [{ name: db, endpoints: ["tcp://127.0.0.1:9"], proxyProtocol: v2 }]
+routes:
+  - { name: db, match: { sni: [db.example.com] }, service: db }
+  - { name: mail, match: { listeners: [mail] }, service: db }
+`,
+    );
+    const db = run(['explain', '--listener', 'secure', '--sni', 'DB.example.com', '-c', file]);
+    expect(await db.exit).toBe(0);
+    expect(db.out()).toBe(`connection: TLS at secure for db.example.com; the endpoint gets a PROXY header, v2
+route: db
+  db: chosen
+  not mail: listener is not mail
+service: db
+  -> tcp://127.0.0.1:9 (weight 1)
+`);
+    const none = run(['explain', '--sni', 'other.example.com', '-c', file]);
+    expect(await none.exit).toBe(1);
+    expect(none.out()).toMatch(/^route: none$[\s\S]*^reset by the gateway: route_not_found$/m);
+    const mail = run(['explain', '--listener', 'mail', '-c', file, '--json']);
+    expect(await mail.exit).toBe(0);
+    expect(JSON.parse(mail.out())).toMatchObject({ route: 'mail', connection: { protocol: 'TCP', error: null } });
+    const wrong = run(['explain', '--listener', 'mail', '--sni', 'a', '-c', file]);
+    expect(await wrong.exit).toBe(1);
+    expect(wrong.error()).toBe('portico: --sni: mail is of mode tcp, and reads no server name\n');
+  });
+
   test('plan tells by its exit status whether two files differ, and with --json says nothing else on stdout', async () => {
     const old = write('plan-old.yaml', config('http://127.0.0.1:9', 'one'));
     const same = run(['plan', old, old]);

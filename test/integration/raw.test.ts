@@ -182,6 +182,26 @@ describe('a listener of mode tcp', () => {
     expect(metric(gateway, 'portico_tcp_bytes_total{route="raw",service="echo",direction="out"}')).toBe(5);
   });
 
+  test('counts for operators as soon as its endpoint is reached, and not again at whatever end', async () => {
+    const peer = await startPeer();
+    const gateway = await start(rawConfig([peer.url]));
+    const clients = [await client(gateway.port), await client(gateway.port), await client(gateway.port)];
+    for (const one of clients) await one.send('hello');
+    for (const one of clients) await one.untilBytes(5);
+    const relayed = { connections: 3, failed: 0, successRate: 100, bytesIn: 15, bytesOut: 15 };
+    const read = () => [gateway.gateway.health.read(), gateway.gateway.metrics.stats().relays];
+    const health = { total: 3, failed: 0, successRate: 100 };
+    const open = { ...relayed, active: 3, ended: 0 };
+    expect(read()).toEqual([health, { total: open, routes: [{ route: 'raw', service: 'echo', ...open }] }]);
+    clients[0].reset();
+    peer.sockets[2].resetAndDestroy();
+    await clients[2].untilEnded();
+    clients[1].halfClose();
+    await untilIdle(gateway);
+    expect(read()).toMatchObject([health, { total: { ...relayed, active: 0, ended: 3 } }]);
+    expect(metric(gateway, 'portico_tcp_relayed_connections_total{route="raw",service="echo"}')).toBe(3);
+  });
+
   test('lets a server speak first, and passes on a half-closed side while the other goes on', async () => {
     const peer = await startPeer(
       () => {},
@@ -296,6 +316,10 @@ describe('a listener of mode tcp', () => {
     await untilIdle(gateway);
     expect(metric(gateway, ended('connect_failed'))).toBe(2);
     expect(metric(gateway, ended('no_endpoint'))).toBe(1);
+    expect(gateway.gateway.health.read()).toEqual({ total: 3, failed: 3, successRate: 0 });
+    expect(gateway.gateway.metrics.stats().relays.routes).toMatchObject([
+      { route: 'raw', service: 'echo', active: 0, connections: 3, failed: 3, successRate: 0, ended: 3 },
+    ]);
     expect(endpointsOf(gateway)).toMatchObject([{ healthy: false, requests: 2, failures: 2 }]);
   });
 
@@ -333,6 +357,7 @@ describe('a listener of mode tcp', () => {
     await first.untilBytes(1);
     expect(await refusal(gateway.port)).toBe('ECONNRESET');
     expect(metric(gateway, ended('overloaded'))).toBe(1);
+    expect(gateway.gateway.health.read()).toMatchObject({ total: 2, failed: 1 });
     first.close();
     await untilIdle(gateway);
     const second = await client(gateway.port);
@@ -423,6 +448,7 @@ describe('a listener of mode tcp', () => {
     await new Promise((resolve) => other.on('error', () => {}).on('close', resolve));
     await untilIdle(gateway);
     expect(metric(gateway, ended('no_route', 'none', ''))).toBe(1);
+    expect(gateway.gateway.health.read().failed).toBe(0);
     await gateway.gateway.stop(0, 100);
     const lines = readFileSync(file, 'latin1')
       .trimEnd()
@@ -825,6 +851,13 @@ test.each(modes)('several workers with sockets %s relay as one gateway', async (
     return line === undefined ? 0 : Number(line.slice(series.length + 1));
   };
   expect(await count('portico_tcp_active_connections{route="one",service="echo"}')).toBe(12);
+  const ofOne = { route: 'one', service: 'echo', active: 12, connections: 12, failed: 0, ended: 0 };
+  const bytes = 12 * (header.length + 5);
+  expect((await supervisor.stats()).relays).toMatchObject({
+    total: { active: 12, connections: 12, successRate: 100, bytesOut: bytes },
+    routes: [{ ...ofOne, bytesIn: 12 * 5, bytesOut: bytes }],
+  });
+  expect(await supervisor.health()).toEqual({ status: 'healthy', total: 12, failed: 0, successRate: 100 });
   await supervisor.apply(await configOf(config('two')));
   for (const one of clients) await one.send('again');
   for (const one of clients) await one.untilBytes(header.length + 10);
@@ -839,4 +872,20 @@ test.each(modes)('several workers with sockets %s relay as one gateway', async (
   const { services } = await supervisor.status();
   expect(services[0].endpoints.map(({ active }) => active)).toEqual([0, 0]);
   expect(services[0].endpoints.map(({ requests }) => requests).reduce((sum, one) => sum + one)).toBe(13);
+  expect((await supervisor.stats()).relays.routes).toMatchObject([
+    { route: 'two', active: 0, connections: 1, failed: 0, ended: 1 },
+  ]);
+  await Promise.all([a.close(), b.close()]);
+  for (let round = 0; round < 8; round++) {
+    const lost = await client(port);
+    await lost.send(`${header}x`);
+    expect(await lost.untilEnded()).toBe('reset');
+  }
+  expect(await supervisor.health()).toEqual({
+    status: 'degraded',
+    total: 21,
+    failed: 8,
+    successRate: expect.closeTo((100 * 13) / 21),
+  });
+  expect((await supervisor.stats()).relays.routes).toMatchObject([{ route: 'two', connections: 9, failed: 8 }]);
 });

@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import type { ExplainConnection } from '../../gateway/explain-connection.ts';
 import type { ExplainRequest } from '../../gateway/explain-request.ts';
+import type { Explanation } from '../../gateway/explanation.ts';
 import { ask, closeAll, sourceWith, start } from '../admin.test.support.ts';
 
 afterEach(closeAll);
@@ -39,7 +41,43 @@ describe('/explain', () => {
   });
 
   it.each([
-    ['', 'url: '],
+    ['listener=mail', { listener: 'mail', clientAddress: '127.0.0.1' }],
+    ['sni=DB.example&client=::1', { sni: 'db.example', clientAddress: '::1' }],
+    ['listener=secure&sni=a', { listener: 'secure', sni: 'a', clientAddress: '127.0.0.1' }],
+  ])('?%s asks for a connection', async (query, expected) => {
+    const asked: ExplainConnection[] = [];
+    const connection: Explanation['connection'] = { listener: 'mail', protocol: 'TCP', sni: '', error: null };
+    const explanation = { ...EXPLANATION, route: 'mail', answer: null, connection };
+    const source = sourceWith({
+      explainConnection(one) {
+        asked.push(one);
+        return explanation;
+      },
+    });
+    const answer = await ask(await start({ source }), `/explain?${query}`);
+    expect([answer.status, JSON.parse(answer.body)]).toEqual([200, explanation]);
+    expect(asked).toEqual([expected]);
+  });
+
+  it('tells what is wrong with a connection that cannot be', async () => {
+    const source = sourceWith({ explainConnection: () => ({ part: 'listener', fault: 'there is none' }) });
+    const answer = await ask(await start({ source }), '/explain?listener=x');
+    expect([answer.status, JSON.parse(answer.body).detail]).toEqual([400, 'Bad query: listener: there is none.']);
+  });
+
+  it.each([
+    ['', 'url: must be given, or `listener` or `sni` of a connection'],
+    ['method=GET', 'url: must be given'],
+    ['listener=', 'listener: must be the name of a listener'],
+    ['sni=', 'sni: must be a server name'],
+    ['sni=a%20b', 'sni: must be a server name'],
+    ['sni=%C3%A9', 'sni: must be a server name'],
+    [`sni=${'a'.repeat(256)}`, 'sni: must be a server name'],
+    ['sni=a&sni=b', 'sni may be given once'],
+    ['url=/&sni=a', 'url: is of a request, and `sni` of a connection'],
+    ['url=/&listener=a&sni=a', 'url: is of a request, and `listener` of a connection'],
+    ['listener=a&method=GET', 'method: is of a request, and `listener` of a connection'],
+    ['sni=a&header=x:1', 'header: is of a request, and `sni` of a connection'],
     ['url=', 'url: must be'],
     ['url=a/b', 'url: must be'],
     ['url=ftp://a/', 'url: must be'],
@@ -60,8 +98,8 @@ describe('/explain', () => {
     expect(JSON.parse(answer.body).detail).toContain(`Bad query: ${detail}`);
   });
 
-  it('is refused before a configuration runs', async () => {
-    const answer = await ask(await start(), '/explain?url=/');
+  it.each(['url=/', 'listener=a'])('is refused before a configuration runs: ?%s', async (query) => {
+    const answer = await ask(await start(), `/explain?${query}`);
     expect([answer.status, JSON.parse(answer.body).code]).toEqual([503, 'draining']);
   });
 });

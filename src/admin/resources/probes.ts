@@ -7,8 +7,10 @@ import { type AdminResource, adminRoute } from '../route.ts';
 
 const healthSchema = z.object({
   status: z.enum(['healthy', 'degraded', 'unhealthy']),
-  total: z.int().meta({ description: 'Requests finished in the last 60 seconds.' }),
-  failed: z.int().meta({ description: 'Those that failed: status 5xx.' }),
+  total: z
+    .int()
+    .meta({ description: 'Requests finished in the last 60 seconds, and connections that were relayed or refused.' }),
+  failed: z.int().meta({ description: 'Those that failed: status 5xx, or no endpoint for a connection.' }),
   successRate: z.number().min(0).max(100).meta({ description: 'Percent that did not fail; 100 without traffic.' }),
 }) satisfies z.ZodType<HealthPicture>;
 
@@ -44,7 +46,7 @@ export const probes: AdminResource = {
       path: '/gateway/health',
       id: 'getHealth',
       summary:
-        'How requests fared in the last 60 seconds: healthy, degraded (under 90 %), or unhealthy (under 50 %, then 503).',
+        'How requests and relayed connections fared in the last 60 seconds: healthy, degraded (under 90 %), or unhealthy (under 50 %, then 503).',
       answers: {
         200: { description: 'Healthy or degraded.', schema: healthSchema },
         503: { description: 'Unhealthy.', schema: healthSchema },

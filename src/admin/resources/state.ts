@@ -66,12 +66,35 @@ const trafficFields = {
     .meta({ description: 'In milliseconds; null without traffic.' }),
 };
 
+const relayFields = {
+  active: z.int().meta({ description: 'Open now.' }),
+  connections: z.int().meta({
+    description: 'Relayed or refused, open ones among them. One whose client left before that was known is not.',
+  }),
+  failed: z.int().meta({
+    description:
+      'Those for which there was no endpoint that could be reached and had room, or whose route is quarantined.',
+  }),
+  successRate: z.number().min(0).max(100).meta({ description: 'Percent that did not fail; 100 without connections.' }),
+  ended: z.int().meta({ description: 'Over, whatever became of them.' }),
+  bytesIn: z.int().meta({ description: 'From clients so far, also of open ones.' }),
+  bytesOut: z.int().meta({ description: 'To clients so far, also of open ones.' }),
+};
+
 const statsSchema = z.object({
   active: z.int().meta({ description: 'Requests in progress.' }),
   total: z.object(trafficFields),
   routes: z.array(z.object({ route: z.string(), service: z.string(), ...trafficFields })).meta({
     description: 'Routes that had requests; `none` stands for what no route took.',
   }),
+  relays: z
+    .object({
+      total: z.object(relayFields),
+      routes: z.array(z.object({ route: z.string(), service: z.string(), ...relayFields })).meta({
+        description: 'Routes that had connections; `none` stands for what no route took.',
+      }),
+    })
+    .meta({ description: 'Connections whose bytes are only relayed.' }),
 }) satisfies z.ZodType<StatsPicture>;
 
 export const state: AdminResource = {
@@ -91,7 +114,8 @@ export const state: AdminResource = {
       method: 'GET',
       path: '/stats',
       id: 'getStats',
-      summary: 'How many requests there were, how many failed and how long they took: all together, and by route.',
+      summary:
+        'How many requests and relayed connections there were, how many failed and how long requests took: all together, and by route.',
       description:
         'Counted since the gateway started; the counts of a route end with it. The percentiles are estimates: durations are ' +
         'counted in the buckets of the histograms in `metrics.md`, and within its bucket a duration is taken to be anywhere. ' +

@@ -12,6 +12,7 @@ import {
   type GatewayMetrics,
   type MetricsDelta,
 } from '../../observability/metrics/gateway-metrics.ts';
+import { relayOutcomesOf } from '../../observability/metrics/relay-metrics.ts';
 import type { EndpointPool } from '../../upstream/endpoint.ts';
 import type { Service } from '../../upstream/service.ts';
 import { type HealthPicture, healthPicture, type StatusPicture } from '../picture.ts';
@@ -76,8 +77,9 @@ export class Account {
     worker.report = report;
     this.metrics.addDelta(report.metrics);
     this.droppedLines += report.droppedLines;
-    const { total, failed } = outcomesOf(report.metrics);
-    this.window.add(total, failed);
+    for (const { total, failed } of [outcomesOf(report.metrics), relayOutcomesOf(report.metrics.counted)]) {
+      this.window.add(total, failed);
+    }
     const services = this.deps.services();
     for (const { service, url, requests, failures } of report.endpoints) {
       const endpoint = services.get(service)?.endpoints.find((candidate) => candidate.url === url);

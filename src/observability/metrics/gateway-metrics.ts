@@ -7,6 +7,7 @@ import { LIMIT_DECISIONS, retainLimits } from './limit-metrics.ts';
 import { createProcessFamilies, type OtherProcesses } from './process-metrics.ts';
 import { type Cell, CellFamily, createNumberFamily, MetricRegistry, type Sample, SampledFamily } from './registry.ts';
 import { createRelayFamilies, RelayMetrics, retainRelays } from './relay-metrics.ts';
+import { type RelayStats, relayStats } from './relay-stats.ts';
 import { GRPC_LABELS, REQUEST_LABELS, ROUTE_LABELS, type RouteDelta, RouteMetrics } from './route-metrics.ts';
 import { type MetricDefinition, sampleLine } from './text-format.ts';
 import { Traffic, type TrafficStats } from './traffic.ts';
@@ -71,6 +72,12 @@ export interface RouteStats extends TrafficStats {
   readonly service: string;
 }
 
+export interface GatewayStats {
+  readonly total: TrafficStats;
+  readonly routes: RouteStats[];
+  readonly relays: RelayStats;
+}
+
 export interface GatewayMetrics {
   /** Where a route counts. The same object for the same names, so that counters outlive reloads. */
   routeMetrics(route: string, service: string): RouteMetrics;
@@ -98,8 +105,8 @@ export interface GatewayMetrics {
   takeDelta(): MetricsDelta;
   /** Adds what another process counted. */
   addDelta(delta: MetricsDelta): void;
-  /** How requests fared since the counting began: all together, and each route that had any by its name. */
-  stats(): { total: TrafficStats; routes: RouteStats[] };
+  /** How requests and relayed connections fared since the counting began: all together, and each route that had any by its name. */
+  stats(): GatewayStats;
   /** The page of /metrics, in pieces. */
   pieces(): Iterable<string>;
   /** The page of /metrics. */
@@ -160,7 +167,7 @@ export function createGatewayMetrics(deps: GatewayMetricsDeps): GatewayMetrics {
       for (const [code, count] of Object.entries(delta.errors)) errors[code].value += count;
       counted.addCounters(delta.counted.counters);
     },
-    stats: () => routes.stats(),
+    stats: () => ({ ...routes.stats(), relays: relayStats(relays) }),
     reloads: { count: (result) => void reloads[result].value++ },
     pieces: () => registry.pieces(),
     render: () => registry.render(),
