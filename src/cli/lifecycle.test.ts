@@ -29,9 +29,11 @@ function running() {
   vi.spyOn(process, 'exit').mockImplementation((code) => {
     throw new Error(`exit ${code}`);
   });
-  const lifecycle = new Lifecycle({ ...silentLogger });
+  let now = 5;
+  const lifecycle = new Lifecycle({ ...silentLogger }, { now: () => now });
   const done = lifecycle.untilStopped(server);
-  return { lifecycle, did, done, finish: () => onStopped(0) };
+  const pass = (milliseconds: number): void => void (now += milliseconds);
+  return { lifecycle, did, done, pass, finish: () => onStopped(0) };
 }
 
 describe('a gateway that is told to stop', () => {
@@ -47,9 +49,19 @@ describe('a gateway that is told to stop', () => {
   });
 
   test('by a second signal ends at once', () => {
-    const { lifecycle, did } = running();
+    const { lifecycle, did, pass } = running();
     lifecycle.stop('SIGTERM');
+    pass(200);
     expect(() => lifecycle.stop('SIGINT')).toThrow('exit 1');
     expect(did).toEqual(['stop', 'abandon']);
+  });
+
+  test('by one signal that comes twice, as `timeout` and `npm` send it, drains', () => {
+    const { lifecycle, did, pass } = running();
+    lifecycle.stop('SIGTERM');
+    lifecycle.stop('SIGTERM');
+    pass(199);
+    lifecycle.stop('SIGINT');
+    expect(did).toEqual(['stop']);
   });
 });

@@ -1,4 +1,5 @@
 /** How a running gateway ends: told by a signal or by the admin API to stop, or to make room for its successor. */
+import { type Clock, systemClock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Lease } from '../control/endpoint-registry.ts';
 import type { Server } from './serve.ts';
@@ -7,14 +8,21 @@ import { startSuccessor } from './successor.ts';
 /** Does something while nothing else changes the configuration. */
 type Hold = <T>(work: () => Promise<T>) => Promise<T>;
 
+/**
+ * Milliseconds within which signals are one: `timeout` and `npm` send one to the process, and a terminal or they themselves another
+ * to its whole group. Nobody presses a key twice in that time.
+ */
+const SAME_SIGNAL = 200;
+
 export class Lifecycle {
   private readonly logger: Logger;
+  private readonly clock: Pick<Clock, 'now'>;
   private server: Server | null = null;
   private leases: () => readonly Lease[] = () => [];
   private hold: Hold = (work) => work();
   private stopping = false;
-  /** True after the first signal to stop. */
-  private signalled = false;
+  /** When the first signal to stop came, on the clock; null before. */
+  private signalled: number | null = null;
   /** Set while a successor is on its way; gives it up. */
   private succeeding: AbortController | null = null;
   private onDone: () => void = () => {};
@@ -23,8 +31,9 @@ export class Lifecycle {
     this.onDone = resolve;
   });
 
-  constructor(logger: Logger) {
+  constructor(logger: Logger, clock: Pick<Clock, 'now'> = systemClock) {
     this.logger = logger;
+    this.clock = clock;
   }
 
   /**
@@ -45,12 +54,14 @@ export class Lifecycle {
   stop(cause: 'api' | 'SIGTERM' | 'SIGINT'): void {
     const { server, logger } = this;
     if (server === null) return;
-    if (this.signalled && cause !== 'api') {
+    const now = this.clock.now();
+    if (this.signalled !== null && cause !== 'api') {
+      if (now - this.signalled < SAME_SIGNAL) return;
       logger.warn('stopped at once, by a second signal', { signal: cause, cut_requests: server.active });
       server.abandon();
       process.exit(1);
     }
-    this.signalled ||= cause !== 'api';
+    if (cause !== 'api') this.signalled = now;
     if (this.stopping) {
       logger.info('draining already', { signal: cause, active_requests: server.active });
       return;
@@ -76,10 +87,9 @@ export class Lifecycle {
     try {
       return await this.hold(async () => {
         if (this.stopping) throw new Error('the gateway is stopping');
-        const pid = await startSuccessor(
-          { sockets: server.inheritance, leases: this.leases(), secret: server.secret },
-          abort.signal,
-        );
+        const { inheritance: sockets, secret, ticketSeed } = server;
+        const legacy = { sockets, leases: this.leases(), secret, tickets: ticketSeed.legacy };
+        const pid = await startSuccessor(legacy, abort.signal);
         this.stopping = true;
         logger.info('succeeded: draining', { successor: pid });
         // New connections are the successor's, from now on; changes that waited are refused.

@@ -78,6 +78,7 @@ export async function startManaged(
       keyPlace: { directory, stateDir },
       ...(legacy === undefined ? {} : { inherited: legacy.inheritance }),
       ...(legacy?.secret === undefined ? {} : { secret: legacy.secret }),
+      ...(legacy?.tickets === undefined ? {} : { tickets: legacy.tickets }),
       ...(sharing === undefined ? {} : { sharing }),
       ...(drain === undefined ? {} : { drain }),
       ...(upgrade === undefined ? {} : { upgrade }),

@@ -2,6 +2,7 @@
 import { systemClock, systemTimers } from '../base/clock.ts';
 import { Inheritance, type InheritedSocket } from '../base/inherited.ts';
 import type { Logger } from '../base/logger.ts';
+import type { TicketLegacy, TicketSeed } from '../base/ticket-seed.ts';
 import type { GatewayConfig } from '../config/model.ts';
 import type { Audit } from '../gateway/audit.ts';
 import { builtInPolicies } from '../gateway/built-in-policies.ts';
@@ -45,6 +46,8 @@ export interface Runner {
   readonly keys: KeyDesk;
   /** That of the start, for a successor. */
   readonly secret: Uint8Array;
+  /** What TLS session tickets are sealed by, for a successor too. */
+  readonly ticketSeed: TicketSeed;
   /** Serves on for `drain` milliseconds; by default as the configuration says. */
   stop(drain?: number): Promise<number>;
   abandon(): void;
@@ -55,6 +58,7 @@ export interface RunnerOptions {
   readonly inherited?: Inheritance;
   /** That of the process whose place this one takes. */
   readonly secret?: Uint8Array;
+  readonly tickets?: TicketLegacy;
   /** How workers share an address; by default as this runtime does it best. */
   readonly sharing?: SocketSharing;
   /** What the configuration does not say of the place of API keys. */
@@ -66,7 +70,7 @@ export function createRunner(count: number, logger: Logger, emit: Emit, options:
   return count === 1 ? createSingle(logger, emit, options) : createSupervisor(count, logger, emit, options);
 }
 
-function createSingle(logger: Logger, emit: Emit, { inherited, secret, keyPlace }: RunnerOptions): Runner {
+function createSingle(logger: Logger, emit: Emit, { inherited, secret, tickets, keyPlace }: RunnerOptions): Runner {
   const state = new OwnState({ clock: systemClock, timers: systemTimers, logger, ...keyPlace });
   const gateway = new Gateway({
     clock: systemClock,
@@ -79,9 +83,11 @@ function createSingle(logger: Logger, emit: Emit, { inherited, secret, keyPlace 
     emit,
     ...(inherited === undefined ? {} : { inherited }),
     ...(secret === undefined ? {} : { secret }),
+    ...(tickets === undefined ? {} : { tickets }),
   });
   return {
     secret: gateway.secret,
+    ticketSeed: gateway.ticketSeed,
     keys: state.keys.desk,
     audit: gateway.audit,
     get state() {
@@ -118,7 +124,7 @@ function createSupervisor(
   count: number,
   logger: Logger,
   emit: Emit,
-  { inherited = new Inheritance(), sharing, secret, keyPlace }: RunnerOptions,
+  { inherited = new Inheritance(), sharing, secret, tickets, keyPlace }: RunnerOptions,
 ): Runner {
   // A socket that was not opened to be shared by port cannot be. The admin listener's never is.
   const own = inherited.hasHandles((name) => name !== ADMIN) ? 'handed-over' : bestSharing();
@@ -132,6 +138,7 @@ function createSupervisor(
     inherited,
     emit,
     ...(secret === undefined ? {} : { secret }),
+    ...(tickets === undefined ? {} : { tickets }),
     ...(keyPlace === undefined ? {} : { keyPlace }),
     onLines: writeStandardLine,
   });

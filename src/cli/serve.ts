@@ -89,6 +89,7 @@ export async function serve(config: GatewayConfig, logger: Logger, options: Serv
       emit: events.emit,
       reopenLogs: () => runner.reopenLogs(),
       secret: runner.secret,
+      ticketSeed: runner.ticketSeed,
       get inheritance() {
         return [...runner.inheritance, ...admin.inheritance];
       },

@@ -7,6 +7,7 @@ import type { SendHandle } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { OperatorError } from '../base/errors.ts';
 import { Inheritance, type InheritedSocket } from '../base/inherited.ts';
+import type { TicketLegacy } from '../base/ticket-seed.ts';
 import type { Lease } from '../control/endpoint-registry.ts';
 
 /** Set for the process that is to take over. */
@@ -20,8 +21,10 @@ const PATIENCE = 60_000;
 
 type SocketNote = Omit<InheritedSocket, 'handle'>;
 
-/** `secret` in base64; a gateway of an earlier version has none to tell. */
-type ToSuccessor = { type: 'socket'; note: SocketNote } | { type: 'end'; leases: readonly Lease[]; secret?: string };
+/** `secret` and `seed` in base64; gateways of earlier versions have none to tell. */
+type ToSuccessor =
+  | { type: 'socket'; note: SocketNote }
+  | { type: 'end'; leases: readonly Lease[]; secret?: string; tickets?: { seed: string; left: number } };
 type FromSuccessor = { type: 'ready' } | { type: 'declined'; reason: string };
 
 /** What a gateway leaves to the one that takes its place. */
@@ -31,6 +34,8 @@ export interface Legacy {
   readonly leases: readonly Lease[];
   /** That of its start: what it signed is good with its successor. */
   readonly secret: Uint8Array;
+  /** What TLS session tickets are sealed by: sessions are resumed at its successor. */
+  readonly tickets: TicketLegacy;
 }
 
 /** What a gateway has from the one whose place it takes. */
@@ -38,6 +43,7 @@ export interface Inherited {
   readonly inheritance: Inheritance;
   readonly leases: readonly Lease[];
   readonly secret?: Uint8Array;
+  readonly tickets?: TicketLegacy;
 }
 
 /** What the process leaves that started this one to take its place; nothing when there is no such process. */
@@ -50,16 +56,22 @@ export function inherit(): Promise<Inherited> {
     process.on('message', (message: ToSuccessor, handle: object | undefined) => {
       if (message.type === 'socket') sockets.push({ ...message.note, handle: handle ?? null });
       else {
-        const { leases, secret } = message;
+        const { leases, secret, tickets } = message;
         resolve({
           inheritance: new Inheritance(sockets),
           leases,
           ...(secret === undefined ? {} : { secret: Buffer.from(secret, 'base64') }),
+          ...(tickets === undefined ? {} : { tickets: { ...tickets, seed: Buffer.from(tickets.seed, 'base64') } }),
         });
       }
     });
     process.once('disconnect', () => reject(new OperatorError('the gateway that was to be succeeded is gone')));
   });
+}
+
+function base64Of(bytes: Uint8Array): string {
+  // Without a copy, which nobody would wipe.
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
 }
 
 /** Tells the process whose place this one takes, if there is one, that it may go. */
@@ -88,7 +100,7 @@ export function decline(reason: string): Promise<void> {
  * Starts the program on disk as it was started, and leaves it what there is. Rejects with the reason when it does not come
  * to serve, or when `abort` says that it shall not.
  */
-export function startSuccessor({ sockets, leases, secret }: Legacy, abort: AbortSignal): Promise<number> {
+export function startSuccessor({ sockets, leases, secret, tickets }: Legacy, abort: AbortSignal): Promise<number> {
   const [program, ...args] = process.argv.slice(1);
   const child = spawn(process.execPath, [...process.execArgv, program, ...args], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
@@ -123,6 +135,7 @@ export function startSuccessor({ sockets, leases, secret }: Legacy, abort: Abort
       child.send(message, (handle ?? undefined) as SendHandle, {}, (error) => error !== null && fail(error.message));
     };
     for (const { handle, ...note } of sockets) send({ type: 'socket', note }, handle);
-    send({ type: 'end', leases, secret: Buffer.from(secret).toString('base64') });
+    const { seed, left } = tickets;
+    send({ type: 'end', leases, secret: base64Of(secret), tickets: { seed: base64Of(seed), left } });
   });
 }

@@ -255,6 +255,12 @@ export default {
   test.each([
     ['a fault of syntax', 'export default {\n  version: = 1,\n};\n', 'module_failed', 2],
     ['an exception', '\nconst a: number = 1;\nthrow new Error(`no ${a}`);\n', 'module_failed', 3],
+    [
+      'a getter that throws',
+      'export default {\n  get version() {\n    throw new Error();\n  },\n};\n',
+      'module_failed',
+      3,
+    ],
     ['a missing import', `import { x } from './nowhere.ts';\nexport default x;\n`, 'module_failed', 1],
     ['no default export', 'export const config = {};\n', 'module_failed', 1],
     ['another kind of value', 'export default 5;\n', 'invalid_type', 1],

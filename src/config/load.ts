@@ -18,7 +18,7 @@ import { fileStart, type Place, parsePath, placeOf, type SourceTree } from './so
 import { referencedFiles, type SubstitutionSources } from './substitution.ts';
 import { parseText } from './text-source.ts';
 import { putTlsContents, readTlsFiles, type TlsContents } from './tls-files.ts';
-import { filesReferencedBy, importModule, readValue } from './typescript-source.ts';
+import { importModule, readValue } from './typescript-source.ts';
 
 export interface LoadOptions {
   /** What findings call the file; by default as it was given. */
@@ -157,7 +157,7 @@ async function loadModule(file: string, path: string, options: LoadOptions): Pro
   const module = await importModule(path);
   if (module.problem !== undefined) return failed(file, module.files, { code: 'module_failed', ...module.problem });
   const directory = dirname(path);
-  const files = await readReferenced(filesReferencedBy(module.value, directory), read);
+  const files = await readReferenced(module.references, read);
   const tree = readValue(module.value, { env: options.env ?? {}, files, directory }, text);
   const tls = await readTlsFiles(tree.root, directory, read);
   const loaded = finish(file, tree, { ...options, tls, directory }, [...module.files, ...files.keys(), ...tls.keys()]);

@@ -38,7 +38,9 @@ export const listenerTlsSchema = z.strictObject({
   handshakeTimeout: duration(1).prefault('10s').describe('Time for the handshake; then the connection is cut'),
   sessionTimeout: duration(1000)
     .prefault('1h')
-    .describe('How long a client may resume a session, at any worker, without a full handshake'),
+    .describe(
+      'How long a client may resume a session, at any worker, without a full handshake; 12 hours at most, since keys of tickets are replaced',
+    ),
 });
 
 const serverNameSchema = z.string().transform((text, context): string => {

@@ -1,4 +1,5 @@
 /** Reads a configuration that is a TypeScript or JavaScript module, and plain values handed over by programs. */
+import { dirname } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { LineCounter } from 'yaml';
 import { defineGateway } from './define.ts';
@@ -27,6 +28,8 @@ const maxMaps = 200_000;
 export interface ModuleResult {
   value: unknown;
   files: string[];
+  /** Files that strings within the value refer to. */
+  references: string[];
   problem?: { message: string; place: Place };
 }
 
@@ -49,12 +52,18 @@ export async function importModule(file: string): Promise<ModuleResult> {
     });
     const module = await jiti.import<{ default?: unknown }>(file);
     if (module.default === undefined) {
-      return { value: undefined, files: [...files], problem: { message: 'has no default export', place: fileStart } };
+      return failed(files, { message: 'has no default export', place: fileStart });
     }
-    return { value: await module.default, files: [...files] };
+    const value = await module.default;
+    // Looked through here, since what a module makes may be a program still: a getter, for one.
+    return { value, files: [...files], references: filesReferencedBy(value, dirname(file)) };
   } catch (error) {
-    return { value: undefined, files: [...files], problem: describe(error, file) };
+    return failed(files, describe(error, file));
   }
+}
+
+function failed(files: ReadonlySet<string>, problem: ModuleResult['problem'] & object): ModuleResult {
+  return { value: undefined, files: [...files], references: [], problem };
 }
 
 function describe(error: unknown, file: string): { message: string; place: Place } {
@@ -69,8 +78,7 @@ function describe(error: unknown, file: string): { message: string; place: Place
   return { message: `the file could not be run: ${message}`, place };
 }
 
-/** Files that strings within a value refer to. */
-export function filesReferencedBy(value: unknown, directory: string): string[] {
+function filesReferencedBy(value: unknown, directory: string): string[] {
   const found: string[] = [];
   const seen = new Set<unknown>();
   const pending: unknown[] = [value];

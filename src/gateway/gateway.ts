@@ -13,6 +13,7 @@ import type { Inheritance, InheritedSocket } from '../base/inherited.ts';
 import type { Logger } from '../base/logger.ts';
 import { inSlices, nextTurn } from '../base/slices.ts';
 import { createStartSecret } from '../base/start-secret.ts';
+import { type TicketLegacy, TicketSeed } from '../base/ticket-seed.ts';
 import { TimerWheel } from '../base/timer-wheel.ts';
 import { Turns } from '../base/turns.ts';
 import type { GatewayConfig } from '../config/model.ts';
@@ -81,6 +82,8 @@ export interface GatewayDeps {
   readonly version: string;
   /** That of the process whose place this one takes; without it a new one is made. */
   readonly secret?: Uint8Array;
+  /** Of the same process: what TLS session tickets are sealed by. */
+  readonly tickets?: TicketLegacy;
   /** Where policies' state is kept; without it in this process. */
   readonly state?: GatewayState;
   /** What differs in a process that is one of several; without it the gateway is alone. */
@@ -124,6 +127,8 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
   relays = 0;
   /** Keys of this start are made from it; in one of several processes it is the leading one's. */
   secret: Uint8Array;
+  /** Of TLS session tickets; in one of several processes it follows the leading one's. */
+  readonly ticketSeed: TicketSeed;
   requests: Allowance = new OwnAllowance(0);
   /** `starting`, `running`, `draining` (still serving), `stopped`. */
   state: 'starting' | 'running' | 'draining' | 'stopped' = 'starting';
@@ -158,11 +163,13 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     this.certificates = new CertificateExpiry(deps);
     this.audit = new Audit(deps);
     this.policyState = deps.state ?? new OwnState(deps);
+    this.ticketSeed = new TicketSeed(deps, () => this.listeners.sealTickets());
+    if (deps.team === undefined) this.ticketSeed.lead();
     this.listeners = new Listeners({
       handler: this,
       wheel: this.wheel,
       sockets: deps.team?.sockets ?? 'own',
-      secret: () => this.secret,
+      ticketKeysOf: (listener) => this.ticketSeed.keysOf(listener),
       inherited: deps.inherited,
     });
     const { team } = deps;
@@ -485,6 +492,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     this.state = 'stopped';
     this.snapshot?.retire();
     this.certificates.close();
+    this.ticketSeed.close();
     this.lag.close();
     this.http.close();
     await this.policyState.close();
@@ -505,6 +513,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     this.state = 'stopped';
     this.snapshot?.retire();
     this.certificates.close();
+    this.ticketSeed.close();
     this.lag.close();
     this.http.close();
     void this.policyState.close();

@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import { handleOf, type Inheritance, type InheritedSocket } from '../base/inherited.ts';
 import { createCidrSet } from '../base/ip.ts';
-import { deriveKey } from '../base/start-secret.ts';
+import { TICKET_PERIOD } from '../base/ticket-seed.ts';
 import type { TimerWheel } from '../base/timer-wheel.ts';
 import type { ListenerConfig, ListenerTlsConfig } from '../config/model.ts';
 import { Listener, type ListenerSettings, type ListenOptions, type PreparedSettings } from '../net/listener.ts';
@@ -14,8 +14,8 @@ export interface ListenersDeps {
   readonly wheel: TimerWheel;
   /** Where connections come from: an address of this process's own, or one of several processes. */
   readonly sockets: 'own' | 'reuse-port' | 'handed-over';
-  /** Keys of this start are made from it. */
-  readonly secret: () => Uint8Array;
+  /** 48 bytes for the tickets of one listener, as they are at the moment. */
+  readonly ticketKeysOf: (listener: string) => Buffer;
   /** Addresses from the process whose place this one takes. */
   readonly inherited: Inheritance | undefined;
 }
@@ -103,7 +103,7 @@ export class Listeners {
         keepAlive: timeouts.keepAlive,
       },
       maxConnections: limits.connections,
-      tls: tls === undefined ? null : tlsOptionsOf(name, tls, spoken, this.deps.secret()),
+      tls: tls === undefined ? null : tlsOptionsOf(name, tls, spoken),
       protocols: spoken,
     };
   }
@@ -133,6 +133,16 @@ export class Listeners {
     this.open = configs.map(
       (wanted) => kept.find((l) => isSame(wanted, l)) ?? (opened.find((l) => l.info.name === wanted.name) as Listener),
     );
+    this.sealTickets();
+  }
+
+  /** Has all of them seal tickets by the keys of the moment. Those that leave too: who wants to know of the former ones finds none. */
+  sealTickets(): void {
+    for (const listener of [...this.open, ...this.leaving]) {
+      const keys = this.deps.ticketKeysOf(listener.info.name);
+      listener.sealTickets(keys);
+      keys.fill(0);
+    }
   }
 
   /** Takes a client's connection that another process accepted for the listener of this name. */
@@ -162,12 +172,7 @@ export function spokenAt({ protocols, tls }: ListenerConfig): readonly ('h2' | '
   return protocols ?? (tls === undefined ? ['http/1.1'] : ['h2', 'http/1.1']);
 }
 
-function tlsOptionsOf(
-  name: string,
-  tls: ListenerTlsConfig,
-  protocols: readonly string[],
-  secret: Uint8Array,
-): TlsOptions {
+function tlsOptionsOf(name: string, tls: ListenerTlsConfig, protocols: readonly string[]): TlsOptions {
   const { certificates, clientCertificates, handshakeTimeout, minVersion, sessionTimeout } = tls;
   return {
     name,
@@ -178,9 +183,8 @@ function tlsOptionsOf(
         ? null
         : { ca: clientCertificates.ca, required: clientCertificates.verify === 'required' },
     handshakeTimeout,
-    sessionTimeout,
+    // Clients are not told to keep what nobody can open any more (RFC 8446 section 4.6.1, RFC 5077 section 3.3).
+    sessionTimeout: Math.min(sessionTimeout, TICKET_PERIOD),
     protocols,
-    // Whichever process a client comes back to can open them.
-    ticketKeys: deriveKey(secret, 'tls session tickets', 48),
   };
 }

@@ -42,7 +42,7 @@ async function start(
   const listener = new Listener(info, '127.0.0.1', settings, { handler, wheel: new TimerWheel(systemClock) });
   opened.push(listener);
   await listener.listen(0, options);
-  return { listener, port: info.port };
+  return { listener, port: info.port, settings };
 }
 
 function answer(stream: ClientStream): void {
@@ -123,7 +123,6 @@ const tls = {
   handshakeTimeout: 10_000,
   sessionTimeout: 10_000,
   protocols: ['http/1.1'],
-  ticketKeys: null,
 };
 
 /** Has `listener` take what a socket of another one accepts. */
@@ -174,4 +173,28 @@ test.each<[string, TlsOptions | null]>([
     while (listener.size > 0) await new Promise(setImmediate);
   }
   acceptor.close();
+});
+
+test('handshakes that it no longer takes leave no keys of tickets behind', async () => {
+  const { listener, port, settings } = await start({}, answer, { tls });
+  const keys = (): Buffer => Buffer.alloc(48, 7);
+  const visit = async (session?: Buffer): Promise<{ resumed: boolean; session: Buffer }> => {
+    const socket = secure({ port, rejectUnauthorized: false, ...(session === undefined ? {} : { session }) });
+    // One that is resumed is given no other ticket.
+    const first = session === undefined ? once(socket, 'session') : Promise.resolve([session]);
+    socket.resume();
+    await once(socket, 'secureConnect');
+    const visited = { resumed: socket.isSessionReused(), session: (await first)[0] as Buffer };
+    socket.destroy();
+    return visited;
+  };
+  const same = listener.prepare(settings);
+  listener.sealTickets(keys());
+  const { session } = await visit();
+  expect((await visit(session)).resumed).toBe(true);
+  listener.configure(listener.prepare({ ...settings, tls: { ...tls, handshakeTimeout: 9000 } }));
+  listener.configure(same);
+  expect((await visit(session)).resumed).toBe(false);
+  listener.sealTickets(keys());
+  expect((await visit(session)).resumed).toBe(true);
 });

@@ -194,13 +194,22 @@ export class Listener {
     return { settings, tls: same ? this.tls : this.createTerminator(settings.tls) };
   }
 
-  /** Changes what connections made from now on are held to, and the limits for the next requests of those that are. */
+  /**
+   * Changes what connections made from now on are held to, and the limits for the next requests of those that are. Tickets are
+   * to be sealed anew after it.
+   */
   configure({ settings, tls }: PreparedSettings): void {
+    if (tls !== this.tls) this.tls?.forgetTickets();
     this.settings = settings;
     this.tls = tls;
     this.info.scheme = settings.tls === null ? 'http' : 'https';
     Object.assign(this.limits, settings.limits);
     this.server.maxConnections = settings.maxConnections;
+  }
+
+  /** Sessions are resumed by tickets that these 48 bytes seal, and by no others. Without TLS it does nothing. */
+  sealTickets(keys: Buffer): void {
+    this.tls?.sealTickets(keys);
   }
 
   /**

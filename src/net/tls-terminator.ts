@@ -1,5 +1,5 @@
 /** Ends TLS on accepted sockets: handshakes with the certificate that the client's SNI asks for, and no longer than they may take. */
-import { createHash, X509Certificate } from 'node:crypto';
+import { createHash, randomBytes, X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createSecureContext, createServer, type SecureContext, type Server, type TLSSocket } from 'node:tls';
 import { sniNames } from '../base/certificate.ts';
@@ -18,8 +18,6 @@ export interface TlsOptions {
   readonly sessionTimeout: number;
   /** What ALPN may choose, the preferred first. */
   readonly protocols: readonly string[];
-  /** 48 bytes with which tickets are sealed, the same in all processes that may be asked to resume a session; null for random ones. */
-  readonly ticketKeys: Buffer | null;
 }
 
 export interface TlsEvents {
@@ -57,7 +55,6 @@ export class TlsTerminator {
       pauseOnConnect: true,
       allowHalfOpen: true,
       noDelay: true,
-      ...(options.ticketKeys === null ? {} : { ticketKeys: options.ticketKeys }),
     } as Parameters<typeof createServer>[0]);
     this.server.on('secureConnection', (socket) => {
       const fault = clientCertificates === null || isResumedOrEmpty(socket) ? null : socket.authorizationError;
@@ -79,6 +76,17 @@ export class TlsTerminator {
   /** Takes a socket from which nothing has been read, or whose unread bytes were put back. */
   accept(socket: Socket): void {
     this.server.emit('connection', socket);
+  }
+
+  /** From now on tickets are sealed and opened by these 48 bytes alone; until the first call, by some of its own. */
+  sealTickets(keys: Buffer): void {
+    // Also of a name that has a context of its own: OpenSSL asks the one with which the connection began.
+    this.server.setTicketKeys(keys);
+  }
+
+  /** For one that takes no more connections: those that it has may keep it for long, and are not to keep the keys. */
+  forgetTickets(): void {
+    this.sealTickets(randomBytes(48));
   }
 
   private contextFor(name: string): SecureContext | undefined {

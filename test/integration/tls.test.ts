@@ -176,21 +176,6 @@ describe('sessions', () => {
   });
 });
 
-describe('a session', () => {
-  test('is resumed at another process of the same start', async () => {
-    const origin = await startOrigin();
-    opened.push(origin);
-    const config = configFor(origin.url, { tls: { certificates: [pair('other')] } });
-    const gateways = [0, 1].map(() => startTestGateway(config, [], undefined, files, Buffer.alloc(32, 7)));
-    const [one, two] = await Promise.all(gateways);
-    opened.push(one, two);
-    const first = await client(one.port);
-    const session = new Promise<Buffer>((resolve) => first.once('session', resolve));
-    await get(first);
-    expect((await client(two.port, { session: await session })).isSessionReused()).toBe(true);
-  });
-});
-
 describe('what is refused', () => {
   function counted({ gateway }: Setting): string | undefined {
     return /^portico_connection_faults_total\{.*\} .*$/m.exec(gateway.gateway.metrics.render())?.[0];

@@ -1,7 +1,8 @@
 /** A real gateway in this process, from config text, on free ports. */
 import { resolve } from 'node:path';
-import { systemClock, systemTimers } from '../../src/base/clock.ts';
+import { systemClock, systemTimers, type Timers } from '../../src/base/clock.ts';
 import { type Logger, silentLogger } from '../../src/base/logger.ts';
+import type { TicketLegacy } from '../../src/base/ticket-seed.ts';
 import { policySchemas } from '../../src/cli/config-file.ts';
 import { parseConfigText } from '../../src/config/load.ts';
 import type { GatewayConfig } from '../../src/config/model.ts';
@@ -47,7 +48,7 @@ export async function startTestGateway(
   own: readonly Policy[] = [],
   logger: Logger = { ...silentLogger },
   files: TestFiles = {},
-  secret?: Uint8Array,
+  more: { readonly secret?: Uint8Array; readonly tickets?: TicketLegacy; readonly timers?: Timers } = {},
 ): Promise<TestGateway> {
   const config = await configOf(text, own, files);
   const gateway = new Gateway({
@@ -57,7 +58,7 @@ export async function startTestGateway(
     policies: new Map([...builtInPolicies, ...own.map((policy): [string, Policy] => [policy.name, policy])]),
     random: Math.random,
     version: '0.0.0-test',
-    ...(secret === undefined ? {} : { secret }),
+    ...more,
   });
   await gateway.apply(config);
   return {

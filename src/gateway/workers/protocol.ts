@@ -22,6 +22,8 @@ export interface WorkerStart {
 export type ToWorker =
   /** That of the gateway's start, before the first generation. Not an argument of the program, which everybody may read. */
   | { readonly type: 'secret'; readonly secret: Uint8Array }
+  /** What TLS session tickets are sealed by from now on; before the first generation, and whenever it changes. */
+  | { readonly type: 'ticket-seed'; readonly seed: Uint8Array }
   /** Portions of the configuration that `prepare` is about to name: each is read in a turn of its own. */
   | { readonly type: 'portion'; readonly list: 'routes' | 'services'; readonly portion: Uint8Array }
   | {

@@ -5,6 +5,7 @@ import type { Inheritance, InheritedSocket } from '../../base/inherited.ts';
 import type { Logger } from '../../base/logger.ts';
 import { inSlices } from '../../base/slices.ts';
 import { createStartSecret } from '../../base/start-secret.ts';
+import { type TicketLegacy, TicketSeed } from '../../base/ticket-seed.ts';
 import { Turns } from '../../base/turns.ts';
 import type { GatewayConfig } from '../../config/model.ts';
 import type { Emit } from '../../observability/events.ts';
@@ -40,6 +41,8 @@ export interface SupervisorDeps {
   readonly inherited: Inheritance;
   /** That of the process whose place this one takes; without it a new one is made. */
   readonly secret?: Uint8Array;
+  /** Of the same process: what TLS session tickets are sealed by. */
+  readonly tickets?: TicketLegacy;
   /** Told of generations that go live, of endpoints, and of workers that come and go. */
   readonly emit?: Emit;
   /** What the configuration does not say of the place of API keys. */
@@ -62,6 +65,8 @@ export class Supervisor {
   generation = 0;
   /** Keys of this start are made from it, the same in all workers. */
   readonly secret: Uint8Array;
+  /** Of TLS session tickets; workers follow it. */
+  readonly ticketSeed: TicketSeed;
   private readonly deps: SupervisorDeps;
   private readonly workers: WorkerSet;
   private readonly sockets: Sockets;
@@ -96,7 +101,11 @@ export class Supervisor {
     );
     this.audit = new Audit(deps);
     this.desk = new StateDesk(this.policyState);
-    const workerDeps = { ...deps, secret: this.secret };
+    this.ticketSeed = new TicketSeed(deps, () => {
+      for (const worker of this.workers) this.workers.tellTickets(worker);
+    });
+    this.ticketSeed.lead();
+    const workerDeps = { ...deps, secret: this.secret, ticketSeed: () => this.ticketSeed.legacy.seed };
     this.workers = new WorkerSet(count, workerDeps, {
       state: () => this.state,
       config: () => this.config as GatewayConfig,
@@ -371,6 +380,7 @@ export class Supervisor {
     this.workers.unwatch();
     this.services.close();
     this.certificates.close();
+    this.ticketSeed.close();
     this.account.close();
     void this.policyState.close();
     void this.audit.close();

@@ -34,6 +34,8 @@ export interface WorkerSetDeps {
   readonly sharing: SocketSharing;
   /** That of the gateway's start, which all workers are to have. */
   readonly secret: Uint8Array;
+  /** What all are to seal TLS session tickets by at the moment. */
+  readonly ticketSeed: () => Uint8Array;
   readonly emit?: Emit;
   /** Takes whole lines that workers wrote to their standard output. */
   readonly onLines: (lines: string) => void;
@@ -99,6 +101,12 @@ export class WorkerSet implements Iterable<WorkerProcess> {
   async started(worker: WorkerProcess): Promise<void> {
     await within(START_TIME, worker.started);
     worker.send({ type: 'secret', secret: this.deps.secret });
+    this.tellTickets(worker);
+  }
+
+  /** Tells it what TLS session tickets are sealed by, as it is to be told again whenever that changes. */
+  tellTickets(worker: WorkerProcess): void {
+    worker.send({ type: 'ticket-seed', seed: this.deps.ticketSeed() });
   }
 
   /** Has every worker that serves, or is about to, do something; one that ends meanwhile is passed over. */

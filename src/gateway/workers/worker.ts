@@ -77,6 +77,8 @@ export class Worker {
       case 'secret':
         this.gateway.secret = message.secret;
         return;
+      case 'ticket-seed':
+        return this.gateway.ticketSeed.follow(message.seed);
       case 'portion':
         this.portions[message.list].push(message.portion);
         return;
