@@ -156,8 +156,9 @@ describe('start', () => {
     server.child.kill('SIGTERM');
     await server.until('draining already');
     expect((await fetch(`${admin}/livez`)).status).toBe(200);
-    server.child.kill('SIGTERM');
-    expect(await server.exit).toBe(1);
+    // One that comes right after the first is taken for the same.
+    const again = setInterval(() => server.child.kill('SIGTERM'), 50);
+    expect(await server.exit.finally(() => clearInterval(again))).toBe(1);
     expect(lines(server.out()).at(-1)).toMatchObject({ msg: 'stopped at once, by a second signal', signal: 'SIGTERM' });
   });
 
