@@ -3,11 +3,12 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { head, policies } from './config.test.support.ts';
 import { findConfigFile } from './find-file.ts';
 import { loadConfig } from './load.ts';
-import { maxFileSize } from './source-file.ts';
+import { maxFileSize, readText } from './source-file.ts';
 
 let directory: string;
 
@@ -62,6 +63,35 @@ describe('files', () => {
     const { source, findings } = await loadConfig(await file(`large-${shift}.yaml`, text));
     expect(findings).toEqual([]);
     expect(source?.text === text).toBe(true);
+  });
+
+  test('the place of a broken character is that of the first byte after which nothing whole stands', async () => {
+    const pieces = ['a', '\n', 'é', '€', '😀', '\ufeff'].map((text) => [...Buffer.from(text)]);
+    const broken = [[0x80], [0xe2], [0xe2, 0x82], [0xf0, 0x9f], [0xff], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf4, 0x90]];
+    const text = fc.array(fc.constantFrom(...pieces), { maxLength: 40 });
+    const wild = fc.array(fc.constantFrom(...pieces, ...broken), { maxLength: 40 });
+    await fc.assert(
+      fc.asyncProperty(text, fc.constantFrom(...broken), wild, async (before, fault, after) => {
+        const bytes = Buffer.from([before, [fault, [0x20]], after].flat(3) as number[]);
+        const found = await readText('x.yaml', async () => bytes);
+        const lines = Buffer.from(before.flat())
+          .toString()
+          .replace(/^\ufeff/, '')
+          .split('\n');
+        expect(found).toMatchObject({ place: { line: lines.length, column: (lines.at(-1) as string).length + 1 } });
+      }),
+    );
+  });
+
+  test('a broken character at the end of a large file is found by looking at little more than the file', async () => {
+    const bytes = Buffer.alloc(maxFileSize, '\n');
+    bytes[bytes.length - 1] = 0xc3;
+    const decode = vi.spyOn(TextDecoder.prototype, 'decode');
+    const found = await readText('x.yaml', async () => bytes);
+    const decoded = decode.mock.calls.reduce((sum, [part]) => sum + (part?.byteLength ?? 0), 0);
+    decode.mockRestore();
+    expect(found).toMatchObject({ place: { line: maxFileSize, column: 1 } });
+    expect(decoded).toBe(0);
   });
 
   test('a pipe is read to its end, whatever it holds', async () => {

@@ -80,28 +80,35 @@ async function decode(bytes: Uint8Array): Promise<string> {
   return text + decoder.decode();
 }
 
-/** Where the first byte stands that cannot be UTF-8. */
+/** Bytes among which the first that is wrong is looked for one by one: no character is as long. */
+const FEW = 8;
+
+/** Where the first character stands that is not UTF-8; in some ten milliseconds, since requests may have to wait for it. */
 function placeOfFault(bytes: Uint8Array): Place {
   let sound = 0;
   let end = bytes.length;
-  // Everything before `sound` is UTF-8 but for a character cut at its end, which the stream mode lets pass.
-  while (end - sound > 1) {
-    const middle = (sound + end) >> 1;
-    if (isPrefixUtf8(bytes.subarray(0, middle))) sound = middle;
+  // What stands before `sound` are whole characters, and what is wrong begins before `end`.
+  while (end - sound > FEW) {
+    const middle = startOfCharacter(bytes, (sound + end) >> 1);
+    if (isUtf8(bytes.subarray(sound, middle))) sound = middle;
     else end = middle;
   }
-  const before = new TextDecoder().decode(bytes.subarray(0, sound), { stream: true });
-  const lineStart = before.lastIndexOf('\n') + 1;
-  return { line: before.split('\n').length, column: before.length - lineStart + 1 };
+  for (let at = end; at > sound; at--) if (isUtf8(bytes.subarray(sound, at))) sound = at;
+  let line = 1;
+  let lineStart = 0;
+  for (let at = bytes.indexOf(10); at >= 0 && at < sound; at = bytes.indexOf(10, lineStart)) {
+    line += 1;
+    lineStart = at + 1;
+  }
+  // Only that at the start of the file is no character of it.
+  const before = new TextDecoder('utf-8', { ignoreBOM: lineStart > 0 }).decode(bytes.subarray(lineStart, sound));
+  return { line, column: before.length + 1 };
 }
 
-function isPrefixUtf8(bytes: Uint8Array): boolean {
-  try {
-    new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: true });
-    return true;
-  } catch {
-    return false;
-  }
+/** Where the character begins to which this byte may belong: it itself, where more than three follow no first one (RFC 3629 section 3). */
+function startOfCharacter(bytes: Uint8Array, offset: number): number {
+  for (let at = offset; at >= offset - 3; at--) if ((bytes[at] & 0xc0) !== 0x80) return at;
+  return offset;
 }
 
 const reasons: Readonly<Record<string, string>> = {
