@@ -389,6 +389,11 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     return options === false ? null : createAccessLog(options, { clock: this.deps.clock, logger: this.logger });
   }
 
+  /** Settles when others can have the addresses of listeners that the last generation gave up. */
+  whenClosed(): Promise<unknown> {
+    return this.listeners.whenClosed();
+  }
+
   /** Opens the access log's file anew, for log rotation. */
   reopenLogs(): void {
     this.accessLog?.reopen();
@@ -482,7 +487,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     this.state = 'draining';
     this.drainWebSockets(timeout);
     await this.pause(Math.min(drain, timeout));
-    await this.listeners.drain();
+    await this.listeners.drain(timeout - (this.now() - begun));
     while (this.connections > 0 && this.now() - begun < timeout) await this.pause(20);
     const cut = this.active + this.relays + this.webSockets.size;
     this.webSockets.destroy();

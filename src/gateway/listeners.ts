@@ -33,6 +33,7 @@ export class Listeners {
   private open: Listener[] = [];
   /** Listeners of earlier generations whose last connections have not ended. */
   private leaving: Listener[] = [];
+  private closed: Promise<unknown> = Promise.resolve();
 
   constructor(deps: ListenersDeps) {
     this.deps = deps;
@@ -44,7 +45,7 @@ export class Listeners {
 
   /** Connections of clients, over all listeners. */
   get connections(): number {
-    this.leaving = this.leaving.filter((listener) => listener.size > 0);
+    this.leaving = this.leaving.filter(({ isOver }) => !isOver);
     return [...this.open, ...this.leaving].reduce((sum, listener) => sum + listener.size, 0);
   }
 
@@ -63,6 +64,8 @@ export class Listeners {
     const { handler, wheel, sockets } = this.deps;
     const opened: Listener[] = [];
     const changes = new Map<Listener, PreparedSettings>();
+    // An address that was given up just now may be wanted again.
+    await this.closed;
     try {
       for (const config of configs) {
         const kept = this.open.find((listener) => isSame(config, listener));
@@ -120,10 +123,12 @@ export class Listeners {
   /** From now on they are those of `configs`, for which `prepared` was made; new ones are still to be released. Cannot fail. */
   swap(configs: readonly ListenerConfig[], { opened, changes }: PreparedListeners): void {
     const kept: Listener[] = [];
+    const gone: Promise<void>[] = [];
     for (const listener of this.open) {
       const change = changes.get(listener);
       if (change === undefined) {
-        void listener.drain();
+        // Of several processes none goes on at the address: all make the same change.
+        gone.push(listener.drain());
         this.leaving.push(listener);
       } else {
         listener.configure(change);
@@ -133,7 +138,13 @@ export class Listeners {
     this.open = configs.map(
       (wanted) => kept.find((l) => isSame(wanted, l)) ?? (opened.find((l) => l.info.name === wanted.name) as Listener),
     );
+    this.closed = Promise.all(gone);
     this.sealTickets();
+  }
+
+  /** Settles when others can have the addresses that the last swap gave up: some turns of the event loop after it. */
+  whenClosed(): Promise<unknown> {
+    return this.closed;
   }
 
   /** Has all of them seal tickets by the keys of the moment. Those that leave too: who wants to know of the former ones finds none. */
@@ -152,8 +163,9 @@ export class Listeners {
     else listener.adopt(socket);
   }
 
-  async drain(): Promise<void> {
-    await Promise.all(this.open.map((listener) => listener.drain()));
+  /** `within` is for how many milliseconds those that come back are waited for, where other processes are there for them. */
+  async drain(within: number): Promise<void> {
+    await Promise.all(this.open.map((listener) => listener.drain(within)));
   }
 
   destroy(): void {

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { connect as secure } from 'node:tls';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { createAuthority } from '../../test/support/certificates.ts';
 import { systemClock } from '../base/clock.ts';
 import { TimerWheel } from '../base/timer-wheel.ts';
@@ -109,10 +109,33 @@ test('those that wait to be accepted when it drains are served, and later ones r
 
 test('those that are sent away and come back at once are served until none does, where others share the address', async () => {
   const { listener, port } = await start({ reusePort: true }, answer);
-  const drained = listener.drain();
+  const drained = listener.drain(10_000);
   for (let i = 0; i < 5; i++) expect(await ask(port)).toContain('HTTP/1.1 204');
   await drained;
   expect(await ask(port)).toContain('ECONNREFUSED');
+});
+
+test.each([
+  [0, 0],
+  [5, 0],
+  [30, 3],
+  [10_000, 50],
+])('who comes back for ever is waited for no longer than it may take (%i ms)', async (others, looks) => {
+  const { listener, port } = await start({ reusePort: true }, answer);
+  let goesOn = true;
+  const pause = vi.spyOn(globalThis, 'setTimeout');
+  const back = (): void => {
+    if (goesOn) void ask(port).then(back);
+  };
+  for (let i = 0; i < 8; i++) back();
+  await listener.drain(others);
+  goesOn = false;
+  const looked = pause.mock.calls.filter(([, delay]) => delay === 10).length;
+  pause.mockRestore();
+  // Those who come may be late once, on a machine that has much to do.
+  expect(looked).toBeLessThanOrEqual(looks);
+  expect(looked).toBeGreaterThanOrEqual(Math.min(looks, 3));
+  expect(listener.server.listening).toBe(false);
 });
 
 const tls = {

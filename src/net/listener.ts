@@ -240,16 +240,22 @@ export class Listener {
 
   /**
    * Ends idle connections soon, lets busy ones end with their answer, and refuses new ones when those that wait to be
-   * accepted are here; settles then.
+   * accepted are here; settles then. `others` is for how many milliseconds it may look for those that come back, where other
+   * processes go on at the address: 0, as by default, where none does, and whoever wants it next is not to wait.
    */
-  async drain(): Promise<void> {
+  async drain(others = 0): Promise<void> {
     this.closing = true;
     for (const connection of this.connections) connection.close();
     if (this.server.listening) {
       await this.untilNoneWaits();
-      if (this.sharesPort) await this.untilNoneReturns();
+      if (this.sharesPort) await this.untilNoneReturns(Math.min(MOST_LOOKS, Math.floor(others / RETURN_LOOK)));
     }
     this.server.close();
+  }
+
+  /** True when it neither takes connections any more nor has any. */
+  get isOver(): boolean {
+    return !this.server.listening && this.open === 0;
   }
 
   /** The runtime accepts one connection a turn, and the system resets those that wait when the socket closes. */
@@ -270,7 +276,8 @@ export class Listener {
    * Where an address is shared, those that are sent away come back at once, and the system sends some of them here again: until
    * they have found another process they are served and sent away once more.
    */
-  private untilNoneReturns(): Promise<void> {
+  private untilNoneReturns(most: number): Promise<void> {
+    if (most <= 0) return Promise.resolve();
     return new Promise((resolve) => {
       let before = this.accepted;
       let quiet = 0;
@@ -278,7 +285,7 @@ export class Listener {
       const look = (): void => {
         quiet = this.accepted === before ? quiet + 1 : 0;
         before = this.accepted;
-        if (quiet === QUIET_LOOKS || ++looks === MOST_LOOKS) resolve();
+        if (quiet === QUIET_LOOKS || ++looks === most) resolve();
         else setTimeout(look, RETURN_LOOK);
       };
       setTimeout(look, RETURN_LOOK);

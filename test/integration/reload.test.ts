@@ -12,6 +12,7 @@ import { closedAfterEach } from '../support/opened.ts';
 import { startProxied } from '../support/proxied.ts';
 import { rawClient } from '../support/raw-client.ts';
 import { startOrigin } from '../support/raw-origin.ts';
+import { freePort } from '../support/services.ts';
 
 const opened = closedAfterEach();
 
@@ -87,6 +88,20 @@ describe('a reload', () => {
     await moved.send(GET);
     expect((await moved.answer()).status).toBe(200);
   });
+});
+
+test('an address that one change gives up can be had by the next', async () => {
+  const listener = { name: 'public', address: '127.0.0.1:0' };
+  const { gateway, close } = await startTestGateway({ version: 1, listeners: [listener] });
+  const address = `127.0.0.1:${await freePort()}`;
+  const both = await configOf({ version: 1, listeners: [listener, { name: 'other', address }] });
+  const one = await configOf({ version: 1, listeners: [listener] });
+  for (let i = 0; i < 10; i++) {
+    await gateway.apply(both);
+    await gateway.apply(one);
+  }
+  expect(gateway.addresses).toHaveLength(1);
+  await close();
 });
 
 describe('stopping', () => {

@@ -1,4 +1,5 @@
 /** Several worker processes as one gateway: real processes, real sockets, in each way in which they can share an address. */
+import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { systemTimers, type Timers } from '../../src/base/clock.ts';
@@ -9,6 +10,7 @@ import { closedAfterEach } from '../support/opened.ts';
 import { rawClient } from '../support/raw-client.ts';
 import { startOrigin } from '../support/raw-origin.ts';
 import { createRecordedLogger } from '../support/recorded-logger.ts';
+import { freePort } from '../support/services.ts';
 import { sharingModes, startTestSupervisor } from '../support/supervisor.ts';
 import { closeOf, openWebSocket, refusedHandshake, startWebSocketOrigin } from '../support/websocket.ts';
 
@@ -175,6 +177,35 @@ describe.each(sharingModes())('workers with sockets %s', (sharing) => {
     );
     await expect(supervisor.apply(taken)).rejects.toThrow(/EADDRINUSE/);
     expect([supervisor.generation, await bodies()]).toEqual([2, ['new']]);
+  });
+
+  test('an address that one change gives up can be had by the next, also while its clients come back for ever', async () => {
+    const listeners = [
+      { name: 'public', address: '127.0.0.1:0' },
+      { name: 'other', address: `127.0.0.1:${await freePort()}` },
+    ];
+    const routes = [{ name: 'r', match: {}, respond: { body: 'one' } }];
+    const written = { version: 1, listeners, routes };
+    const both = await configOf(written);
+    const one = await configOf({ ...written, listeners: listeners.slice(0, 1) });
+    const { supervisor } = await start(sharing, written);
+    const { port } = supervisor.addresses[1];
+    let goesOn = true;
+    const back = (): void => {
+      const socket = connect(port, '127.0.0.1', () =>
+        socket.write(GET.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n')),
+      );
+      socket.on('error', () => {});
+      socket.on('close', () => goesOn && setImmediate(back)).resume();
+    };
+    for (let i = 0; i < 4; i++) back();
+    for (let i = 0; i < 5; i++) {
+      await supervisor.apply(one);
+      expect(supervisor.addresses).toHaveLength(1);
+      await supervisor.apply(both);
+      expect(supervisor.addresses[1].port).toBe(port);
+    }
+    goesOn = false;
   });
 
   test('routes that stay where they are or go elsewhere are theirs in all of them, also in one that has just begun', async () => {

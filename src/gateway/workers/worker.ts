@@ -122,8 +122,11 @@ export class Worker {
         const config = await inSlices(unpackConfig({ rest: message.rest, ...portions }, former));
         this.prepared = await this.gateway.prepare(config, message.generation);
         quarantined = this.prepared.quarantined;
-      } else if (message.type === 'commit') this.commit(message.shares, message.down);
-      else if (message.type === 'discard') this.discard();
+      } else if (message.type === 'commit') {
+        this.commit(message.shares, message.down);
+        // The next generation may want them again, and the supervisor looks whether they are free.
+        await this.gateway.whenClosed();
+      } else if (message.type === 'discard') this.discard();
       else cut = await this.gateway.stop(0, message.timeout);
     } catch (fault) {
       error = (fault as Error).message;
