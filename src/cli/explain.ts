@@ -1,5 +1,6 @@
 /** `portico explain`: for one request or relayed connection, which route, policies and endpoint decide, and why the others did not. */
 import { OperatorError } from '../base/errors.ts';
+import { normalizeIp } from '../base/ip.ts';
 import { textOfFindings } from '../config/finding.ts';
 import type { GatewayConfig } from '../config/model.ts';
 import { builtInPolicies } from '../gateway/built-in-policies.ts';
@@ -34,6 +35,9 @@ export const explainCommand: Command = {
   positionals: 2,
   async run(args, io) {
     const parsed = parseCommandArgs(explainCommand, args);
+    const client = parsed.text('client');
+    if (client !== undefined && normalizeIp(client) === null)
+      throw new UsageError(`--client "${client}" is no IP address`, explainCommand);
     const ask = isOfConnection(parsed) ? connectionIn(parsed) : requestIn(parsed);
     const { config, findings } = await readConfig(configFile(parsed, io), io);
     if (config === null) throw new OperatorError(`the file has errors\n${textOfFindings(findings)}`);

@@ -30,6 +30,7 @@ describe('a line that is not understood exits 2 and says what was meant', () => 
     ['explain GET', 'usage: portico explain'],
     ['explain GET / more', 'explain does not know what to do with "more"'],
     ['explain GET example.com', '"example.com" is neither a URL nor a path'],
+    ['explain GET / --client nobody', '--client "nobody" is no IP address'],
     ['explain GET / --sni a.example', '"GET" is of a request, and --sni of a connection'],
     ['explain --listener raw --sni a.example -H a:b', '"a:b" is of a request, and --listener of a connection'],
     ['explain --sni a\u00e9', '--sni "a\u00e9" is no server name'],
