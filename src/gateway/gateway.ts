@@ -63,7 +63,7 @@ import { isSameConfig } from './same-config.ts';
 import { ServiceBuilder } from './service-builder.ts';
 import { connectionSamples, endpointSamples } from './service-samples.ts';
 import { Snapshot } from './snapshot.ts';
-import { REQUESTS_KEY, type Team, webSocketsKey } from './team.ts';
+import { listenerKey, REQUESTS_KEY, type Team, webSocketsKey } from './team.ts';
 import { WebSockets } from './web-sockets.ts';
 
 /** What the access log has to write its last lines when the shutdown's time is used up, in milliseconds. */
@@ -165,19 +165,22 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     this.policyState = deps.state ?? new OwnState(deps);
     this.ticketSeed = new TicketSeed(deps, () => this.listeners.sealTickets());
     if (deps.team === undefined) this.ticketSeed.lead();
+    const { team } = deps;
+    const share =
+      team === undefined ? null : (key: string, inUse: () => number): Allowance => team.allowance(key, inUse, () => {});
     this.listeners = new Listeners({
       handler: this,
       wheel: this.wheel,
       sockets: deps.team?.sockets ?? 'own',
+      shareConnections: share === null ? null : (listener, inUse) => share(listenerKey(listener), inUse),
       ticketKeysOf: (listener) => this.ticketSeed.keysOf(listener),
       inherited: deps.inherited,
     });
-    const { team } = deps;
-    const share =
-      team === undefined
-        ? null
-        : (route: string, inUse: () => number): Allowance => team.allowance(webSocketsKey(route), inUse, () => {});
-    this.webSockets = new WebSockets(this.wheel, this.now, share);
+    this.webSockets = new WebSockets(
+      this.wheel,
+      this.now,
+      share === null ? null : (route, inUse) => share(webSocketsKey(route), inUse),
+    );
     this.serviceBuilder = new ServiceBuilder({
       clock: deps.clock,
       timers: deps.timers,
@@ -207,12 +210,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
     this.policyState.observe(createStoreObserver(this.metrics));
     this.unrouted = this.metrics.unrouted;
     this.unroutedRelays = this.metrics.unroutedRelays;
-    if (team !== undefined)
-      this.requests = team.allowance(
-        REQUESTS_KEY,
-        () => this.active,
-        () => {},
-      );
+    if (share !== null) this.requests = share(REQUESTS_KEY, () => this.active);
   }
 
   /** The generation that serves new requests; 0 before the first. */

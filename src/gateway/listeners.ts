@@ -1,5 +1,6 @@
 /** The listeners of a gateway: opened beside those that run, kept where their address stays, and drained where it goes. */
 import type { Socket } from 'node:net';
+import type { Allowance } from '../base/allowance.ts';
 import { handleOf, type Inheritance, type InheritedSocket } from '../base/inherited.ts';
 import { createCidrSet } from '../base/ip.ts';
 import { TICKET_PERIOD } from '../base/ticket-seed.ts';
@@ -14,6 +15,8 @@ export interface ListenersDeps {
   readonly wheel: TimerWheel;
   /** Where connections come from: an address of this process's own, or one of several processes. */
   readonly sockets: 'own' | 'reuse-port' | 'handed-over';
+  /** Makes this process's part of a listener's limit, where several share it. */
+  readonly shareConnections: ((listener: string, inUse: () => number) => Allowance) | null;
   /** 48 bytes for the tickets of one listener, as they are at the moment. */
   readonly ticketKeysOf: (listener: string) => Buffer;
   /** Addresses from the process whose place this one takes. */
@@ -61,7 +64,7 @@ export class Listeners {
    * nothing new left open.
    */
   async prepare(configs: readonly ListenerConfig[]): Promise<PreparedListeners> {
-    const { handler, wheel, sockets } = this.deps;
+    const { handler, wheel, sockets, shareConnections } = this.deps;
     const opened: Listener[] = [];
     const changes = new Map<Listener, PreparedSettings>();
     // An address that was given up just now may be wanted again.
@@ -79,6 +82,7 @@ export class Listeners {
           handler,
           raw: handler,
           wheel,
+          shareConnections: shareConnections === null ? undefined : (inUse) => shareConnections(config.name, inUse),
         });
         if (sockets === 'handed-over') info.port = config.address.port;
         else await listener.listen(config.address.port, this.listenOptions(config));

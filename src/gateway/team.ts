@@ -14,6 +14,11 @@ export interface Team {
 /** The name of the limit `concurrentRequests` among allowances. */
 export const REQUESTS_KEY = 'requests';
 
+/** The name of the limit of clients' connections to a listener. */
+export function listenerKey(listener: string): string {
+  return `listener ${listener}`;
+}
+
 /** The name of the limit of open WebSockets of a route. */
 export function webSocketsKey(route: string): string {
   return `websockets ${route}`;

@@ -6,7 +6,7 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { createAuthority } from '../../test/support/certificates.ts';
 import { systemClock } from '../base/clock.ts';
 import { TimerWheel } from '../base/timer-wheel.ts';
-import { Listener, type ListenerSettings, type ListenOptions } from './listener.ts';
+import { Listener, type ListenerDeps, type ListenerSettings, type ListenOptions } from './listener.ts';
 import type { ClientStream } from './stream.ts';
 import type { TlsOptions } from './tls-terminator.ts';
 
@@ -19,6 +19,7 @@ async function start(
   options: ListenOptions,
   onRequest: (stream: ClientStream) => void,
   other: Partial<ListenerSettings> = {},
+  shareConnections?: ListenerDeps['shareConnections'],
 ) {
   const info = { name: 'test', scheme: 'http' as const, port: 0 };
   const limits = {
@@ -39,7 +40,8 @@ async function start(
     protocols: ['http/1.1' as const],
     ...other,
   };
-  const listener = new Listener(info, '127.0.0.1', settings, { handler, wheel: new TimerWheel(systemClock) });
+  const deps = { handler, wheel: new TimerWheel(systemClock), shareConnections };
+  const listener = new Listener(info, '127.0.0.1', settings, deps);
   opened.push(listener);
   await listener.listen(0, options);
   return { listener, port: info.port, settings };
@@ -105,6 +107,50 @@ test('those that wait to be accepted when it drains are served, and later ones r
   expect([...new Set(await Promise.all(answers))]).toEqual(['HTTP/1.1 204']);
   await drained;
   expect(await ask(port)).toContain('ECONNREFUSED');
+});
+
+/** A part of one of a limit, and those who ask for more. */
+function sharedLimit() {
+  const limit = { granted: 1, inUse: () => 0, asking: [] as ((grown: boolean) => void)[] };
+  const share = (inUse: () => number) => {
+    limit.inUse = inUse;
+    return { granted: limit.granted, ask: (then: (grown: boolean) => void) => void limit.asking.push(then) };
+  };
+  return { limit, share };
+}
+
+test.each([
+  ['served', true, 'HTTP/1.1 204'],
+  ['cut', false, ''],
+])('one beyond its part of a shared limit waits for an answer, and is %s then', async (_what, grown, expected) => {
+  const { limit, share } = sharedLimit();
+  const { listener, port } = await start({ held: true }, answer, {}, share);
+  listener.release();
+  const first = connect(port, '127.0.0.1');
+  first.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  await once(first, 'data');
+  expect([limit.inUse(), limit.asking.length]).toEqual([1, 0]);
+  const connection = once(listener.server, 'connection');
+  const second = ask(port);
+  await connection;
+  expect([limit.inUse(), limit.asking.length, listener.size]).toEqual([2, 1, 1]);
+  limit.asking[0](grown);
+  expect((await second).slice(0, 12)).toBe(expected);
+  first.destroy();
+});
+
+test('one that waits for an answer ends with the listener, whatever the answer is then', async () => {
+  const { limit, share } = sharedLimit();
+  limit.granted = 0;
+  const { listener, port } = await start({ held: true }, answer, {}, share);
+  listener.release();
+  const connection = once(listener.server, 'connection');
+  const only = ask(port);
+  await connection;
+  listener.destroy();
+  expect(await only).not.toContain('HTTP');
+  limit.asking[0](true);
+  expect([limit.inUse(), listener.size]).toEqual([0, 0]);
 });
 
 test('those that are sent away and come back at once are served until none does, where others share the address', async () => {

@@ -1,6 +1,7 @@
 /** A listening socket and the client connections that came through it. */
 import { createServer, type Server, type Socket } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
+import type { Allowance } from '../base/allowance.ts';
 import type { CidrSet } from '../base/ip.ts';
 import type { TimerWheel } from '../base/timer-wheel.ts';
 import { ClientConnection, type ConnectionContext, type ConnectionLimits } from './client-connection.ts';
@@ -16,6 +17,8 @@ export interface ListenerDeps {
   /** Takes the connections of modes other than `http`. */
   readonly raw?: RawHandler;
   readonly wheel: TimerWheel;
+  /** Where several processes share `maxConnections`: makes the part that is this one's. `inUse` counts its connections. */
+  readonly shareConnections?: ((inUse: () => number) => Allowance) | undefined;
   /** For tests: false reads each socket by itself. */
   readonly sharedReads?: boolean;
 }
@@ -73,6 +76,10 @@ export class Listener {
   private closing = false;
   /** Connections that wait for `release`; null when none need to. */
   private waiting: Socket[] | null = null;
+  /** Its part of a shared limit, from `release` on; null where the limit is its own. */
+  private allowance: Allowance | null = null;
+  /** Connections for which more of it was asked. */
+  private readonly asking = new Set<Socket>();
   /** How many connections came, ever. */
   private accepted = 0;
   /** True when it was asked for port 0. */
@@ -105,10 +112,26 @@ export class Listener {
       this.accepted++;
       // A client that is gone before it was looked at has no address any more.
       if (socket.remoteAddress === undefined) socket.destroy();
-      else if (this.waiting === null) this.connect(socket);
+      else if (this.waiting === null) this.admit(socket);
       else this.waiting.push(socket);
     });
-    this.server.maxConnections = settings.maxConnections;
+    this.limitTo(settings.maxConnections);
+  }
+
+  private limitTo(maxConnections: number): void {
+    this.server.maxConnections = this.deps.shareConnections === undefined ? maxConnections : Number.POSITIVE_INFINITY;
+  }
+
+  private admit(socket: Socket): void {
+    const { allowance, asking } = this;
+    if (allowance === null || this.open + asking.size < allowance.granted) return this.connect(socket);
+    asking.add(socket);
+    allowance.ask((grown) => {
+      // False for one that was cut while it waited.
+      if (!asking.delete(socket)) return;
+      if (grown && !socket.destroyed) this.connect(socket);
+      else socket.destroy();
+    });
   }
 
   private createTerminator(options: TlsOptions | null): TlsTerminator | null {
@@ -173,7 +196,8 @@ export class Listener {
   release(): void {
     const waiting = this.waiting ?? [];
     this.waiting = null;
-    for (const socket of waiting) this.connect(socket);
+    this.allowance = this.deps.shareConnections?.(() => this.open + this.asking.size) ?? null;
+    for (const socket of waiting) this.admit(socket);
   }
 
   /** As `size`, with those that only begin: who never ends a handshake must not have any number of them. */
@@ -204,7 +228,7 @@ export class Listener {
     this.tls = tls;
     this.info.scheme = settings.tls === null ? 'http' : 'https';
     Object.assign(this.limits, settings.limits);
-    this.server.maxConnections = settings.maxConnections;
+    this.limitTo(settings.maxConnections);
   }
 
   /** Sessions are resumed by tickets that these 48 bytes seal, and by no others. Without TLS it does nothing. */
@@ -300,6 +324,8 @@ export class Listener {
     for (const connection of this.connections) connection.destroy();
     for (const socket of this.beginning) socket.destroy();
     for (const socket of this.waiting?.splice(0) ?? []) socket.destroy();
+    for (const socket of this.asking) socket.destroy();
+    this.asking.clear();
     return left;
   }
 }

@@ -132,6 +132,33 @@ describe.each(sharingModes())('workers with sockets %s', (sharing) => {
     await expect.poll(() => all.filter(({ unread }) => unread.includes('200 OK')).length).toBe(5);
   });
 
+  test('a limit of clients holds for all together, and none is refused below it', async () => {
+    const { port } = await start(sharing, {
+      ...configWith({ routes: [{ name: 'all', match: {}, respond: { body: 'ok' } }] }),
+      listeners: [{ name: 'public', address: '127.0.0.1:0', limits: { connections: 9 } }],
+    });
+    const all = await clients(port, 9);
+    for (const client of all) await client.send(GET);
+    for (const client of all) expect((await client.answer()).status).toBe(200);
+    const refusesMore = async (): Promise<void> => {
+      for (const client of await clients(port, 4)) {
+        await client.untilEnded();
+        expect(client.unread).toHaveLength(0);
+      }
+    };
+    await refusesMore();
+    // All of one worker, perhaps: the places are for whomever the next ones come to.
+    for (const client of all.slice(0, 5)) client.close();
+    for (let served = 0; served < 5; ) {
+      const [client] = await clients(port, 1);
+      await client.send(GET);
+      // One that has just ended may not be seen to have.
+      const outcome = await client.read();
+      if (outcome.kind === 'answer') served++;
+    }
+    await refusesMore();
+  });
+
   test('a limit of connections to an endpoint holds for all together', async () => {
     let open = 0;
     let most = 0;

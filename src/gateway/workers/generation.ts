@@ -66,11 +66,3 @@ export function routeStates(config: GatewayConfig | null, workers: WorkerSet): R
   const { routes } = withQuarantined(config ?? { routes: [] }, late);
   return routes.map(({ name, quarantined }) => routeState(name, quarantined?.reason));
 }
-
-/** Connections of clients are counted where they are: each worker has its part of the limit. */
-export function partOf(listeners: GatewayConfig['listeners'], count: number): GatewayConfig['listeners'] {
-  return listeners.map((listener) => {
-    const connections = Math.ceil(listener.limits.connections / count);
-    return { ...listener, limits: { ...listener.limits, connections } };
-  });
-}

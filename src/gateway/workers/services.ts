@@ -6,7 +6,7 @@ import type { Emit } from '../../observability/events.ts';
 import { createServices } from '../../upstream/create-services.ts';
 import { probe } from '../../upstream/health/probe.ts';
 import type { Service } from '../../upstream/service.ts';
-import { connectionsKey, REQUESTS_KEY, webSocketsKey } from '../team.ts';
+import { connectionsKey, listenerKey, REQUESTS_KEY, webSocketsKey } from '../team.ts';
 import type { AbsentPool } from './account.ts';
 import type { Verdict } from './protocol.ts';
 import type { WorkerProcess } from './worker-process.ts';
@@ -60,8 +60,9 @@ export class Services {
   }
 
   /** The limits that all workers share, by their keys among allowances. */
-  limits({ limits: { concurrentRequests }, routes }: GatewayConfig): Map<string, number> {
+  limits({ limits: { concurrentRequests }, listeners, routes }: GatewayConfig): Map<string, number> {
     const limits = new Map([[REQUESTS_KEY, concurrentRequests]]);
+    for (const listener of listeners) limits.set(listenerKey(listener.name), listener.limits.connections);
     for (const service of this.all.values()) {
       for (const { url } of service.endpoints)
         limits.set(connectionsKey(service.name, url), service.config.connections.max);

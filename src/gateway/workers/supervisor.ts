@@ -20,7 +20,7 @@ import type { HealthPicture, StatsPicture, StatusPicture } from '../picture.ts';
 import { logQuarantined, type RouteState, routeState } from '../quarantine.ts';
 import { isSameConfig } from '../same-config.ts';
 import { Account } from './account.ts';
-import { hasLate, partOf, prepareInAll, prepareInOne, routeStates } from './generation.ts';
+import { hasLate, prepareInAll, prepareInOne, routeStates } from './generation.ts';
 import { HandOver } from './hand-over.ts';
 import { Ledger } from './ledger.ts';
 import type { FromWorker } from './protocol.ts';
@@ -80,7 +80,7 @@ export class Supervisor {
   readonly audit: Audit;
   private readonly certificates: CertificateExpiry;
   private config: GatewayConfig | null = null;
-  /** As the workers have it: real ports, and their part of what is theirs alone. */
+  /** As the workers have it: with real ports. */
   private workerConfig: GatewayConfig | null = null;
   private readonly turns = new Turns();
 
@@ -189,7 +189,7 @@ export class Supervisor {
       fresh = Array.from({ length: more }, () => this.workers.begin());
       await Promise.all(fresh.map((worker) => this.workers.started(worker)));
       const prepareBy = ({ listeners }: { listeners: GatewayConfig['listeners'] }): Promise<GatewayConfig> =>
-        prepareInAll(this.workers, generation, { ...config, listeners: partOf(listeners, count) });
+        prepareInAll(this.workers, generation, { ...config, listeners });
       let workerConfig: GatewayConfig;
       try {
         workerConfig = await prepareBy(sockets);
