@@ -279,7 +279,7 @@ export class Listener {
 
   /** True when it neither takes connections any more nor has any. */
   get isOver(): boolean {
-    return !this.server.listening && this.open === 0;
+    return !this.server.listening && this.open + this.asking.size === 0;
   }
 
   /** The runtime accepts one connection a turn, and the system resets those that wait when the socket closes. */
