@@ -186,7 +186,7 @@ describe.each([1, 2])('a gateway of %i processes', (workers) => {
     expect([await bodyOf(port), (await status()).pid]).toEqual(['one', pid]);
     write(workers, 'two');
     const leader = await succeeded();
-    expect(await bodyOf(port)).toBe('two');
+    await untilBody(port, 'two');
     process.kill(leader, 'SIGTERM');
   });
 
@@ -211,7 +211,7 @@ describe.each([1, 2])('a gateway of %i processes', (workers) => {
     const exit = once(child, 'exit');
     expect(await portico('upgrade')).toEqual([0, expect.stringMatching(/^upgraded: process \d+ serves\n$/)]);
     expect(await exit).toEqual([0, null]);
-    expect(await bodyOf(port)).toBe('two');
+    await untilBody(port, 'two');
     expect(await portico('status')).toEqual([0, expect.stringContaining(`running, process ${(await status()).pid}, `)]);
     expect(await portico('drain')).toEqual([0, 'draining\n']);
     await expect.poll(() => bodyOf(port).catch(() => 'gone'), { timeout: 10_000 }).toBe('gone');
