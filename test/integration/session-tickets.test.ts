@@ -8,7 +8,7 @@ import { silentLogger } from '../../src/base/logger.ts';
 import { TICKET_PERIOD } from '../../src/base/ticket-seed.ts';
 import { bestSharing } from '../../src/gateway/workers/sockets.ts';
 import { Supervisor } from '../../src/gateway/workers/supervisor.ts';
-import { createAuthority } from '../support/certificates.ts';
+import { createAuthority, trusting } from '../support/certificates.ts';
 import { configOf, configWith, startTestGateway } from '../support/gateway.ts';
 
 const authority = createAuthority();
@@ -75,13 +75,7 @@ interface Visit {
 
 /** One connection with one answer. Rejects when there is none. */
 async function visit(port: number, options: ConnectionOptions): Promise<Visit> {
-  const socket = connect({
-    port,
-    host: '127.0.0.1',
-    ca: authority.ca,
-    checkServerIdentity: () => undefined,
-    ...options,
-  });
+  const socket = connect({ port, host: '127.0.0.1', ...trusting(authority), ...options });
   opened.push({ close: () => socket.destroy() });
   // The newer version hands sessions out after the handshake.
   const told = new Promise<Buffer>((resolve) => socket.once('session', resolve));

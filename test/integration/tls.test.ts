@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect as connectPlain } from 'node:net';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { describe, expect, test } from 'vitest';
-import { createAuthority } from '../support/certificates.ts';
+import { createAuthority, trusting } from '../support/certificates.ts';
 import { configOf, configWith, startTestGateway, type TestFiles, type TestGateway } from '../support/gateway.ts';
 import { type answerOf, http2Client } from '../support/http2-client.ts';
 import { closedAfterEach } from '../support/opened.ts';
@@ -56,13 +56,7 @@ async function setUp(tls: object = {}, listener: object = {}, script: OriginScri
 
 /** A client that trusts the authority and looks at no name. */
 async function client(port: number, options: ConnectionOptions = {}): Promise<TLSSocket> {
-  const socket = connect({
-    port,
-    host: '127.0.0.1',
-    ca: authority.ca,
-    checkServerIdentity: () => undefined,
-    ...options,
-  });
+  const socket = connect({ port, host: '127.0.0.1', ...trusting(authority), ...options });
   opened.push({ close: () => socket.destroy() });
   await once(socket, 'secureConnect');
   socket.on('error', () => {});

@@ -42,6 +42,11 @@ const OID = {
   clientAuth: '2b06010505070302',
 };
 
+/** Options of a client that trusts what the authority issued, whatever names are in it. */
+export function trusting({ ca }: Authority): { ca: string; checkServerIdentity: () => undefined } {
+  return { ca, checkServerIdentity: () => undefined };
+}
+
 /** Makes an authority that signs itself. */
 export function createAuthority(name = 'Test authority'): Authority {
   const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
