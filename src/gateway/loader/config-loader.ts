@@ -15,7 +15,7 @@ import { loadAgain } from '../../config/load-again.ts';
 import { unpackConfig, unpackList } from '../../config/parcel.ts';
 import { builtInSchemas } from '../built-in-policies.ts';
 import type { LoadDelivery, LoadOrder } from './load-thread.ts';
-import { askLoader, SMALL } from './waiting-thread.ts';
+import { askLoader, isWaiting, SMALL } from './waiting-thread.ts';
 
 /**
  * A loader as `loadHere` is one, with the built-in policies, which makes use of what was loaded before. Modules are loaded here whatever their size: they are programs,
@@ -56,8 +56,24 @@ async function sizeOf(path: string): Promise<number> {
   }
 }
 
+/** Short, with one of each: what reads a reload is compiled by it. */
+const SAMPLE = `version: 1
+listeners: [{ name: a, address: "127.0.0.1:0" }]
+services: [{ name: a, endpoints: ["http://127.0.0.1:1"], timeouts: { connect: 1s } }]
+routes:
+  - { name: a, match: { path: /a, methods: [GET] }, service: a, timeout: 1s, policies: [{ requestHeaders: { set: { x: y } } }] }
+`;
+
 async function loadInThread(order: LoadOrder): Promise<Loaded> {
-  const { config, findings, ...rest } = await askLoader<LoadDelivery>(order);
+  // A start: this thread has nothing to do until the other is through, and its first reload would keep requests waiting.
+  const isStart = isWaiting();
+  const delivery = askLoader<LoadDelivery>(order);
+  if (isStart)
+    await Promise.all([
+      delivery,
+      loadHere.text({ text: SAMPLE, format: 'yaml' }, order.file, { policies: builtInSchemas }),
+    ]);
+  const { config, findings, ...rest } = await delivery;
   return {
     ...rest,
     config: config === null ? null : await inSlices(unpackConfig(config)),
