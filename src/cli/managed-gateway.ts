@@ -10,7 +10,7 @@ import { policySchemas } from './config-file.ts';
 import { type ServeOptions, type Server, serve } from './serve.ts';
 import type { Inherited } from './successor.ts';
 
-export interface ManagedOptions extends Pick<ServeOptions, 'sharing' | 'drain' | 'upgrade'> {
+export interface ManagedOptions extends Pick<ServeOptions, 'clock' | 'sharing' | 'drain' | 'upgrade'> {
   readonly file: string;
   /** Where relative names are looked for. */
   readonly directory: string;
@@ -47,6 +47,7 @@ export async function startManaged(
     bootLastGood = false,
     stateDir,
     inherit,
+    clock = systemClock,
     sharing,
     drain,
     upgrade,
@@ -56,7 +57,7 @@ export async function startManaged(
     directory,
     load: { name: file, policies: policySchemas, env },
     loader: loadApart,
-    clock: systemClock,
+    clock,
     logger,
     ...(onFiles === undefined ? {} : { onFiles }),
     ...(onTlsFiles === undefined ? {} : { onTlsFiles }),
@@ -66,7 +67,7 @@ export async function startManaged(
   logger.level = config.logging.level;
   const legacy = await inherit?.();
   const registry = new EndpointRegistry(
-    { clock: systemClock, timers: systemTimers, logger, refresh: () => control.refresh() },
+    { clock, timers: systemTimers, logger, refresh: () => control.refresh() },
     legacy?.leases,
   );
   control.setOverlay((written) => registry.overlay(written));
@@ -76,6 +77,7 @@ export async function startManaged(
       control,
       registry,
       keyPlace: { directory, stateDir },
+      clock,
       ...(legacy === undefined ? {} : { inherited: legacy.inheritance }),
       ...(legacy?.secret === undefined ? {} : { secret: legacy.secret }),
       ...(legacy?.tickets === undefined ? {} : { tickets: legacy.tickets }),

@@ -1,5 +1,5 @@
 /** What carries the traffic: a gateway in this process, or the supervisor of several. */
-import { systemClock, systemTimers } from '../base/clock.ts';
+import { type Clock, systemClock, systemTimers } from '../base/clock.ts';
 import { Inheritance, type InheritedSocket } from '../base/inherited.ts';
 import type { Logger } from '../base/logger.ts';
 import type { TicketLegacy, TicketSeed } from '../base/ticket-seed.ts';
@@ -63,6 +63,8 @@ export interface RunnerOptions {
   readonly sharing?: SocketSharing;
   /** What the configuration does not say of the place of API keys. */
   readonly keyPlace?: KeyPlaceOptions;
+  /** Of this process; by default the system's, which workers in processes of their own always have. */
+  readonly clock?: Clock;
 }
 
 /** `count` is of processes that carry traffic: with one it is this one. */
@@ -70,10 +72,11 @@ export function createRunner(count: number, logger: Logger, emit: Emit, options:
   return count === 1 ? createSingle(logger, emit, options) : createSupervisor(count, logger, emit, options);
 }
 
-function createSingle(logger: Logger, emit: Emit, { inherited, secret, tickets, keyPlace }: RunnerOptions): Runner {
-  const state = new OwnState({ clock: systemClock, timers: systemTimers, logger, ...keyPlace });
+function createSingle(logger: Logger, emit: Emit, options: RunnerOptions): Runner {
+  const { inherited, secret, tickets, keyPlace, clock = systemClock } = options;
+  const state = new OwnState({ clock, timers: systemTimers, logger, ...keyPlace });
   const gateway = new Gateway({
-    clock: systemClock,
+    clock,
     timers: systemTimers,
     logger,
     policies: builtInPolicies,
@@ -124,12 +127,12 @@ function createSupervisor(
   count: number,
   logger: Logger,
   emit: Emit,
-  { inherited = new Inheritance(), sharing, secret, tickets, keyPlace }: RunnerOptions,
+  { inherited = new Inheritance(), sharing, secret, tickets, keyPlace, clock = systemClock }: RunnerOptions,
 ): Runner {
   // A socket that was not opened to be shared by port cannot be. The admin listener's never is.
   const own = inherited.hasHandles((name) => name !== ADMIN) ? 'handed-over' : bestSharing();
   return new Supervisor(count, {
-    clock: systemClock,
+    clock,
     timers: systemTimers,
     logger,
     random: Math.random,

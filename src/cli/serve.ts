@@ -47,7 +47,7 @@ export interface ServeOptions extends RunnerOptions {
  */
 export async function serve(config: GatewayConfig, logger: Logger, options: ServeOptions = {}): Promise<Server> {
   const count = workerCount(config.workers);
-  const { events = new EventLog(systemClock) } = options;
+  const { clock = systemClock, events = new EventLog(clock) } = options;
   const runner = createRunner(count, logger, events.emit, options);
   try {
     await runner.apply(config, { after: options.control?.generationFloor ?? 0 });

@@ -6,6 +6,7 @@ import type { LogFields, Logger } from '../../src/base/logger.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import type { KeyPicture } from '../../src/gateway/key-desk.ts';
 import { startManagedTest, type TestManaged } from './managed.ts';
+import { type SkippingClock, skippingClock } from './skipping-clock.ts';
 
 const TOKEN = 'a-token-for-the-tests';
 
@@ -17,6 +18,7 @@ export interface KeyAnswer {
 
 export interface KeyGateway {
   readonly gateway: TestManaged;
+  readonly clock: SkippingClock;
   /** What was logged, in order. */
   readonly logged: readonly { readonly message: string; readonly fields: LogFields }[];
   /** Of the admin API; the body is sent as JSON. */
@@ -61,8 +63,10 @@ routes:
   - { name: orders, match: { path: /orders }, policies: [{ apiKey: {} }], respond: { status: 200 } }
   - { name: writes, match: { path: /writes }, policies: [{ apiKey: { scopes: ["orders:write"] } }], respond: { status: 200 } }
 ${more}`;
+  const clock = skippingClock();
   const gateway = await startManagedTest(more.includes('workers:') ? config : `${config}\nworkers: 1\n`, {
     logger,
+    clock,
     ...(directory === undefined ? {} : { directory }),
   });
   const admin = Number(gateway.admin.split(':')[2]);
@@ -73,6 +77,7 @@ ${more}`;
   };
   return {
     gateway,
+    clock,
     logged,
     ask,
     async create(wish = {}) {

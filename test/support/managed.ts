@@ -23,7 +23,7 @@ export async function closeManaged(): Promise<void> {
   for (const close of open.splice(0)) await close();
 }
 
-export interface ManagedTestOptions extends Pick<ManagedOptions, 'onFiles' | 'onTlsFiles'> {
+export interface ManagedTestOptions extends Pick<ManagedOptions, 'clock' | 'onFiles' | 'onTlsFiles'> {
   readonly name?: string;
   readonly logger?: Logger;
   readonly drain?: () => void;
@@ -33,7 +33,7 @@ export interface ManagedTestOptions extends Pick<ManagedOptions, 'onFiles' | 'on
 }
 
 export async function startManagedTest(text: string, options: ManagedTestOptions = {}): Promise<TestManaged> {
-  const { name = 'portico.yaml', logger = { ...silentLogger }, drain, upgrade, onFiles, onTlsFiles } = options;
+  const { name = 'portico.yaml', logger = { ...silentLogger }, clock, drain, upgrade, onFiles, onTlsFiles } = options;
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'portico-managed-'));
   const file = join(directory, name);
   writeFileSync(file, text);
@@ -42,6 +42,7 @@ export async function startManagedTest(text: string, options: ManagedTestOptions
     directory,
     env: options.env ?? {},
     logger,
+    ...(clock === undefined ? {} : { clock }),
     ...(onFiles === undefined ? {} : { onFiles }),
     ...(onTlsFiles === undefined ? {} : { onTlsFiles }),
     ...(drain === undefined ? {} : { drain }),
