@@ -107,7 +107,7 @@ describe.skipIf(!(hasCurl && hasOpenssl) && process.env.REQUIRE_SERVICES !== '1'
     const before = await serial();
     expect(before).toMatch(/^serial=/);
     expect((await run('sh make-certificates.sh')).exit).toBe(0);
-    await expect.poll(() => gateway.control.picture().cause, { timeout: 5000 }).toBe('certificate');
+    await expect.poll(() => gateway.control.picture().cause).toBe('certificate');
     expect(await serial()).not.toBe(before);
     expect((await run(asked[2])).out).toContain('"caller"');
   });

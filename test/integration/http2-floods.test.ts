@@ -19,7 +19,7 @@ import {
 } from '../support/http2-frames.ts';
 import { closedAfterEach } from '../support/opened.ts';
 import { type Origin, type OriginScript, okAnswer, startOrigin } from '../support/raw-origin.ts';
-import { PATIENCE, turn } from '../support/waiting.ts';
+import { turn } from '../support/waiting.ts';
 
 /** What a flood may cost the process that both ends run in, in bytes: far less than what it asks for. */
 const MOST_MEMORY = 128 * 1024 * 1024;
@@ -75,7 +75,7 @@ async function expectSound(gateway: TestGateway, flooder: FrameClient, memoryBef
   flooder.close();
   other.close();
   await expect.poll(() => gateway.gateway.active).toBe(0);
-  await expect.poll(() => gateway.gateway.connections, { timeout: PATIENCE }).toBe(0);
+  await expect.poll(() => gateway.gateway.connections).toBe(0);
 }
 
 const POST = requestFrame(1, '/', { method: 'POST', endStream: false });
@@ -257,7 +257,7 @@ test.each([
   await client.send(bad);
   await client.until(() => isStopped(client), 'the end of the connection');
   client.close();
-  await expect.poll(() => gateway.gateway.active, { timeout: PATIENCE }).toBe(0);
-  await expect.poll(() => gateway.gateway.connections, { timeout: PATIENCE }).toBe(0);
+  await expect.poll(() => gateway.gateway.active).toBe(0);
+  await expect.poll(() => gateway.gateway.connections).toBe(0);
   expect(process.memoryUsage.rss() - before).toBeLessThan(MOST_MEMORY);
 });

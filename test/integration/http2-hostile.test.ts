@@ -76,7 +76,7 @@ describe('a stream that is reset while its body waits', () => {
     await expect.poll(() => gateway.gateway.active).toBe(2);
     for (let i = 0; i < 5; i++) await turn();
     await client.send(data(3, 1000), resetFrame(3, NO_ERROR));
-    await expect.poll(() => gateway.gateway.active, { timeout: 3000 }).toBe(1);
+    await expect.poll(() => gateway.gateway.active).toBe(1);
     expect(client.frames.filter(({ stream }) => stream === 3)).toEqual([]);
     expect(client.ended).toBe(false);
   });

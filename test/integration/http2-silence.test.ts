@@ -7,7 +7,7 @@ import { http2Client } from '../support/http2-client.ts';
 import { frameClient, requestFrame } from '../support/http2-frames.ts';
 import { closedAfterEach } from '../support/opened.ts';
 import { type Origin, startOrigin } from '../support/raw-origin.ts';
-import { PATIENCE, Signal } from '../support/waiting.ts';
+import { Signal } from '../support/waiting.ts';
 
 const opened = closedAfterEach();
 
@@ -45,6 +45,6 @@ test('one that does not is given up, and its request with it', async () => {
   await origin.request(0);
   await client.until(() => client.ended, 'the end of the connection');
   expect(client.frames.filter(({ type }) => type === FRAME.ping).length).toBeGreaterThan(1);
-  await expect.poll(() => gateway.gateway.active, { timeout: PATIENCE }).toBe(0);
+  await expect.poll(() => gateway.gateway.active).toBe(0);
   await origin.until(() => origin.open.length === 0, 'the end of the request at the origin');
 });

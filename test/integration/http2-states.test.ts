@@ -19,7 +19,6 @@ import {
 } from '../support/http2-frames.ts';
 import { closedAfterEach } from '../support/opened.ts';
 import { startOrigin } from '../support/raw-origin.ts';
-import { PATIENCE } from '../support/waiting.ts';
 
 const CODE = {
   protocol: 1,
@@ -134,7 +133,7 @@ test.each(connectionFaults)('%s ends the connection with code %i', async (_, cod
   expect(gateway.gateway.metrics.render()).toContain(`fault="${flood}"} 1`);
   expect(gateway.gateway.active).toBe(0);
   client.close();
-  await expect.poll(() => gateway.gateway.connections, { timeout: PATIENCE }).toBe(0);
+  await expect.poll(() => gateway.gateway.connections).toBe(0);
 });
 
 const END = FLAG.endStream;

@@ -294,7 +294,7 @@ describe('the end of a connection', () => {
     await client.until(() => client.ended, 'the end');
     expect(goaways(client)).toEqual([[0, 0]]);
     client.close();
-    await expect.poll(() => gateway.gateway.connections, { timeout: PATIENCE }).toBe(0);
+    await expect.poll(() => gateway.gateway.connections).toBe(0);
   });
 
   test('comes for who never acknowledges the settings', async () => {
@@ -317,7 +317,7 @@ describe('the end of a connection', () => {
     await client.send(frame(FRAME.headers, 0, 7, fieldBlock(requestFields('/'))).subarray(0, 20));
     client.socket.end();
     await expect.poll(() => gateway.gateway.active).toBe(0);
-    await expect.poll(() => gateway.gateway.connections, { timeout: PATIENCE }).toBe(0);
+    await expect.poll(() => gateway.gateway.connections).toBe(0);
     await expect.poll(() => openOf(origin)).toBe(0);
   });
 });

@@ -76,7 +76,7 @@ describe.each(sharingModes())('the number of workers, with sockets %s,', (sharin
     if (sharing === 'reuse-port') comesAnew = false;
     if (sharing === 'reuse-port') await anew;
     expect(await supervisor.apply(await configOf(answering), { workers: 2 })).toBe(true);
-    await expect.poll(() => pids(supervisor), { timeout: 10_000 }).toEqual([first, second]);
+    await expect.poll(() => pids(supervisor)).toEqual([first, second]);
     goesOn = comesAnew = false;
     await Promise.all([standing, anew]);
     expect([...new Set(answers)].sort()).toEqual(['200 one', '200 two']);
@@ -87,10 +87,10 @@ describe.each(sharingModes())('the number of workers, with sockets %s,', (sharin
     const { supervisor } = await start(answering);
     await supervisor.apply(await configOf({ ...answering, workers: 3 }), { workers: 3 });
     process.kill((await running(supervisor))[2], 'SIGKILL');
-    await expect.poll(async () => (await running(supervisor)).length, { timeout: 10_000 }).toBe(2);
-    await expect.poll(async () => (await running(supervisor)).length, { timeout: 10_000 }).toBe(3);
+    await expect.poll(async () => (await running(supervisor)).length).toBe(2);
+    await expect.poll(async () => (await running(supervisor)).length).toBe(3);
     await supervisor.apply(await configOf({ ...answering, workers: 2 }), { workers: 2 });
-    await expect.poll(async () => (await pids(supervisor)).length, { timeout: 10_000 }).toBe(2);
+    await expect.poll(async () => (await pids(supervisor)).length).toBe(2);
   });
 
   test('stays where the rest of the change cannot be had', async () => {
@@ -99,13 +99,13 @@ describe.each(sharingModes())('the number of workers, with sockets %s,', (sharin
     const wrong = await configOf({ ...answering, workers: 4 });
     wrong.routes[0].policies.push({ name: 'of-nobody', options: {} });
     await expect(supervisor.apply(wrong, { workers: 4 })).rejects.toThrow('there is no such policy');
-    await expect.poll(() => pids(supervisor), { timeout: 10_000 }).toEqual(before);
+    await expect.poll(() => pids(supervisor)).toEqual(before);
     const [client] = await clients(port, 1);
     await client.send(GET);
     expect((await client.answer()).status).toBe(200);
     process.kill(before[0], 'SIGKILL');
     await expect.poll(async () => (await running(supervisor)).includes(before[0])).toBe(false);
-    await expect.poll(async () => (await running(supervisor)).length, { timeout: 10_000 }).toBe(2);
+    await expect.poll(async () => (await running(supervisor)).length).toBe(2);
   });
 
   test('takes the shared limits along', async () => {
@@ -118,7 +118,7 @@ describe.each(sharingModes())('the number of workers, with sockets %s,', (sharin
     const { supervisor, port } = await start(limited);
     for (const workers of [3, 2]) {
       await supervisor.apply(await configOf({ ...limited, workers }), { workers });
-      await expect.poll(async () => (await pids(supervisor)).length, { timeout: 10_000 }).toBe(workers);
+      await expect.poll(async () => (await pids(supervisor)).length).toBe(workers);
       const all = await clients(port, 18);
       for (const client of all) await client.send(GET);
       await origin.until(() => held.length === 6, 'six requests');

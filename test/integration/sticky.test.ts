@@ -220,7 +220,7 @@ test('several workers, and those that take their place, know each other’s cook
     (await supervisor.status()).workers.filter(({ state }) => state === 'running').map(({ pid }) => pid);
   const before = await pids();
   process.kill(before[0], 'SIGKILL');
-  await expect.poll(async () => (await pids()).filter((pid) => pid !== before[0]), { timeout: 20_000 }).toHaveLength(2);
+  await expect.poll(async () => (await pids()).filter((pid) => pid !== before[0])).toHaveLength(2);
   await all();
 }, 60_000);
 

@@ -9,7 +9,7 @@ import { closedAfterEach } from '../support/opened.ts';
 import { untilQuiet } from '../support/quiet.ts';
 import { type Outcome, type RawClient, rawClient } from '../support/raw-client.ts';
 import { type Origin, type OriginConnection, startOrigin } from '../support/raw-origin.ts';
-import { PATIENCE, Signal, turn } from '../support/waiting.ts';
+import { Signal, turn } from '../support/waiting.ts';
 
 const opened = closedAfterEach();
 
@@ -275,7 +275,7 @@ describe('server-sent events', () => {
     });
     client.socket.resume();
     connection.write('0\r\n\r\n');
-    await expect.poll(() => tail, { interval: 10, timeout: PATIENCE }).toBe('0\r\n\r\n');
+    await expect.poll(() => tail).toBe('0\r\n\r\n');
     expect(received).toBeGreaterThan(sent * event.length);
   });
 
@@ -291,7 +291,7 @@ describe('server-sent events', () => {
         (other) => other.close() === undefined,
         () => false,
       );
-    await expect.poll(connects, { interval: 10 }).toBe(false);
+    await expect.poll(connects).toBe(false);
     connection.write(chunk('data: 2\n\n'));
     await untilText(client, 'data: 2\n\n');
     expect(await stopped).toBe(1);

@@ -49,7 +49,7 @@ async function start(file: string) {
   });
   const addressOf = (listener: string): string | undefined =>
     new RegExp(`"msg":"listening","listener":"${listener}","address":"([^"]+)"`).exec(out)?.[1];
-  await expect.poll(() => addressOf('admin'), { timeout: 20_000 }).toBeDefined();
+  await expect.poll(() => addressOf('admin')).toBeDefined();
   const admin = `http://${addressOf('admin')}`;
   const status = async (): Promise<{ pid: number }> =>
     (await (await fetch(`${admin}/status`, { headers: { connection: 'close' } })).json()) as { pid: number };
@@ -65,7 +65,7 @@ async function start(file: string) {
   const succeeded = async (): Promise<number> => {
     const before = leader;
     process.kill(leader, 'SIGUSR2');
-    await expect.poll(async () => (leader = (await status()).pid), { timeout: 20_000 }).not.toBe(before);
+    await expect.poll(async () => (leader = (await status()).pid)).not.toBe(before);
     return leader;
   };
   return { child, port: Number(addressOf('public')?.split(':')[1]), admin, status, succeeded, out: () => out };
@@ -99,7 +99,7 @@ describe.each([1, 2])('a gateway of %i processes', (workers) => {
     const leader = await succeeded();
     await untilBody(port, 'three');
     process.kill(leader, 'SIGTERM');
-    await expect.poll(() => bodyOf(port).catch(() => 'gone'), { timeout: 10_000 }).toBe('gone');
+    await expect.poll(() => bodyOf(port).catch(() => 'gone')).toBe('gone');
   });
 
   test('knows the cookies that its predecessor signed', async () => {
@@ -168,7 +168,7 @@ describe.each([1, 2])('a gateway of %i processes', (workers) => {
     const { pid } = await status();
     writeFileSync(file, 'version: 2\n');
     process.kill(pid, 'SIGUSR2');
-    await expect.poll(out, { timeout: 20_000 }).toContain('the upgrade failed; the running gateway stays');
+    await expect.poll(out).toContain('the upgrade failed; the running gateway stays');
     expect(out()).toMatch(/the file has errors\\n.+\.yaml:1:10: error \w+: /);
     expect([await bodyOf(port), (await status()).pid]).toEqual(['one', pid]);
     // It has the open addresses by now, and gives them back at once.
@@ -214,7 +214,7 @@ describe.each([1, 2])('a gateway of %i processes', (workers) => {
     await untilBody(port, 'two');
     expect(await portico('status')).toEqual([0, expect.stringContaining(`running, process ${(await status()).pid}, `)]);
     expect(await portico('drain')).toEqual([0, 'draining\n']);
-    await expect.poll(() => bodyOf(port).catch(() => 'gone'), { timeout: 10_000 }).toBe('gone');
+    await expect.poll(() => bodyOf(port).catch(() => 'gone')).toBe('gone');
     await expect.poll(out).toMatch(/"msg":"draining","signal":"api"[\s\S]*"msg":"stopped","cut_requests":0/);
   });
 });

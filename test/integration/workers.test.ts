@@ -91,7 +91,7 @@ describe.each(sharingModes())('workers with sockets %s', (sharing) => {
     expect(await metric(supervisor, 'http_requests_total')).toBe(12);
     const before = await runningPids(supervisor);
     process.kill(before[0], 'SIGKILL');
-    await expect.poll(() => runningPids(supervisor), { timeout: 10_000 }).toHaveLength(2);
+    await expect.poll(() => runningPids(supervisor)).toHaveLength(2);
     const after = await runningPids(supervisor);
     expect(after).toContain(before[1]);
     expect(after).not.toContain(before[0]);
@@ -109,10 +109,8 @@ describe.each(sharingModes())('workers with sockets %s', (sharing) => {
     const { supervisor, lines } = await start(sharing, configWith({ routes: [], workerHeartbeat: '1s' }));
     const before = await runningPids(supervisor);
     process.kill(before[0], 'SIGSTOP');
-    await expect
-      .poll(() => lines.map(({ message }) => message), { timeout: 10_000 })
-      .toContain('a worker does not answer and is killed');
-    await expect.poll(async () => (await runningPids(supervisor)).length, { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => lines.map(({ message }) => message)).toContain('a worker does not answer and is killed');
+    await expect.poll(async () => (await runningPids(supervisor)).length).toBe(2);
     expect(await runningPids(supervisor)).not.toContain(before[0]);
   });
 
@@ -262,8 +260,8 @@ describe.each(sharingModes())('workers with sockets %s', (sharing) => {
     expect(await answers()).toEqual(['/a new /c']);
     const before = await runningPids(supervisor);
     process.kill(before[0], 'SIGKILL');
-    await expect.poll(() => runningPids(supervisor), { timeout: 10_000 }).not.toContain(before[0]);
-    await expect.poll(() => runningPids(supervisor), { timeout: 10_000 }).toHaveLength(2);
+    await expect.poll(() => runningPids(supervisor)).not.toContain(before[0]);
+    await expect.poll(() => runningPids(supervisor)).toHaveLength(2);
     await supervisor.apply({ ...second, routes: [b, c] });
     expect(await answers()).toEqual(['404 /b /c']);
   });
@@ -296,7 +294,7 @@ describe.each(sharingModes())('workers with sockets %s', (sharing) => {
       await client.send(GET);
       expect((await client.answer()).status).toBe(204);
     }
-    await expect.poll(async () => (await runningPids(supervisor)).length, { timeout: 10_000 }).toBe(2);
+    await expect.poll(async () => (await runningPids(supervisor)).length).toBe(2);
   });
 
   test('are as many as before when a change found none of them alive', async () => {

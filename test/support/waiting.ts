@@ -3,7 +3,7 @@
 import type { Socket } from 'node:net';
 
 /** How long a test waits for anything before it fails, in milliseconds. */
-export const PATIENCE = 5_000;
+export const PATIENCE = 20_000;
 
 export class Signal {
   private readonly waiters = new Set<() => void>();

@@ -205,7 +205,7 @@ describeWith('redis-server')('a connection to a cluster', () => {
       Promise.allSettled(keys.map((key) => connection.run(COUNT, key, []))).then((all) =>
         all.filter(({ status }) => status === 'fulfilled'),
       );
-    await expect.poll(again, { timeout: 10_000, interval: 100 }).toHaveLength(30);
+    await expect.poll(again).toHaveLength(30);
   });
 
   it('is made when the nodes come', async () => {
