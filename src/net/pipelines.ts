@@ -31,9 +31,17 @@ export class Pipelines {
     return shortest;
   }
 
+  /** It is closed. */
+  delete(connection: PipelinedConnection): void {
+    if (connection.listed) this.remove(this.roomy.indexOf(connection));
+  }
+
   /** None of them takes another request. */
   retire(): void {
-    for (const connection of this.roomy.splice(0)) connection.retire();
+    for (const connection of this.roomy.splice(0)) {
+      connection.listed = false;
+      connection.retire();
+    }
   }
 
   private remove(index: number): void {

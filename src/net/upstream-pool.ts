@@ -118,6 +118,7 @@ export class UpstreamPool extends ConnectionPool implements PipelineOwner {
     this.total--;
     const at = this.resting.lastIndexOf(connection);
     if (at >= 0) this.resting.splice(at, 1);
+    if (connection instanceof PipelinedConnection) this.pipelines.delete(connection);
     this.connectForWaiters();
   }
 
