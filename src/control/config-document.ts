@@ -22,7 +22,7 @@ export function etagOf(source: ConfigText): string {
   return tag;
 }
 
-/** What is known of a text. */
+/** What a text was found to be. */
 interface Reading {
   readonly values: unknown;
   /** By list; null where items do not stand on lines of their own. */
@@ -30,6 +30,8 @@ interface Reading {
 }
 
 const readings = new WeakMap<ConfigText, Reading>();
+/** Of texts that nobody has read, and that edits of others have made. */
+const derived = new WeakMap<ConfigText, unknown>();
 
 function readingOf(source: ConfigText): Reading {
   let reading = readings.get(source);
@@ -45,7 +47,13 @@ function readingOf(source: ConfigText): Reading {
 
 /** The values as written, references and all; not to be changed. The text must have been loaded without a fault. */
 export function valuesOf(source: ConfigText): unknown {
-  return readingOf(source).values;
+  return derived.get(source) ?? readingOf(source).values;
+}
+
+/** `edited` is `source` with this value replaced: where the values of the one are known, those of the other are, too. */
+export function deriveValues(source: ConfigText, edited: ConfigText, path: ValuePath, value: unknown): void {
+  const values = derived.get(source) ?? readings.get(source)?.values;
+  if (values !== undefined) derived.set(edited, replaced(values, path, value));
 }
 
 /** The text in the asked form; as it is, comments included, when that is its own. */
@@ -68,24 +76,6 @@ export function withValue(source: ConfigText, path: ValuePath, value: unknown): 
   }
   // An anchor went whose aliases stay, or the like: what is meant counts for more than how it was written.
   return { ...source, text: stringify(wanted, { lineWidth: 0 }) };
-}
-
-/** As `withValue`, at the price of the one item; null where that would not do. `lines` are those of its list. */
-export function withItemValue(
-  source: ConfigText,
-  lines: RouteLines,
-  path: ValuePath,
-  value: unknown,
-): ConfigText | null {
-  const text = withItem(source.text, lines, path, value);
-  if (text === null) return null;
-  const next = { ...source, text };
-  const reading = readings.get(source);
-  // Whoever asks next need not read all of it. Where the items stand is told by the next load.
-  if (reading !== undefined) {
-    readings.set(next, { values: replaced(reading.values, path, value), lines: { routes: null, services: null } });
-  }
-  return next;
 }
 
 function readable(source: ConfigText): unknown {

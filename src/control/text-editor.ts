@@ -3,8 +3,8 @@ import { askThread, programBeside } from '../base/program.ts';
 import type { ConfigText } from '../config/load.ts';
 import type { RouteLines } from '../config/route-lines.ts';
 import type { ValuePath } from '../config/source-tree.ts';
-import { withItemValue, withValue } from './config-document.ts';
-import { lengthOfItem } from './item-text.ts';
+import { deriveValues, withValue } from './config-document.ts';
+import { lengthOfItem, withItem } from './item-text.ts';
 
 /** What the thread is to do: see `withValue`. */
 export interface EditOrder {
@@ -20,6 +20,7 @@ const SMALL = 32 * 1024;
 const SMALL_ITEM = 4 * 1024;
 
 const PROGRAM = programBeside(import.meta.url, 'edit-thread');
+const TASK = 'edits the configuration';
 
 /**
  * As `withValue`. `lines` are those of the items of the list that the path begins with, where they are known: what concerns
@@ -32,12 +33,12 @@ export async function edited(
   lines: RouteLines | null = null,
 ): Promise<ConfigText> {
   if (source.text.length <= SMALL) return withValue(source, path, value);
-  if (lines !== null && isSmall(source.text, lines, path, value)) {
-    const quick = withItemValue(source, lines, path, value);
-    if (quick !== null) return quick;
-  }
+  const isQuick = lines !== null && isSmall(source.text, lines, path, value);
+  const text = isQuick ? withItem(source.text, lines, path, value) : null;
   const order: EditOrder = { source, path, value };
-  return askThread(PROGRAM, order, 'edits the configuration');
+  const next = text === null ? await askThread<ConfigText>(PROGRAM, order, TASK) : { ...source, text };
+  deriveValues(source, next, path, value);
+  return next;
 }
 
 function isSmall(text: string, lines: RouteLines, [, index]: ValuePath, value: unknown): boolean {

@@ -118,12 +118,18 @@ function isSameLine(one: string, other: string): boolean {
   return one === other || one.replace(/[ \t\r]+/g, '') === other.replace(/[ \t\r]+/g, '');
 }
 
-/** The same path, after aliases on it have become copies: what is edited here must not change elsewhere. */
+/**
+ * The same path, after aliases on it have become copies: what is edited here must not change elsewhere. Where nothing stands
+ * that something is to stand in, a list or a map does.
+ */
 function unaliased(document: Document, path: ValuePath): ValuePath {
   for (let length = 1; length <= path.length; length++) {
     const part = path.slice(0, length);
     const node = document.getIn(part, true);
     if (isAlias(node)) document.setIn(part, document.createNode(node.toJS(document)));
+    else if (length < path.length && isScalar(node) && node.value === null) {
+      document.setIn(part, document.createNode(typeof path[length] === 'number' ? [] : {}));
+    }
   }
   return path;
 }
