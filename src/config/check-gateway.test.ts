@@ -253,6 +253,11 @@ describe('one fault, one located finding', () => {
       ['3:72 warning no_effect services[0].healthCheck.expectStatus'],
     ],
     [
+      'pipelining by HTTP/2',
+      `${head}services: [{ name: s, protocol: grpc, endpoints: [http://a], connections: { pipelining: 2 } }]\nroutes: [{ name: r, match: {}, service: s }]`,
+      ['3:77 warning no_effect services[0].connections.pipelining'],
+    ],
+    [
       'health check slower than its interval',
       `${head}services: [{ name: s, endpoints: [http://a], healthCheck: { interval: 1s } }]\nroutes: [{ name: r, match: {}, service: s }]`,
       ['3:71 warning health_timeout_too_long services[0].healthCheck.interval'],

@@ -10,6 +10,7 @@ export function checkServices(config: z.output<GatewaySchema>, context: CheckCon
   config.services.forEach((service, index) => {
     checkHealth(service, index, context);
     checkEndpoints(service, index, context);
+    checkPipelining(service, index, context);
     if (used.has(service.name)) return;
     context.report({
       severity: 'warning',
@@ -64,6 +65,24 @@ function checkHealth({ endpoints, healthCheck, protocol }: ServiceConfig, index:
     code: 'health_timeout_too_long',
     path: context.written(timeout) === undefined ? interval : timeout,
     message: `${durationAt(timeout, healthCheck.timeout, context)} is not shorter than ${durationAt(interval, healthCheck.interval, context)}: a slow endpoint is seen late`,
+  });
+}
+
+/** Other protocols have better ways to carry several requests, or carry none. */
+function checkPipelining(
+  { connections, endpoints, protocol }: ServiceConfig,
+  index: number,
+  context: CheckContext,
+): void {
+  if (connections.pipelining === 1) return;
+  const isRelayed = endpoints.some(({ url }) => url.startsWith('tcp:'));
+  if (/^https?$/.test(protocol) && !isRelayed) return;
+  context.report({
+    severity: 'warning',
+    code: 'no_effect',
+    path: ['services', index, 'connections', 'pipelining'],
+    part: 'key',
+    message: `\`pipelining\` is of HTTP/1.1, and the service ${isRelayed ? 'is only relayed to' : `speaks \`${protocol}\``}`,
   });
 }
 

@@ -1,6 +1,10 @@
 /** Several requests in flight on one connection to an upstream (`connections.pipelining`): who shares, and what becomes of those behind. */
+import type { ServerResponse } from 'node:http';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { configFor, configOf, NEVER_DOWN } from '../support/gateway.ts';
+import { createAuthority } from '../support/certificates.ts';
+import { configFor, configOf, NEVER_DOWN, startTestGateway } from '../support/gateway.ts';
 import { closedAfterEach } from '../support/opened.ts';
 import { startProxied } from '../support/proxied.ts';
 import { untilQuiet, untilUpstreamClosed, untilUpstreamIdle } from '../support/quiet.ts';
@@ -491,6 +495,32 @@ test('an upstream that answers before it is asked loses the connection, and nobo
   await untilUpstreamClosed(gateway);
   client.close();
   await expect.poll(() => client.unread.length).toBe(0);
+});
+
+test('works under TLS', async () => {
+  const authority = createAuthority();
+  const waiting: ServerResponse[] = [];
+  let sockets = 0;
+  const server = createServer(authority.issue({ names: ['127.0.0.1'] }), (request, response) => {
+    response.setHeader('x-request-line', `${request.method} ${request.url}`);
+    if (request.url === '/prime') response.end('ok');
+    else if (waiting.push(response) === 3) for (const one of waiting.reverse()) one.end('ok');
+  });
+  server.on('secureConnection', () => sockets++);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  opened.push(server);
+  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const service = { connections: { pipelining: 4, max: 1 }, tls: { caFile: '/ca.pem' } };
+  const gateway = await startTestGateway(configFor([url], { service }), [], undefined, { '/ca.pem': authority.ca });
+  opened.push(gateway);
+  const clients = await Promise.all(Array.from({ length: 3 }, () => rawClient(gateway.port)));
+  opened.push(...clients);
+  await clients[0].send('GET /prime HTTP/1.1\r\nHost: a\r\n\r\n');
+  await expectOwn(clients[0], 'GET /prime');
+  for (const [at, one] of clients.entries()) await one.send(`GET /${at} HTTP/1.1\r\nHost: a\r\n\r\n`);
+  // Answered in the other order, which the protocol puts right: each has its own.
+  for (const [at, one] of clients.entries()) await expectOwn(one, `GET /${at}`);
+  expect(sockets).toBe(1);
 });
 
 test('clients that leave at every moment leave nothing behind', async () => {
