@@ -292,6 +292,8 @@ export class Supervisor {
         return this.ledger.onAsk(worker, message.key);
       case 'give':
         return this.ledger.onGiven(worker, message.key, message.count);
+      case 'return':
+        return this.ledger.onReturned(worker, message.key, message.count);
       case 'state-question':
         return this.desk.onQuestion(worker, message.question);
       case 'verdict':
