@@ -22,6 +22,8 @@ interface Account {
 
 export class Ledger {
   private readonly accounts = new Map<string, Account>();
+  /** They are asked for nothing: whoever waits would wait for them. */
+  private readonly silent = new Set<LedgerWorker>();
   /** How many workers there are to be: each begins with that part of a limit. */
   private parts: number;
 
@@ -87,12 +89,23 @@ export class Ledger {
 
   /** The worker is no more: what it had is free. */
   leave(worker: LedgerWorker): void {
+    this.silent.delete(worker);
     for (const [key, account] of this.accounts) {
       account.granted.delete(worker);
       account.recalled.delete(worker);
       account.waiting.splice(0, Infinity, ...account.waiting.filter((asking) => asking.worker !== worker));
       this.serve(key, account);
     }
+  }
+
+  /** A worker does not answer, until `onHeard`: others do not wait for what it may have to spare. */
+  onSilent(worker: LedgerWorker): void {
+    this.silent.add(worker);
+    for (const [key, account] of this.accounts) if (account.recalled.delete(worker)) this.serve(key, account);
+  }
+
+  onHeard(worker: LedgerWorker): void {
+    this.silent.delete(worker);
   }
 
   /** A worker has used up its share and wants more. It is answered by `grant`. */
@@ -145,7 +158,7 @@ export class Ledger {
   /** False when nobody else has any. */
   private recall(key: string, account: Account, forWhom: LedgerWorker, count: number): boolean {
     for (const [worker, granted] of account.granted) {
-      if (worker === forWhom || granted === 0 || account.recalled.has(worker)) continue;
+      if (worker === forWhom || granted === 0 || account.recalled.has(worker) || this.silent.has(worker)) continue;
       account.recalled.add(worker);
     }
     const recalled = [...account.recalled];

@@ -112,6 +112,7 @@ export class Supervisor {
       join: (spare) => this.join(spare),
       onMessage: (worker, message) => this.onMessage(worker, message),
       onReturned: (listener, socket) => this.handOver.take(listener, socket),
+      onSilent: (worker) => this.ledger.onSilent(worker),
       onGone: (worker) => {
         this.ledger.leave(worker);
         this.desk.leave(worker);
@@ -285,6 +286,7 @@ export class Supervisor {
   }
 
   private onMessage(worker: WorkerProcess, message: FromWorker): void {
+    this.ledger.onHeard(worker);
     switch (message.type) {
       case 'report':
         return this.account.add(worker, message.report);
