@@ -144,7 +144,8 @@ export class Exchange extends ExchangeFacts implements RequestSink, UpgradeSink,
       context.requests.ask((grown) => {
         if (this.state !== OPEN) return;
         stream.resumeBody();
-        if (grown) this.admitted();
+        // One of this process may have left meanwhile.
+        if (grown || context.active <= context.requests.granted) this.admitted();
         else this.refuse('overloaded', 'too many requests at once');
       });
     } else this.admitted();

@@ -29,7 +29,8 @@ export class RouteSockets {
   reserve(then: (granted: boolean) => void): void {
     this.count++;
     if (this.count <= this.allowance.granted) then(true);
-    else this.allowance.ask(then);
+    // One of this process may have left meanwhile.
+    else this.allowance.ask((grown) => then(grown || this.count <= this.allowance.granted));
   }
 
   release(): void {

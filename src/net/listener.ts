@@ -129,7 +129,8 @@ export class Listener {
     allowance.ask((grown) => {
       // False for one that was cut while it waited.
       if (!asking.delete(socket)) return;
-      if (grown && !socket.destroyed) this.connect(socket);
+      const fits = grown || this.open + asking.size < allowance.granted;
+      if (fits && !socket.destroyed) this.connect(socket);
       else socket.destroy();
     });
   }

@@ -35,6 +35,8 @@ test.each([
   ['a', 'example.com', 'rest of a'],
   ['b', 'example.com', null],
   ['b', '.example.com', null],
+  // A name is what the client says it is, labels or not.
+  ['b', '.c.example.com', 'every wildcard'],
   ['a', 'z.top.test', 'above all'],
   ['c', 'z.top.test', 'never'],
   ['b', 'q.test', null],
@@ -133,6 +135,7 @@ test('agrees with the naive reading', () => {
       fc.oneof(
         fc.constant(''),
         names,
+        names.map((name) => `.${name}`),
         names.map((name) => `x.${name}`),
       ),
       (all, listener, serverName) => {

@@ -44,7 +44,7 @@ export class RawRouter {
     let best = firstFor(this.everyName, listener);
     if (serverName !== '') {
       best = better(best, firstFor(this.exact.get(serverName), listener));
-      for (let dot = serverName.indexOf('.'); dot > 0; dot = serverName.indexOf('.', dot + 1)) {
+      for (let dot = serverName.indexOf('.', 1); dot > 0; dot = serverName.indexOf('.', dot + 1)) {
         best = better(best, firstFor(this.wildcards.get(serverName.slice(dot + 1)), listener));
       }
     }

@@ -135,6 +135,31 @@ describe('a shared limit', () => {
     expect([two.used, two.refused]).toEqual([2, 0]);
   });
 
+  it('is not waited for where a worker does not answer, and has what that one gives back when it does', () => {
+    const mail: (() => void)[] = [];
+    const ledger = new Ledger(2);
+    ledger.setLimit('k', 4);
+    const [one, two] = [new FakeWorker(ledger, mail), new FakeWorker(ledger, mail)];
+    const late: (() => void)[] = [];
+    const { recall } = two;
+    two.recall = (...recalled) => void late.push(() => recall.apply(two, recalled));
+    for (let i = 0; i < 3; i++) one.take();
+    deliver(mail);
+    expect([one.used, one.wanted]).toEqual([2, 1]);
+    ledger.onSilent(two);
+    deliver(mail);
+    expect([one.used, one.refused]).toEqual([2, 1]);
+    one.take();
+    deliver(mail);
+    expect([one.wanted, one.refused, late.length]).toEqual([0, 2, 1]);
+    deliver(late);
+    ledger.onHeard(two);
+    deliver(mail);
+    one.take();
+    deliver(mail);
+    expect([one.used, two.granted]).toEqual([3, 1]);
+  });
+
   it('that sinks is met as workers give back, and one that grows is given out', () => {
     const mail: (() => void)[] = [];
     const ledger = new Ledger(2);

@@ -2,10 +2,13 @@
 
 /** What the ledger says to a worker. */
 export interface LedgerWorker {
-  /** Its share of `key` has grown by `count`; 0 says that nothing is to be had. */
-  grant(key: string, count: number): void;
-  /** It should give back up to `count` that it does not use, and say how many by `onGiven`. */
-  recall(key: string, count: number): void;
+  /** Its share of `key` has grown by `count`; 0 says that nothing is to be had. `settled`: what it owes is not wanted any more. */
+  grant(key: string, count: number, settled: boolean): void;
+  /**
+   * It should give back up to `count` that it does not use, and say how many by `onGiven`. Where they are `owed`, because the
+   * limit has sunk, it gives the others back as they leave, by `onReturned`.
+   */
+  recall(key: string, count: number, owed: boolean): void;
 }
 
 interface Account {
@@ -19,6 +22,8 @@ interface Account {
 
 export class Ledger {
   private readonly accounts = new Map<string, Account>();
+  /** They are asked for nothing: whoever waits would wait for them. */
+  private readonly silent = new Set<LedgerWorker>();
   /** How many workers there are to be: each begins with that part of a limit. */
   private parts: number;
 
@@ -36,7 +41,7 @@ export class Ledger {
       for (const [worker, granted] of account.granted) {
         if (granted <= part || account.recalled.has(worker)) continue;
         account.recalled.add(worker);
-        worker.recall(key, granted - part);
+        worker.recall(key, granted - part, false);
       }
     }
   }
@@ -49,9 +54,17 @@ export class Ledger {
       return;
     }
     account.limit = limit;
-    const excess = this.sum(account) - limit;
-    if (excess > 0) this.recall(key, account, null, excess);
+    if (this.sum(account) > limit) this.sink(key, account);
     else this.serve(key, account);
+  }
+
+  /** Of a limit that has sunk nobody keeps any for later: whoever comes is asked for, until it is met again. */
+  private sink(key: string, { granted: shares, recalled }: Account): void {
+    for (const [worker, granted] of shares) {
+      if (granted === 0) continue;
+      recalled.add(worker);
+      worker.recall(key, granted, true);
+    }
   }
 
   /** Forgets the limits that `keeps` refuses. */
@@ -76,6 +89,7 @@ export class Ledger {
 
   /** The worker is no more: what it had is free. */
   leave(worker: LedgerWorker): void {
+    this.silent.delete(worker);
     for (const [key, account] of this.accounts) {
       account.granted.delete(worker);
       account.recalled.delete(worker);
@@ -84,20 +98,37 @@ export class Ledger {
     }
   }
 
+  /** A worker does not answer, until `onHeard`: others do not wait for what it may have to spare. */
+  onSilent(worker: LedgerWorker): void {
+    this.silent.add(worker);
+    for (const [key, account] of this.accounts) if (account.recalled.delete(worker)) this.serve(key, account);
+  }
+
+  onHeard(worker: LedgerWorker): void {
+    this.silent.delete(worker);
+  }
+
   /** A worker has used up its share and wants more. It is answered by `grant`. */
   onAsk(worker: LedgerWorker, key: string): void {
     const account = this.accounts.get(key);
-    if (account === undefined) return worker.grant(key, 0);
+    // What a worker said may be read after its end: what it would be given then, nobody would give back.
+    if (account === undefined || !account.granted.has(worker)) return worker.grant(key, 0, true);
     account.waiting.push({ worker, recalled: false });
     this.serve(key, account);
   }
 
-  /** A worker has given back. */
+  /** A worker answers that it should give back. */
   onGiven(worker: LedgerWorker, key: string, count: number): void {
+    this.accounts.get(key)?.recalled.delete(worker);
+    this.onReturned(worker, key, count);
+  }
+
+  /** A worker has given back by itself. */
+  onReturned(worker: LedgerWorker, key: string, count: number): void {
     const account = this.accounts.get(key);
-    if (account === undefined) return;
-    account.granted.set(worker, Math.max(0, (account.granted.get(worker) ?? 0) - count));
-    account.recalled.delete(worker);
+    const granted = account?.granted.get(worker);
+    if (account === undefined || granted === undefined) return;
+    account.granted.set(worker, Math.max(0, granted - count));
     this.serve(key, account);
   }
 
@@ -111,7 +142,7 @@ export class Ledger {
         account.waiting.shift();
         const count = Math.min(free, this.stepOf(account));
         account.granted.set(worker, (account.granted.get(worker) ?? 0) + count);
-        worker.grant(key, count);
+        worker.grant(key, count, true);
         continue;
       }
       if (account.recalled.size > 0) return;
@@ -120,18 +151,18 @@ export class Ledger {
         if (this.recall(key, account, worker, this.stepOf(account))) return;
       }
       account.waiting.shift();
-      worker.grant(key, 0);
+      worker.grant(key, 0, free >= 0);
     }
   }
 
   /** False when nobody else has any. */
-  private recall(key: string, account: Account, forWhom: LedgerWorker | null, count: number): boolean {
+  private recall(key: string, account: Account, forWhom: LedgerWorker, count: number): boolean {
     for (const [worker, granted] of account.granted) {
-      if (worker === forWhom || granted === 0 || account.recalled.has(worker)) continue;
+      if (worker === forWhom || granted === 0 || account.recalled.has(worker) || this.silent.has(worker)) continue;
       account.recalled.add(worker);
     }
     const recalled = [...account.recalled];
-    for (const worker of recalled) worker.recall(key, count);
+    for (const worker of recalled) worker.recall(key, count, false);
     return recalled.length > 0;
   }
 

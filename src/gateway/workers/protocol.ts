@@ -41,8 +41,8 @@ export type ToWorker =
   /** Comes with the connection's handle. */
   | { readonly type: 'connection'; readonly id: number; readonly listener: string }
   | { readonly type: 'verdict'; readonly verdict: Verdict }
-  | { readonly type: 'grant'; readonly key: string; readonly count: number }
-  | { readonly type: 'recall'; readonly key: string; readonly count: number }
+  | { readonly type: 'grant'; readonly key: string; readonly count: number; readonly settled: boolean }
+  | { readonly type: 'recall'; readonly key: string; readonly count: number; readonly owed: boolean }
   | { readonly type: 'state-answer'; readonly answer: StateAnswer }
   /** The gateway will stop: WebSockets are sent away over the drain time. */
   | { readonly type: 'drain' }
@@ -67,7 +67,10 @@ export type FromWorker =
   | { readonly type: 'verdict'; readonly verdict: Verdict }
   | { readonly type: 'state-question'; readonly question: StateQuestion }
   | { readonly type: 'ask'; readonly key: string }
-  | { readonly type: 'give'; readonly key: string; readonly count: number };
+  /** The answer to `recall`. */
+  | { readonly type: 'give'; readonly key: string; readonly count: number }
+  /** As `give`, unasked. */
+  | { readonly type: 'return'; readonly key: string; readonly count: number };
 
 /** How a worker fares: what it counted since the last report, and what is so at this moment. */
 export interface WorkerReport {

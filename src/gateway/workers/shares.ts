@@ -4,32 +4,60 @@ import type { Allowance } from '../../base/allowance.ts';
 /** The way to the supervisor's ledger. */
 export interface SharesChannel {
   ask(key: string): void;
+  /** Answers that it should give back. */
   give(key: string, count: number): void;
+  giveUnasked(key: string, count: number): void;
 }
 
 class Share implements Allowance {
-  granted = 0;
   /** The ledger has said once how much it is; from then on it grows and shrinks by what is granted and given. */
-  joined = false;
-  private readonly askMore: () => void;
+  private joined = false;
+  /** By the ledger's account. */
+  private held = 0;
+  /** Of those, in use beyond a limit that has sunk: each is given back when it leaves. */
+  private owed = 0;
+  private waiting: ((grown: boolean) => void)[] = [];
+  /** Has the share by now: one of the same name, of a later generation. */
+  private successor: Share | null = null;
+  private readonly key: string;
+  private readonly channel: SharesChannel;
   private readonly inUse: () => number;
   private readonly yieldIdle: (count: number) => void;
-  private readonly waiting: ((grown: boolean) => void)[] = [];
 
-  constructor(askMore: () => void, inUse: () => number, yieldIdle: (count: number) => void) {
-    this.askMore = askMore;
+  constructor(key: string, channel: SharesChannel, inUse: () => number, yieldIdle: (count: number) => void) {
+    this.key = key;
+    this.channel = channel;
     this.inUse = inUse;
     this.yieldIdle = yieldIdle;
   }
 
+  get granted(): number {
+    if (this.successor !== null) return this.successor.granted;
+    if (this.owed > 0) this.settle();
+    return this.held - this.owed;
+  }
+
   ask(then: (grown: boolean) => void): void {
+    if (this.successor !== null) return this.successor.ask(then);
     this.waiting.push(then);
     // One question at a time; its answer may do for several.
     if (this.waiting.length === 1) this.askMore();
   }
 
-  onGrant(count: number): void {
-    this.granted += count;
+  private askMore(): void {
+    if (this.owed > 0) this.settle();
+    this.channel.ask(this.key);
+  }
+
+  join(held: number): void {
+    if (this.joined) return;
+    this.joined = true;
+    this.held = held;
+  }
+
+  onGrant(count: number, settled: boolean): void {
+    this.held += count;
+    if (settled) this.owed = 0;
     if (count === 0) {
       for (const then of this.waiting.splice(0)) then(false);
       return;
@@ -39,20 +67,50 @@ class Share implements Allowance {
   }
 
   /**
-   * Gives back up to `count` that are not in use. What is in use but idle is freed, and can be given when it is asked
-   * for again: to promise it now would be too early.
+   * Gives back up to `count` that are not in use, beside what is owed from before. What is in use but idle is freed, and can
+   * be given when it is asked for again: to promise it now would be too early.
    */
-  onRecall(count: number): number {
-    const given = Math.max(0, Math.min(count, this.granted - this.inUse()));
-    this.granted -= given;
-    if (given < count) this.yieldIdle(count - given);
+  onRecall(count: number, owed: boolean): void {
+    const wanted = count + this.owed;
+    const given = this.free(wanted);
+    this.owed = Math.min(this.held, owed ? wanted - given : Math.max(0, this.owed - given));
+    this.channel.give(this.key, given);
+    if (given < wanted) this.yieldIdle(wanted - given);
+  }
+
+  private settle(): void {
+    const given = this.free(this.owed);
+    if (given === 0) return;
+    this.owed -= given;
+    this.channel.giveUnasked(this.key, given);
+  }
+
+  private free(most: number): number {
+    const given = Math.max(0, Math.min(most, this.held - this.inUse()));
+    this.held -= given;
     return given;
+  }
+
+  /** Goes on with what another one had, and with those who wait there. */
+  succeed(former: Share): void {
+    this.joined = former.joined;
+    this.held = former.held;
+    this.owed = former.owed;
+    this.waiting = [...former.waiting, ...this.waiting];
+    former.successor = this;
+  }
+
+  /** The limit is no more: nobody is going to answer. */
+  end(): void {
+    for (const then of this.waiting.splice(0)) then(false);
   }
 }
 
 export class Shares {
   private readonly channel: SharesChannel;
   private readonly shares = new Map<string, Share>();
+  /** Of the generation that is being prepared, where the running one has a share of the same name until then. */
+  private readonly prepared = new Map<string, Share>();
 
   constructor(channel: SharesChannel) {
     this.channel = channel;
@@ -60,18 +118,28 @@ export class Shares {
 
   /**
    * The allowance of a limit; `inUse` says how many are used here, those that wait for an answer included, and
-   * `yieldIdle` frees some that are used for nothing.
+   * `yieldIdle` frees some that are used for nothing. It has nothing before `commit`.
    */
   allowance(key: string, inUse: () => number, yieldIdle: (count: number) => void): Allowance {
-    const share = new Share(() => this.channel.ask(key), inUse, yieldIdle);
-    const former = this.shares.get(key);
-    // An endpoint that comes back under the same name goes on with what the old one had.
-    if (former !== undefined) {
-      share.granted = former.granted;
-      share.joined = former.joined;
-    }
-    this.shares.set(key, share);
+    const share = new Share(key, this.channel, inUse, yieldIdle);
+    if (this.shares.has(key)) this.prepared.set(key, share);
+    else this.shares.set(key, share);
     return share;
+  }
+
+  /** The generation of the allowances made since the last one goes live: under the same name they go on with what those had. */
+  commit(): void {
+    for (const [key, share] of this.prepared) {
+      const former = this.shares.get(key);
+      if (former !== undefined) share.succeed(former);
+      this.shares.set(key, share);
+    }
+    this.prepared.clear();
+  }
+
+  /** It does not. */
+  discard(): void {
+    this.prepared.clear();
   }
 
   /**
@@ -81,26 +149,31 @@ export class Shares {
   set(shares: Iterable<readonly [key: string, granted: number]>): void {
     for (const [key, granted] of shares) {
       const share = this.shares.get(key);
-      if (share === undefined) this.channel.give(key, granted);
-      else if (!share.joined) {
-        share.joined = true;
-        share.granted = granted;
-      }
+      if (share === undefined) this.channel.giveUnasked(key, granted);
+      else share.join(granted);
     }
   }
 
-  onGrant(key: string, count: number): void {
+  /** `settled`: what this worker owes of it is not wanted any more. */
+  onGrant(key: string, count: number, settled: boolean): void {
     const share = this.shares.get(key);
-    if (share !== undefined) share.onGrant(count);
-    else if (count > 0) this.channel.give(key, count);
+    if (share !== undefined) share.onGrant(count, settled);
+    else if (count > 0) this.channel.giveUnasked(key, count);
   }
 
-  onRecall(key: string, count: number): void {
-    this.channel.give(key, this.shares.get(key)?.onRecall(count) ?? 0);
+  /** `owed`: what is in use is to be given back as it leaves. */
+  onRecall(key: string, count: number, owed: boolean): void {
+    const share = this.shares.get(key);
+    if (share === undefined) this.channel.give(key, 0);
+    else share.onRecall(count, owed);
   }
 
   /** Forgets the limits that `keeps` refuses. */
   retain(keeps: (key: string) => boolean): void {
-    for (const key of this.shares.keys()) if (!keeps(key)) this.shares.delete(key);
+    for (const [key, share] of this.shares) {
+      if (keeps(key)) continue;
+      this.shares.delete(key);
+      share.end();
+    }
   }
 }

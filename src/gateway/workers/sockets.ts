@@ -33,7 +33,7 @@ export class Sockets {
   /** Takes an accepted connection, paused. */
   private readonly onConnection: (listener: string, socket: Socket) => void;
   private held: Held[] = [];
-
+  private closed = false;
   private readonly inherited: Inheritance;
 
   constructor(
@@ -90,12 +90,15 @@ export class Sockets {
       commit: () => {
         for (const former of this.held) if (!next.includes(former)) former.server?.close();
         this.held = next;
+        // The gateway has stopped while a change went live.
+        if (this.closed) this.close();
       },
     };
   }
 
   /** No more connections are accepted here. */
   close(): void {
+    this.closed = true;
     for (const { server } of this.held) server?.close();
     this.held = [];
   }

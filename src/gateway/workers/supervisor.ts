@@ -112,6 +112,7 @@ export class Supervisor {
       join: (spare) => this.join(spare),
       onMessage: (worker, message) => this.onMessage(worker, message),
       onReturned: (listener, socket) => this.handOver.take(listener, socket),
+      onSilent: (worker) => this.ledger.onSilent(worker),
       onGone: (worker) => {
         this.ledger.leave(worker);
         this.desk.leave(worker);
@@ -285,6 +286,7 @@ export class Supervisor {
   }
 
   private onMessage(worker: WorkerProcess, message: FromWorker): void {
+    this.ledger.onHeard(worker);
     switch (message.type) {
       case 'report':
         return this.account.add(worker, message.report);
@@ -292,6 +294,8 @@ export class Supervisor {
         return this.ledger.onAsk(worker, message.key);
       case 'give':
         return this.ledger.onGiven(worker, message.key, message.count);
+      case 'return':
+        return this.ledger.onReturned(worker, message.key, message.count);
       case 'state-question':
         return this.desk.onQuestion(worker, message.question);
       case 'verdict':

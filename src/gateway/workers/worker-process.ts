@@ -110,16 +110,16 @@ export class WorkerProcess {
     this.child.kill('SIGKILL');
   }
 
-  grant(key: string, count: number): void {
-    this.send({ type: 'grant', key, count });
+  grant(key: string, count: number, settled: boolean): void {
+    this.send({ type: 'grant', key, count, settled });
   }
 
   answerState(answer: StateAnswer): void {
     this.send({ type: 'state-answer', answer });
   }
 
-  recall(key: string, count: number): void {
-    this.send({ type: 'recall', key, count });
+  recall(key: string, count: number, owed: boolean): void {
+    this.send({ type: 'recall', key, count, owed });
   }
 
   private onMessage(message: FromWorker): void {

@@ -51,6 +51,8 @@ export interface WorkerLead {
   onMessage(worker: WorkerProcess, message: FromWorker): void;
   /** A connection that a worker was handed, and ended before it took. */
   onReturned(listener: string, socket: Socket): void;
+  /** It has said nothing since the last look. */
+  onSilent(worker: WorkerProcess): void;
   /** The worker is no more. */
   onGone(worker: WorkerProcess): void;
 }
@@ -161,6 +163,7 @@ export class WorkerSet implements Iterable<WorkerProcess> {
           worker.kill();
           continue;
         }
+        if (worker.silence > 1) this.lead.onSilent(worker);
         worker.request({ type: 'collect' }).catch(() => {});
         const memory = worker.report?.residentMemory ?? 0;
         if (workerMemory !== undefined && memory > workerMemory) this.outgrown(worker, memory);

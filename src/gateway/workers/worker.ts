@@ -40,6 +40,7 @@ export class Worker {
     this.shares = new Shares({
       ask: (key) => send({ type: 'ask', key }),
       give: (key, count) => send({ type: 'give', key, count }),
+      giveUnasked: (key, count) => send({ type: 'return', key, count }),
     });
     this.state = new RemoteState((question) => send({ type: 'state-question', question }), {
       clock: systemClock,
@@ -85,9 +86,9 @@ export class Worker {
       case 'verdict':
         return this.obey(message.verdict);
       case 'grant':
-        return this.shares.onGrant(message.key, message.count);
+        return this.shares.onGrant(message.key, message.count, message.settled);
       case 'recall':
-        return this.shares.onRecall(message.key, message.count);
+        return this.shares.onRecall(message.key, message.count, message.owed);
       case 'state-answer':
         return this.state.onAnswer(message.answer);
       case 'drain':
@@ -147,11 +148,13 @@ export class Worker {
   private discard(): void {
     this.prepared?.discard();
     this.prepared = null;
+    this.shares.discard();
   }
 
   private commit(shares: [string, number][], down: Verdict[]): void {
     this.prepared?.commit();
     this.prepared = null;
+    this.shares.commit();
     const keys = new Set(shares.map(([key]) => key));
     this.shares.retain((key) => keys.has(key));
     this.shares.set(shares);
