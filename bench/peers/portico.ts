@@ -116,7 +116,7 @@ const DEPTH = 16;
 export const porticoPipelined: Peer = {
   ...createPortico('portico-pipelined', ROOT, `${NOTE}; \`pipelining: ${DEPTH}\``, { pipelining: DEPTH }),
   features: [],
-  protocols: ['http/1.1', 'tls'],
+  protocols: ['http/1.1', 'tls', 'h2'],
 };
 
 /** Portico with policies on its route, as a file has them in one line. */
