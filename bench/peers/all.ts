@@ -4,9 +4,9 @@ import { haproxy } from './haproxy.ts';
 import { nginx, nginxBare } from './nginx.ts';
 import { nodePeers } from './node-peers.ts';
 import type { Peer } from './peer.ts';
-import { portico } from './portico.ts';
+import { portico, porticoPipelined } from './portico.ts';
 
-export const allPeers: readonly Peer[] = [portico, nginx, nginxBare, haproxy, caddy, ...nodePeers];
+export const allPeers: readonly Peer[] = [portico, porticoPipelined, nginx, nginxBare, haproxy, caddy, ...nodePeers];
 
 /** Ratios are told against this one. */
 export const BASELINE = nginx.name;

@@ -13,7 +13,15 @@ function secureLines({ certificate, protocol }: PeerSetup): string {
     tls: { minVersion: TLSv1.3, certificates: [{ certFile: ${certificate.cert}, keyFile: ${certificate.key} }] }`;
 }
 
-function configuration(setup: PeerSetup, turn: number, policies = ''): string {
+/** How the gateway under measurement differs from the plain one. */
+interface Variant {
+  /** Policies of its route, as a file has them in one line. */
+  readonly policies?: string;
+  /** Most requests in flight on one connection to the origin. */
+  readonly pipelining?: number;
+}
+
+function configuration(setup: PeerSetup, turn: number, { policies = '', pipelining = 1 }: Variant): string {
   const prefixes = routePrefixes(setup);
   const paths = prefixes.length === 0 ? ['/'] : prefixes.map((prefix) => prefix.slice(0, -1));
   const more =
@@ -41,7 +49,7 @@ logging: { level: warn, access: { file: ${setup.directory}/access.log, format: j
 services:
   - name: origin
     endpoints: [http://127.0.0.1:${setup.originPort}]
-    connections: { max: ${setup.upstreamConnections} }
+    connections: { max: ${setup.upstreamConnections}, pipelining: ${pipelining} }
 routes:
   - { name: turn, match: { path: /turn-${turn} }, respond: { status: 204 } }
 ${routes.join('\n')}
@@ -68,7 +76,7 @@ function readStatus(adminPort: number): Promise<{ generation: number }> {
   });
 }
 
-function createPortico(name: string, root: string, note: string, policies = ''): Peer {
+function createPortico(name: string, root: string, note: string, variant: Variant = {}): Peer {
   const program = join(root, 'bin', 'portico.js');
   return {
     name,
@@ -80,7 +88,7 @@ function createPortico(name: string, root: string, note: string, policies = ''):
       return versionOf([process.execPath, program, 'version'], /^portico (\d\S*)/m);
     },
     launch(setup: PeerSetup): Launch {
-      const files = (turn: number) => ({ 'portico.yaml': configuration(setup, turn, policies) });
+      const files = (turn: number) => ({ 'portico.yaml': configuration(setup, turn, variant) });
       return {
         command: [process.execPath, program, 'start', '-c', `${setup.directory}/portico.yaml`],
         files: files(0),
@@ -102,9 +110,18 @@ const ROOT = join(import.meta.dirname, '..', '..');
 
 export const portico = createPortico('portico', ROOT, NOTE);
 
+const DEPTH = 16;
+
+/** With several requests in flight on each connection to the origin. */
+export const porticoPipelined: Peer = {
+  ...createPortico('portico-pipelined', ROOT, `${NOTE}; \`pipelining: ${DEPTH}\``, { pipelining: DEPTH }),
+  features: [],
+  protocols: ['http/1.1', 'tls'],
+};
+
 /** Portico with policies on its route, as a file has them in one line. */
 export function createPorticoWith(name: string, policies: string): Peer {
-  return createPortico(name, ROOT, `${NOTE}; ${policies.replace(/secret: \w+/, 'secret: ...')}`, policies);
+  return createPortico(name, ROOT, `${NOTE}; ${policies.replace(/secret: \w+/, 'secret: ...')}`, { policies });
 }
 
 /** A built checkout elsewhere, to see what a change costs or gains in the same run. */

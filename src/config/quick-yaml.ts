@@ -23,6 +23,8 @@ export interface QuickYaml {
   readonly references: string[];
   /** Where its routes stand; null where they cannot be told apart by lines. */
   readonly routeLines: RouteLines | null;
+  /** The same of its services. */
+  readonly serviceLines: RouteLines | null;
   /** The tree with its references filled in. To be called once. */
   tree(sources: SubstitutionSources): SourceTree;
 }
@@ -76,8 +78,9 @@ class QuickReader {
   private readonly events: readonly Event[];
   private readonly path: Step[] = [];
   private readonly waiting: Waiting[] = [];
-  /** Offsets at which the routes begin. */
+  /** Offsets at which routes and services begin. */
   private readonly routes: number[] = [];
+  private readonly services: number[] = [];
   private at = 0;
   /** The furthest place so far. */
   private offset = 0;
@@ -102,6 +105,7 @@ class QuickReader {
       references: waiting.map(({ container, step }) => container[step] as string),
       values,
       routeLines: routeLinesOf(text, this.routes, events.length),
+      serviceLines: routeLinesOf(text, this.services, events.length),
       tree(sources) {
         const places = new LatePlaces(text, events, values, waiting);
         const tree = emptyTree(false, places);
@@ -153,10 +157,12 @@ class QuickReader {
 
   private list(): unknown[] {
     const result: unknown[] = [];
-    const areRoutes = this.path.length === 1 && this.path[0] === 'routes';
+    const [list] = this.path;
+    const starts =
+      this.path.length !== 1 ? null : list === 'routes' ? this.routes : list === 'services' ? this.services : null;
     while (this.events[this.at].type !== EVENT_ID.POP) {
       const index = result.length;
-      if (areRoutes) this.routes.push(startOf(this.events[this.at]));
+      if (starts !== null) starts.push(startOf(this.events[this.at]));
       this.pass(startOf(this.events[this.at]));
       this.path.push(index);
       this.put(result as unknown as Record<Step, unknown>, index);

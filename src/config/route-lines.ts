@@ -1,6 +1,6 @@
-/** Where the routes of a text stand, line by line, so that a later text can be held against it. */
+/** Where the routes of a text stand, line by line, so that a later text can be held against it, and one of them edited alone. */
 
-/** The routes of a text that stand one below the other, each on lines of its own. */
+/** The routes of a text, or its services, that stand one below the other, each on lines of its own. */
 export interface RouteLines {
   /** Spaces before the dash of each. */
   readonly indent: number;
@@ -31,4 +31,33 @@ export function spacesAt(text: string, offset: number): number {
   let at = offset;
   while (text.charCodeAt(at) === 32) at += 1;
   return at - offset;
+}
+
+/**
+ * Where the item ends whose first line begins here: at the end of its last line. Lines that are indented deeper belong to it:
+ * in plain texts nothing goes on at less. Blank lines and comments between belong to it, too, and not those behind it.
+ */
+export function endOfItem(text: string, start: number, indent: number): number {
+  let end = endOfLine(text, start);
+  for (;;) {
+    const next = nextContent(text, end);
+    if (next >= text.length || spacesAt(text, next) <= indent) return end;
+    end = endOfLine(text, next);
+  }
+}
+
+/** The offset of the first line after this end of a line that is neither blank nor a comment; the length of the text when there is none. */
+export function nextContent(text: string, end: number): number {
+  for (let at = end + 1; at < text.length; ) {
+    const first = text.charCodeAt(at + spacesAt(text, at));
+    // A line break, and `#`.
+    if (first !== 10 && first !== 35) return Number.isNaN(first) ? text.length : at;
+    at = endOfLine(text, at) + 1;
+  }
+  return text.length;
+}
+
+export function endOfLine(text: string, at: number): number {
+  const end = text.indexOf('\n', at);
+  return end < 0 ? text.length : end;
 }

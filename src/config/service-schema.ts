@@ -145,9 +145,11 @@ export function createServiceSchema(policies: PolicySchemas) {
           .describe('Most requests at once on one HTTP/2 connection, where the endpoint does not say fewer'),
         queue: wholeNumber(0, 1_000_000).default(1024).describe('Most requests that wait for a connection'),
         queueTimeout: duration(1).prefault('1s').describe('Longest such wait; then 503 `overloaded`'),
-        pipelining: wholeNumber(1, 1)
+        pipelining: wholeNumber(1, 1000)
           .default(1)
-          .describe('Most requests in flight on one connection; more than 1 is not built yet'),
+          .describe(
+            'Most requests in flight on one HTTP/1.1 connection. Above 1, requests without a body that may be sent twice stand in line behind each other: cheaper, for endpoints that answer briskly and in order',
+          ),
       })
       .prefault({})
       .describe('The pool of connections to each endpoint'),

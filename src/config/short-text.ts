@@ -1,7 +1,7 @@
 /** A text without the routes that stood in a former one: what is left is read in no time, and the rest is known. */
 import type { Steps } from '../base/slices.ts';
 import { ODD } from './quick-yaml.ts';
-import { type RouteLines, spacesAt } from './route-lines.ts';
+import { endOfItem, nextContent, type RouteLines, spacesAt } from './route-lines.ts';
 
 /** A text that was read, and where its routes stand in it. */
 export interface FormerText {
@@ -39,7 +39,7 @@ const STEP = 32;
  *
  * Where the short text is found to have its line as an item of `routes`, with the same indentation, the routes left out are
  * what they were: a parser comes to their first line with nothing open but the list, goes through the same characters, and
- * is followed by a line that is indented no deeper (`endOf`), as it was then.
+ * is followed by a line that is indented no deeper (`endOfItem`), as it was then.
  */
 export function* shortenText(text: string, former: FormerText, isUsable: (index: number) => boolean): Steps<ShortText> {
   const reader = new Shortener(text, former, isUsable);
@@ -95,7 +95,7 @@ class Shortener {
     this.next = index + 1;
     const { indent } = this.former.lines;
     const start = this.former.lines.starts[index];
-    const end = endOf(this.former.text, start, indent);
+    const end = endOfItem(this.former.text, start, indent);
     const words = this.former.text.slice(start, end);
     if (this.used[index] === 1 || !this.isUsable(index) || this.text.slice(at, at + words.length) !== words)
       return this.find(at + 1);
@@ -146,35 +146,6 @@ class Shortener {
 function lineAt(text: string, start: number): string {
   const end = text.indexOf('\n', start);
   return end < 0 ? text.slice(start) : text.slice(start, end);
-}
-
-/**
- * Where the item ends whose first line begins here: at the end of its last line. Lines that are indented deeper belong to it:
- * in plain texts nothing goes on at less. Blank lines and comments between belong to it, too, and not those behind it.
- */
-function endOf(text: string, start: number, indent: number): number {
-  let end = endOfLine(text, start);
-  for (;;) {
-    const next = nextContent(text, end);
-    if (next >= text.length || spacesAt(text, next) <= indent) return end;
-    end = endOfLine(text, next);
-  }
-}
-
-/** The offset of the first line after this end of a line that is neither blank nor a comment; the length of the text when there is none. */
-function nextContent(text: string, end: number): number {
-  for (let at = end + 1; at < text.length; ) {
-    const first = text.charCodeAt(at + spacesAt(text, at));
-    // A line break, and `#`.
-    if (first !== 10 && first !== 35) return Number.isNaN(first) ? text.length : at;
-    at = endOfLine(text, at) + 1;
-  }
-  return text.length;
-}
-
-function endOfLine(text: string, at: number): number {
-  const end = text.indexOf('\n', at);
-  return end < 0 ? text.length : end;
 }
 
 function linesIn(text: string, start: number, end: number): number {

@@ -9,6 +9,7 @@ import type { ConfigText, Loaded } from '../config/load.ts';
 import type { GatewayConfig } from '../config/model.ts';
 import { summaryOf } from '../config/plan/change.ts';
 import { withoutSecrets } from '../config/plan/written-value.ts';
+import type { RouteLines } from '../config/route-lines.ts';
 import { tlsFilesIn } from '../config/tls-files.ts';
 import type { ApplyOptions } from '../gateway/gateway.ts';
 import type { AttemptPicture, ConfigPicture } from '../gateway/picture.ts';
@@ -18,6 +19,8 @@ import type { ChangeWish, Edit, Outcome, Plan, Refusal } from './change-wish.ts'
 import { etagOf, textAs, valuesOf } from './config-document.ts';
 import { ConfigKeeper } from './config-keeper.ts';
 import { ConfigReader, type ConfigReaderDeps, type Sound, soundOf } from './config-reader.ts';
+import { itemLinesOf } from './item-lines.ts';
+import type { NamedList } from './item-text.ts';
 import { type OpenOptions, openConfig } from './open-config.ts';
 import type { Kept } from './state-directory.ts';
 import { edited } from './text-editor.ts';
@@ -118,6 +121,13 @@ export class ConfigControl {
   /** The values as written. */
   values(): unknown {
     return valuesOf(this.sound.source);
+  }
+
+  /** Where the items of a list stand in `source`, as many as `config` has; null where that is not known. */
+  linesOf(list: NamedList): RouteLines | null {
+    const { source, config, routeLines } = this.sound;
+    const lines = itemLinesOf(source, list, routeLines);
+    return lines?.starts.length === config[list].length ? lines : null;
   }
 
   textAs(format: ConfigText['format']): string {
@@ -228,7 +238,10 @@ export class ConfigControl {
   edit(find: () => Edit | Refusal, wish: ChangeWish): Promise<Outcome> {
     return this.change(async () => {
       const edit = find();
-      return 'kind' in edit ? edit : { source: await edited(this.source, edit.path, edit.value) };
+      if ('kind' in edit) return edit;
+      const [list] = edit.path;
+      const lines = list === 'routes' || list === 'services' ? this.linesOf(list) : null;
+      return { source: await edited(this.source, edit.path, edit.value, lines) };
     }, wish);
   }
 

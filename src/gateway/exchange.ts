@@ -321,6 +321,13 @@ export class Exchange extends ExchangeFacts implements RequestSink, UpgradeSink,
     else if (this.waitingFor !== null && !this.bodyComplete) this.stream.pauseBody();
   }
 
+  /** Whoever lost a place behind others does not stand there again. */
+  get mayShare(): boolean {
+    const { stream } = this;
+    if (stream.bodyLength !== 0 || stream.expectsContinue) return false;
+    return this.webSocket === null && this.staleReplaced === 0 && isIdempotent(this.method);
+  }
+
   /** No connection could be had; nothing of the request was sent. */
   onConnectionRefused(code: ErrorCode, detail: string): void {
     this.waitingFor = null;

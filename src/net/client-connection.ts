@@ -22,7 +22,7 @@ import { statusLine } from '../http/reason.ts';
 import { RequestParser } from '../http/request-parser.ts';
 import { hostOf, isAuthority, parseTarget, type Target } from '../http/target.ts';
 import { type ClientCertificate, clientCertificateOf } from './client-certificate.ts';
-import { addressOf } from './peer.ts';
+import { addressOf, hasPeer } from './peer.ts';
 import { readShared } from './shared-read.ts';
 import { SocketTunnel } from './socket-tunnel.ts';
 import { SocketWriter } from './socket-writer.ts';
@@ -365,6 +365,8 @@ export class ClientConnection extends Timed implements ClientLink, ClientStream,
   private onEnd(): void {
     this.halfClosed = true;
     if (this.tunnel !== null) return this.tunnel.onEnd();
+    // Whoever ends its side may still read the answer; whoever resets does not.
+    if (!hasPeer(this.socket)) return void this.socket.destroy();
     if (this.phase === LINGERING) this.socket.destroySoon();
     else if (this.phase !== ANSWERING) this.endInput();
   }

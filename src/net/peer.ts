@@ -37,6 +37,16 @@ export function addressOf(socket: Socket): string {
   return announcedTo(socket)?.address ?? plainAddress(socket.remoteAddress ?? socketBelow(socket)?.remoteAddress);
 }
 
+/**
+ * False when the connection was reset, asked where it seems to have ended: libuv tells an end where a reset comes together
+ * with the last bytes. The socket's own `remoteAddress` may be remembered, so the system is asked, by a method of the handle
+ * that Node.js does not document: where it is not there, the answer is true.
+ */
+export function hasPeer(socket: Socket): boolean {
+  const { _handle: handle } = socket as unknown as { _handle: { getpeername?: (out: object) => number } | null };
+  return typeof handle?.getpeername !== 'function' || handle.getpeername({}) === 0;
+}
+
 function announcedTo(socket: Socket): Peer | undefined {
   const below = socketBelow(socket);
   return announced.get(socket) ?? (below === undefined ? undefined : announced.get(below));

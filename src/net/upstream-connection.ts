@@ -26,10 +26,10 @@ export interface UpstreamOwner extends ConnectionOwner {
 }
 
 const CONNECTING = 0;
-const IDLE = 1;
-const HEAD = 2;
-const BODY = 3;
-const CLOSED = 4;
+export const IDLE = 1;
+export const HEAD = 2;
+export const BODY = 3;
+export const CLOSED = 4;
 /** HTTP is given up: see `tunnel`. */
 const SWITCHED = 5;
 
@@ -42,27 +42,27 @@ const NO_PARSER = new ResponseParser(0);
 export class UpstreamConnection extends Timed implements UpgradableRequest, BodySink {
   /** What it was made with. */
   readonly tls: UpstreamTls | null;
-  private readonly owner: UpstreamOwner;
-  private readonly socket: Socket;
-  private readonly writer: SocketWriter;
-  private parser = new ResponseParser(RESPONSE_HEAD);
+  protected readonly owner: UpstreamOwner;
+  protected readonly socket: Socket;
+  protected readonly writer: SocketWriter;
+  protected parser = new ResponseParser(RESPONSE_HEAD);
   private decoder: ChunkedDecoder | null = null;
-  private sink: ResponseSink | null = null;
+  protected sink: ResponseSink | null = null;
   /** The sink, while the request asks for another protocol. */
   private upgradeSink: UpgradeSink | null = null;
   private tunnel: SocketTunnel | null = null;
-  private phase = CONNECTING;
+  protected phase = CONNECTING;
   /** The endpoint was reached, and TLS is what is left to agree on. */
   private reached = false;
   private method = '';
-  private bodyLength = 0;
-  private bodyLeft = 0;
-  private served = 0;
+  protected bodyLength = 0;
+  protected bodyLeft = 0;
+  protected served = 0;
   private answerBegun = false;
   private requestDone = true;
   private chunkedRequest = false;
-  private reusable = true;
-  private paused = false;
+  protected reusable = true;
+  protected paused = false;
   private informational = 0;
   private fault = '';
 
@@ -103,11 +103,7 @@ export class UpstreamConnection extends Timed implements UpgradableRequest, Body
 
   send(sink: ResponseSink, method: string, head: string, length: number): void {
     this.owner.wheel.cancel(this);
-    this.sink = sink;
-    this.method = method;
-    this.phase = HEAD;
-    this.answerBegun = false;
-    this.informational = 0;
+    this.expect(sink, method);
     this.requestDone = length === 0;
     this.chunkedRequest = length === CHUNKED;
     if (length === 0) {
@@ -118,6 +114,15 @@ export class UpstreamConnection extends Timed implements UpgradableRequest, Body
     this.socket.cork();
     process.nextTick(uncork, this.socket);
     this.socket.write(head, 'latin1');
+  }
+
+  /** The next answer that comes is for this one. */
+  protected expect(sink: ResponseSink, method: string): void {
+    this.sink = sink;
+    this.method = method;
+    this.phase = HEAD;
+    this.answerBegun = false;
+    this.informational = 0;
   }
 
   sendUpgrade(sink: UpgradeSink, method: string, head: string): void {
@@ -135,7 +140,7 @@ export class UpstreamConnection extends Timed implements UpgradableRequest, Body
     return this.tunnel;
   }
 
-  private onDrain(): void {
+  protected onDrain(): void {
     if (this.tunnel !== null) this.tunnel.onDrain();
     else this.sink?.onUpstreamDrain();
   }
@@ -187,7 +192,7 @@ export class UpstreamConnection extends Timed implements UpgradableRequest, Body
 
   // The answer.
 
-  private onRead(size: number): boolean {
+  protected onRead(size: number): boolean {
     let start = 0;
     while (start < size) {
       if (this.phase === HEAD) start = this.readHead(start, size);
@@ -204,6 +209,11 @@ export class UpstreamConnection extends Timed implements UpgradableRequest, Body
     }
     this.sink?.onReadEnd();
     return true;
+  }
+
+  /** Whether bytes that come after a complete answer are the beginning of another one that was asked for. */
+  protected get awaitsMore(): boolean {
+    return false;
   }
 
   private readHead(start: number, end: number): number {
@@ -234,11 +244,24 @@ export class UpstreamConnection extends Timed implements UpgradableRequest, Body
       if (this.decoder === null) this.decoder = new ChunkedDecoder();
       else this.decoder.reset();
     }
-    // A complete answer with bytes after it in the same read is one to give and a connection not to keep.
-    if (length === 0 && consumed < end) this.reusable = false;
-    sink.onResponseHead(parser, length < 0 ? -1 : length);
-    if (length === 0 && this.sink !== null) this.finish('');
-    return length === 0 ? end : consumed;
+    if (length !== 0) {
+      sink.onResponseHead(parser, length < 0 ? -1 : length);
+      return consumed;
+    }
+    const next = this.afterAnswer(consumed, end);
+    sink.onResponseHead(parser, 0);
+    if (this.sink !== null) this.finish('');
+    return next;
+  }
+
+  /**
+   * An answer is complete at `position`: answers where reading goes on. One with bytes behind it that nobody asked for is one
+   * to give, on a connection not to keep.
+   */
+  private afterAnswer(position: number, end: number): number {
+    if (position === end || this.awaitsMore) return position;
+    this.reusable = false;
+    return end;
   }
 
   /** The sink detaches the connection, or aborts it. What follows the head in the same read is of the new protocol. */
@@ -266,9 +289,9 @@ export class UpstreamConnection extends Timed implements UpgradableRequest, Body
       if (this.sink === null) return end;
       if (result === CHUNKED_INVALID) return this.invalid(decoder.detail, end);
       if (result !== CHUNKED_DONE) return end;
-      if (decoder.consumed < end) this.reusable = false;
+      const next = this.afterAnswer(decoder.consumed, end);
       this.finish(decoder.trailers);
-      return end;
+      return next;
     }
     if (this.bodyLength === UNTIL_CLOSE) {
       this.onBodyBytes(readBuffer, start, end);
@@ -276,17 +299,21 @@ export class UpstreamConnection extends Timed implements UpgradableRequest, Body
     }
     const stop = Math.min(end, start + this.bodyLeft);
     this.bodyLeft -= stop - start;
-    if (this.bodyLeft === 0 && stop < end) this.reusable = false;
+    if (this.bodyLeft > 0) {
+      this.onBodyBytes(readBuffer, start, stop);
+      return stop;
+    }
+    const next = this.afterAnswer(stop, end);
     this.onBodyBytes(readBuffer, start, stop);
-    if (this.bodyLeft === 0 && this.sink !== null) this.finish('');
-    return end;
+    if (this.sink !== null) this.finish('');
+    return next;
   }
 
   onBodyBytes(bytes: Buffer, start: number, end: number): void {
     if (this.sink !== null) this.sink.onResponseBody(bytes, start, end);
   }
 
-  private finish(trailers: string): void {
+  protected finish(trailers: string): void {
     const sink = this.sink as ResponseSink;
     this.sink = null;
     this.upgradeSink = null;
@@ -296,7 +323,7 @@ export class UpstreamConnection extends Timed implements UpgradableRequest, Body
     this.resume();
     if (this.reusable && this.requestDone && this.phase !== CLOSED) {
       this.phase = IDLE;
-      this.owner.onReleased(this);
+      this.release();
     } else {
       this.phase = CLOSED;
       this.socket.destroy();
@@ -304,12 +331,17 @@ export class UpstreamConnection extends Timed implements UpgradableRequest, Body
     sink.onResponseEnd(trailers);
   }
 
+  /** The connection may carry another request. */
+  protected release(): void {
+    this.owner.onReleased(this);
+  }
+
   private invalid(detail: string, end: number): number {
     this.fail({ code: 'upstream_invalid_response', detail, stale: false, unprocessed: false });
     return end;
   }
 
-  private fail(failure: UpstreamFailure): void {
+  protected fail(failure: UpstreamFailure): void {
     const sink = this.sink;
     this.sink = null;
     this.reusable = false;
@@ -341,7 +373,7 @@ export class UpstreamConnection extends Timed implements UpgradableRequest, Body
     this.fail({ code: 'upstream_reset', detail, stale, unprocessed: false });
   }
 
-  private onClose(): void {
+  protected onClose(): void {
     const phase = this.phase;
     this.phase = CLOSED;
     this.owner.wheel.remove(this);

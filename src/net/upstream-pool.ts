@@ -1,10 +1,13 @@
-/** The HTTP/1.1 connections to one endpoint, a request at a time each: the warmest is used first. */
+/** The HTTP/1.1 connections to one endpoint, with a request at a time each or several in a line: the warmest is used first. */
 import { ConnectionPool, type PoolSetting } from './connection-pool.ts';
-import type { PoolOptions, PoolWaiter } from './upstream.ts';
-import { UpstreamConnection, type UpstreamOwner } from './upstream-connection.ts';
+import { PipelinedConnection, type PipelineOwner } from './pipelined-connection.ts';
+import { Pipelines } from './pipelines.ts';
+import type { PoolOptions, PoolWaiter, UpstreamRequest } from './upstream.ts';
+import { UpstreamConnection } from './upstream-connection.ts';
 
-export class UpstreamPool extends ConnectionPool implements UpstreamOwner {
+export class UpstreamPool extends ConnectionPool implements PipelineOwner {
   private readonly resting: UpstreamConnection[] = [];
+  private readonly pipelines = new Pipelines();
 
   constructor(setting: PoolSetting, options: PoolOptions) {
     super(setting, options, 'http/1.1');
@@ -14,14 +17,14 @@ export class UpstreamPool extends ConnectionPool implements UpstreamOwner {
     return this.resting.length;
   }
 
-  acquire(waiter: PoolWaiter): UpstreamConnection | null {
-    let connection = this.resting.pop();
-    while (connection !== undefined) {
-      if (connection.usable) return connection;
-      connection = this.resting.pop();
-    }
-    this.enqueue(waiter);
-    return null;
+  get depth(): number {
+    return this.options.pipelining;
+  }
+
+  acquire(waiter: PoolWaiter): UpstreamRequest | null {
+    const connection = this.options.pipelining > 1 && waiter.mayShare ? this.acquireShared() : this.wake();
+    if (connection === null) this.enqueue(waiter);
+    return connection;
   }
 
   acquireFresh(waiter: PoolWaiter): null {
@@ -31,12 +34,49 @@ export class UpstreamPool extends ConnectionPool implements UpstreamOwner {
     return null;
   }
 
+  /** The warmest connection that rests. */
+  private wake(): UpstreamConnection | null {
+    let connection = this.resting.pop();
+    while (connection !== undefined) {
+      if (connection.usable) return connection;
+      connection = this.resting.pop();
+    }
+    return null;
+  }
+
+  /** A place behind the requests of a connection, or on one that rests. */
+  private acquireShared(): UpstreamRequest | null {
+    // Whoever waits for a connection that is there goes first: one that wants it to itself would never have it else.
+    if (this.waiters.size > this.connecting) return null;
+    const now = this.now();
+    const roomy = this.pipelines.pick(now);
+    if (roomy !== null) return roomy.take();
+    const rested = this.wake();
+    if (rested !== null) return this.begun(rested);
+    // Better behind a slow answer than not at all.
+    return this.total < this.most ? null : (this.pipelines.pickSlow()?.take() ?? null);
+  }
+
+  /** For a request that shares: the first of a line, where the connection can have one. */
+  private begun(connection: UpstreamConnection): UpstreamRequest {
+    if (!(connection instanceof PipelinedConnection)) return connection;
+    this.pipelines.add(connection);
+    return connection.take();
+  }
+
+  override configure(options: PoolOptions): void {
+    const { tls } = this;
+    super.configure(options);
+    if (this.tls !== tls) this.pipelines.retire();
+  }
+
   yieldIdle(count: number): void {
     for (const connection of this.resting.splice(0, count)) connection.close();
   }
 
   protected begin(): void {
-    new UpstreamConnection(this);
+    if (this.options.pipelining > 1) new PipelinedConnection(this);
+    else new UpstreamConnection(this);
   }
 
   onConnected(connection: UpstreamConnection): void {
@@ -48,12 +88,26 @@ export class UpstreamPool extends ConnectionPool implements UpstreamOwner {
     // Made with a certificate, or in a belief, that no longer counts.
     if (connection.tls !== this.tls) return connection.close();
     const waiter = this.nextWaiter();
-    if (waiter !== null) waiter.onConnection(connection);
-    else if (this.closed) connection.close();
+    if (waiter !== null) {
+      const shares = this.options.pipelining > 1 && waiter.mayShare;
+      waiter.onConnection(shares ? this.begun(connection) : connection);
+      if (shares && connection instanceof PipelinedConnection) this.onRoom(connection);
+    } else if (this.closed) connection.close();
     else {
       this.resting.push(connection);
       connection.rest();
     }
+  }
+
+  onRoom(connection: PipelinedConnection): void {
+    if (connection.tls !== this.tls) return connection.retire();
+    for (const waiter of this.waiters) {
+      // One that wants a connection to itself has to wait for one, and those behind it wait with it.
+      if (!connection.hasRoom || !waiter.mayShare) break;
+      this.waiters.delete(waiter);
+      waiter.onConnection(connection.take());
+    }
+    this.pipelines.add(connection);
   }
 
   onConnectFailed(_connection: UpstreamConnection, detail: string): void {
@@ -64,6 +118,7 @@ export class UpstreamPool extends ConnectionPool implements UpstreamOwner {
     this.total--;
     const at = this.resting.lastIndexOf(connection);
     if (at >= 0) this.resting.splice(at, 1);
+    if (connection instanceof PipelinedConnection) this.pipelines.delete(connection);
     this.connectForWaiters();
   }
 

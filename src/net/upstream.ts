@@ -37,6 +37,11 @@ export function canUpgrade(upstream: UpstreamRequest): upstream is UpgradableReq
 /** A request that waits for a connection. */
 export interface PoolWaiter {
   queuedAt: number;
+  /**
+   * Whether the request may be sent before those ahead of it on a connection are answered: one without a body, that may be
+   * sent twice (RFC 9112 section 9.3.2) and asks for no other protocol. Any other has a connection to itself meanwhile.
+   */
+  readonly mayShare: boolean;
   onConnection(upstream: UpstreamRequest): void;
   onConnectionRefused(code: ErrorCode, detail: string): void;
 }
@@ -53,6 +58,8 @@ export interface PoolOptions {
   readonly connectTimeout: number;
   /** Most requests at once on one connection, for protocols that can carry several. */
   readonly streams: number;
+  /** Most requests in flight on one connection, for HTTP/1.1. */
+  readonly pipelining: number;
   readonly tls?: UpstreamTlsOptions;
 }
 

@@ -402,3 +402,69 @@ test('POST /drain begins what a signal begins', async () => {
   expect(await call(gateway, 'POST', '/drain')).toMatchObject({ status: 202, body: { state: 'draining' } });
   expect(drained).toBe(1);
 });
+
+describe('of a large file one part', () => {
+  const many = Array.from(
+    { length: 600 },
+    (_, i) => `  - name: r${i}   # ${i}\n    match: { path: /r${i} }\n    respond: { status: 204 }\n`,
+  ).join('');
+
+  test('changes, comes and goes, and all other lines stay', async () => {
+    const gateway = await startManagedTest(config([NOBODY], many));
+    const edits: [string, string, unknown, number, (text: string) => string][] = [
+      [
+        'PATCH',
+        '/routes/r300',
+        { respond: { status: 418 } },
+        200,
+        (text) => text.replace(/(r300 }\n {4}respond: { status: )204/, '$1418'),
+      ],
+      [
+        'PUT',
+        '/routes/new',
+        { match: { path: '/new' }, respond: { status: 202 } },
+        201,
+        (text) => `${text}  - match:\n      path: /new\n    respond:\n      status: 202\n    name: new\n`,
+      ],
+      ['DELETE', '/routes/r0', undefined, 204, (text) => text.replace(/ {2}- name: r0 .*\n.*\n.*\n/, '')],
+      [
+        'PATCH',
+        '/services/users',
+        { passive: { failures: 3 } },
+        200,
+        (text) => text.replace('failures: 0', 'failures: 3'),
+      ],
+      [
+        'PUT',
+        '/services/users/endpoints/127.0.0.1:8',
+        {},
+        201,
+        (text) => text.replace(`[${NOBODY}]`, `[ ${NOBODY}, { url: http://127.0.0.1:8 } ]`),
+      ],
+    ];
+    for (const [method, path, body, status, change] of edits) {
+      const before = gateway.read();
+      const answer = await call(gateway, method, path, body);
+      expect([answer.status, answer.text]).toEqual([status, expect.any(String)]);
+      expect(gateway.read().split('\n')).toEqual(change(before).split('\n'));
+      expect(gateway.read()).not.toBe(before);
+    }
+    for (const [path, status] of [
+      ['/r300', 418],
+      ['/new', 202],
+      ['/r0', 404],
+      ['/r1', 204],
+    ] as const) {
+      expect((await exchange(gateway.port, `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`)).status).toBe(status);
+    }
+    expect((await call(gateway, 'GET', '/routes/r300')).body).toMatchObject({ respond: { status: 418 } });
+    expect((await call(gateway, 'GET', '/routes/r0')).status).toBe(404);
+    expect((await call(gateway, 'PATCH', '/routes/r0', {})).status).toBe(404);
+    const conflict = await call(gateway, 'DELETE', '/services/users');
+    expect([conflict.status, conflict.text]).toEqual([409, expect.stringContaining('used by')]);
+    const invalid = await call(gateway, 'PATCH', '/routes/r1', { service: 'none' });
+    expect(invalid.status).toBe(422);
+    const { routes } = (await call(gateway, 'GET', '/routes')).body as { routes: { name: string }[] };
+    expect([routes.length, routes[2].name, routes[601].name]).toEqual([602, 'r1', 'new']);
+  });
+});

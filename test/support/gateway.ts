@@ -1,13 +1,12 @@
 /** A real gateway in this process, from config text, on free ports. */
 import { resolve } from 'node:path';
-import { systemClock, systemTimers, type Timers } from '../../src/base/clock.ts';
+import { systemClock, systemTimers } from '../../src/base/clock.ts';
 import { type Logger, silentLogger } from '../../src/base/logger.ts';
-import type { TicketLegacy } from '../../src/base/ticket-seed.ts';
 import { policySchemas } from '../../src/cli/config-file.ts';
 import { parseConfigText } from '../../src/config/load.ts';
 import type { GatewayConfig } from '../../src/config/model.ts';
 import { builtInPolicies } from '../../src/gateway/built-in-policies.ts';
-import { Gateway } from '../../src/gateway/gateway.ts';
+import { Gateway, type GatewayDeps } from '../../src/gateway/gateway.ts';
 import type { Policy } from '../../src/pipeline/policy.ts';
 
 export interface TestGateway {
@@ -48,7 +47,7 @@ export async function startTestGateway(
   own: readonly Policy[] = [],
   logger: Logger = { ...silentLogger },
   files: TestFiles = {},
-  more: { readonly secret?: Uint8Array; readonly tickets?: TicketLegacy; readonly timers?: Timers } = {},
+  more: Partial<Pick<GatewayDeps, 'clock' | 'secret' | 'tickets' | 'timers'>> = {},
 ): Promise<TestGateway> {
   const config = await configOf(text, own, files);
   const gateway = new Gateway({

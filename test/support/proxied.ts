@@ -19,9 +19,10 @@ export async function startProxied(
   opened: Closable[],
   script: OriginScript = {},
   parts: ProxiedParts = {},
+  more: Parameters<typeof startTestGateway>[4] = {},
 ): Promise<Proxied> {
   const origin = await startOrigin(script);
-  const gateway = await startTestGateway(configFor([origin.url], parts));
+  const gateway = await startTestGateway(configFor([origin.url], parts), [], undefined, {}, more);
   const client = await rawClient(gateway.port);
   opened.push(origin, gateway, client);
   return { origin, gateway, client };

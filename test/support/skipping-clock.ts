@@ -1,4 +1,4 @@
-/** The system's time, and what a test skips of it: what is remembered grows old at once, and what is not skipped stays new. */
+/** Time of which a test skips what it would wait for: what is remembered grows old at once, and what is not skipped stays new. */
 import { type Clock, systemClock } from '../../src/base/clock.ts';
 
 export interface SkippingClock extends Clock {
@@ -6,11 +6,23 @@ export interface SkippingClock extends Clock {
   skip(time: number): void;
 }
 
+/** The system's time, and what is skipped. */
 export function skippingClock(): SkippingClock {
+  return clockOn(systemClock);
+}
+
+/** Stands still but for what is skipped: nothing takes longer than it should on a machine that is busy. */
+export function stoppedClock(): SkippingClock {
+  const now = systemClock.now();
+  const wall = systemClock.wall();
+  return clockOn({ now: () => now, wall: () => wall });
+}
+
+function clockOn(base: Clock): SkippingClock {
   let skipped = 0;
   return {
-    now: () => systemClock.now() + skipped,
-    wall: () => systemClock.wall() + skipped,
+    now: () => base.now() + skipped,
+    wall: () => base.wall() + skipped,
     skip(time) {
       skipped += time;
     },

@@ -1,6 +1,7 @@
 /** The routes for one list of the configuration whose items have names. */
 import { z } from 'zod';
-import { deleteItem, itemsOf, type NamedList, patchItem, putItem } from '../../control/config-edits.ts';
+import { deleteItem, itemNamed, itemsOf, patchItem, putItem } from '../../control/config-edits.ts';
+import type { NamedList } from '../../control/item-text.ts';
 import {
   answerEdit,
   CHANGE_ANSWERS,
@@ -77,7 +78,7 @@ export function namedItemRoutes({ list, item, examples }: NamedItemsOptions): Ad
         const control = controlOf(source, request);
         if (isReply(control)) return control;
         const { name } = request.path;
-        const found = itemsOf(control, list).find((candidate) => candidate.name === name);
+        const found = itemNamed(control, list, name);
         if (found === undefined) {
           return request.refuse('resource_not_found', `There is no ${item} ${JSON.stringify(name)}.`);
         }
