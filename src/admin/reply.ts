@@ -31,6 +31,36 @@ export function json(status: number, body: unknown, headers?: Headers): AdminRep
   return { status, mediaType: 'application/json', body: `${JSON.stringify(body)}\n`, headers };
 }
 
+/** Items of a list that are written as one piece. */
+const PORTION = 256;
+
+/** As `json`, in pieces where `body` holds a long list: made and written at once, ten thousand items keep others waiting. */
+export function jsonInPieces(status: number, body: object, headers?: Headers): AdminReply {
+  const isLong = Object.values(body).some((value) => Array.isArray(value) && value.length > PORTION);
+  if (!isLong) return json(status, body, headers);
+  return { status, mediaType: 'application/json', body: piecesOf(body), headers };
+}
+
+function* piecesOf(body: object): Generator<string, void, void> {
+  let text = '{';
+  for (const [key, value] of Object.entries(body)) {
+    if (value === undefined) continue;
+    text += `${text === '{' ? '' : ','}${JSON.stringify(key)}:`;
+    if (!Array.isArray(value)) {
+      text += JSON.stringify(value);
+      continue;
+    }
+    text += '[';
+    for (let from = 0; from < value.length; from += PORTION) {
+      const items = JSON.stringify(value.slice(from, from + PORTION)).slice(1, -1);
+      yield from === 0 ? text + items : `,${items}`;
+      text = '';
+    }
+    text += ']';
+  }
+  yield `${text}}\n`;
+}
+
 /** 204. */
 export function empty(headers?: Headers): AdminReply {
   return { status: 204, mediaType: null, body: '', headers };

@@ -76,7 +76,7 @@ function connectionIn(parsed: ParsedArgs): Ask {
     throw new UsageError(`--sni "${name}" is no server name; those beyond ASCII are in punycode`, explainCommand);
   const connection = { listener, sni, clientAddress: parsed.text('client') };
   return async (config) => {
-    const explanation = explainConnection(config, connection, builtInPolicies);
+    const explanation = await explainConnection(config, connection, builtInPolicies);
     if (!('fault' in explanation)) return explanation;
     throw new OperatorError(`--${explanation.part}: ${explanation.fault}`);
   };

@@ -5,7 +5,7 @@ import type { RouteConfig } from '../config/model.ts';
 import { isRawMatch, isRawRoute } from '../config/raw-route.ts';
 import { effectivePath } from '../router/compiled-route.ts';
 import { PATH_KIND } from '../router/path-matcher.ts';
-import { RawRouter } from '../router/raw-router.ts';
+import { createRawRouter } from '../router/raw-router.ts';
 import { createRouter } from '../router/router.ts';
 import { type Command, parseCommandArgs } from './command.ts';
 import { CONFIG_OPTION, configFile, readConfig } from './config-file.ts';
@@ -22,7 +22,7 @@ export const routesCommand: Command = {
     const parsed = parseCommandArgs(routesCommand, args);
     const { config, findings } = await readConfig(configFile(parsed, io), io);
     if (config === null) throw new OperatorError(`the file has errors\n${textOfFindings(findings)}`);
-    const ordered = [...createRouter(config.routes).table(), ...new RawRouter(config.routes).table()].map(
+    const ordered = [...createRouter(config.routes).table(), ...createRawRouter(config.routes).table()].map(
       (index) => config.routes[index],
     );
     const unmatched = config.routes.filter(({ quarantined }) => quarantined?.matched === false);

@@ -125,19 +125,23 @@ function createAdminListener(
   events: EventLog,
   { control, registry, drain, upgrade, inherited }: ServeOptions,
 ): AdminListener {
+  // Several at once would each take a slice of the same turn.
+  const explanations = new Turns();
   const source: AdminSource = {
     version: packageVersion(),
     ready: () => runner.state === 'running',
     status: async () => withConfig(await runner.status(), control),
     stats: () => runner.stats(),
-    explain: (request) => {
-      const { current } = runner;
-      return current === null ? null : explainRequest(current, request, builtInPolicies);
-    },
-    explainConnection: (connection) => {
-      const { current } = runner;
-      return current === null ? null : explainConnection(current, connection, builtInPolicies);
-    },
+    explain: (request) =>
+      explanations.take(async () => {
+        const { current } = runner;
+        return current === null ? null : explainRequest(current, request, builtInPolicies);
+      }),
+    explainConnection: (connection) =>
+      explanations.take(async () => {
+        const { current } = runner;
+        return current === null ? null : explainConnection(current, connection, builtInPolicies);
+      }),
     events,
     health: () => runner.health(),
     metrics: () => runner.metrics(),

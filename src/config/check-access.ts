@@ -1,5 +1,6 @@
 /** Checks of who may call and how much: names that must be there, and what policies say of their own options. */
 import type { z } from 'zod';
+import { checkCallers } from './check-caller.ts';
 import type { CheckContext } from './check-context.ts';
 import type { PolicySchemas, PolicyUse } from './policy-schemas.ts';
 import type { GatewaySchema } from './schema.ts';
@@ -30,6 +31,7 @@ export function checkAccess(config: Parsed, policies: PolicySchemas, context: Ch
     checkPolicies(uses, ['services', index, 'policies'], config, policies, context);
   for (const [index, { policies: uses }] of config.routes.entries())
     if (!context.isKnown(index)) checkPolicies(uses, ['routes', index, 'policies'], config, policies, context);
+  checkCallers(config, policies, context);
 }
 
 function duplicate(path: ValuePath, message: string, context: CheckContext): void {

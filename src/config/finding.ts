@@ -28,6 +28,7 @@ export const findingCodes = {
   unknown_service: 'No service has this name.',
   unknown_tier: 'No tier has this name.',
   ungranted_permission: 'No role, and no key in the file, holds the permission: only credentials from elsewhere can.',
+  unknown_caller: 'A policy asks who calls, and none of the route finds out: it answers 401 to everybody.',
   unknown_role: 'No role has this name.',
   unknown_listener: 'No listener has this name.',
   unknown_parameter: 'A rewrite uses a path parameter or a group that the route does not have.',

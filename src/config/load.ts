@@ -13,7 +13,14 @@ import { noPolicies, type PolicySchemas } from './policy-schemas.ts';
 import { type QuarantinedRoute, quarantineRoutes } from './quarantine.ts';
 import type { RouteLines } from './route-lines.ts';
 import type { GatewaySchema } from './schema.ts';
-import { type FileProblem, type FileReader, readReferenced, readText, readWhole } from './source-file.ts';
+import {
+  type FileProblem,
+  type FileReader,
+  readInBackground,
+  readReferenced,
+  readText,
+  readWhole,
+} from './source-file.ts';
 import { fileStart, type Place, parsePath, placeOf, type SourceTree } from './source-tree.ts';
 import { referencedFiles, type SubstitutionSources } from './substitution.ts';
 import { parseText } from './text-source.ts';
@@ -28,6 +35,8 @@ export interface LoadOptions {
   /** Where `${env.NAME}` looks; nothing by default. */
   env?: Readonly<Record<string, string | undefined>>;
   readFile?: FileReader;
+  /** True where the process may end while a pipe is waited for; false by default. */
+  inBackground?: boolean;
   /** Milliseconds since the Unix epoch, by which certificates are judged; the system's clock by default. */
   now?: () => number;
 }
@@ -95,10 +104,15 @@ export async function loadConfig(file: string, options: LoadOptions = {}): Promi
   return 'text' in source ? loadConfigText(source, file, options) : failed(name, [path], source);
 }
 
+/** How files are read by these options. */
+export function readerOf({ readFile, inBackground = false }: LoadOptions): FileReader {
+  return readFile ?? (inBackground ? readInBackground : readWhole);
+}
+
 /** The text of a file that is no module, or why it cannot be had. */
 export async function readSource(file: string, options: LoadOptions): Promise<ConfigText | FileProblem> {
   const path = resolve(file);
-  const text = await readText(path, options.readFile ?? readWhole);
+  const text = await readText(path, readerOf(options));
   return typeof text === 'string' ? { text, format: extname(path) === '.json' ? 'json' : 'yaml' } : text;
 }
 
@@ -107,7 +121,7 @@ export async function loadConfigText(source: ConfigText, file: string, options: 
   const path = resolve(file);
   const name = options.name ?? file;
   const { text } = source;
-  const read = options.readFile ?? readWhole;
+  const read = readerOf(options);
   const parsed = parseText(file, text);
   const directory = dirname(path);
   const wanted = parsed.references.flatMap((value) => referencedFiles(value, directory));
@@ -151,7 +165,7 @@ function givenSources(file: string, { env = {}, files = {} }: TextOptions): Subs
 }
 
 async function loadModule(file: string, path: string, options: LoadOptions): Promise<LoadResult> {
-  const read = options.readFile ?? readWhole;
+  const read = readerOf(options);
   const text = await readText(path, read);
   if (typeof text !== 'string') return failed(file, [path], text);
   const module = await importModule(path);

@@ -15,6 +15,8 @@ export interface PolicySchemas {
   schemaOf(name: string): z.ZodType | undefined;
   /** What a policy finds wrong with sound options in this configuration. */
   problemsOf?(name: string, options: unknown, config: AccessConfig): readonly PolicyProblem[];
+  /** What a use has to do with who calls: it finds out, or asks and refuses whoever is not known; null for neither. */
+  callerIn?(name: string, options: unknown): 'finds' | 'asks' | null;
 }
 
 /** What the configuration says of who may call and how much, beside the policies themselves. */

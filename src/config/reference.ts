@@ -161,4 +161,5 @@ Unknown keys are errors, and everything wrong is reported at once.
 - **References** are filled into any string: \`\${env.NAME}\`, \`\${env.NAME:-default}\` (the default also when the variable is empty), and \`\${file:/path}\`
   (without the line break at its end; relative paths start at the configuration file). What is missing or empty and has no default is an error. \`$\${\` stands for a literal \`\${\`.
   A value that is one reference as a whole may stand for a number or a boolean. What is filled in is never read as YAML, and never shown in messages.
-- YAML anchors, aliases and the merge key \`<<\` work. A file holds one document, in UTF-8, of 16 MiB at most.`;
+- YAML anchors, aliases and the merge key \`<<\` work. A file holds one document, in UTF-8, of 16 MiB at most.
+  It may be a pipe (\`-c <(...)\`), which is read to its end; 30 s in which nothing comes are an error.`;

@@ -1,8 +1,9 @@
 /** Reads the files of a configuration whole, bounded, and says in words why one cannot be read. */
 import { isAscii, isUtf8 } from 'node:buffer';
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { nextTurn } from '../base/slices.ts';
 import type { FindingCode } from './finding.ts';
+import { PIPE_PATIENCE, readPipe, SILENT_PIPE } from './pipe.ts';
 import { fileStart, type Place } from './source-tree.ts';
 import { SubstitutionError } from './substitution.ts';
 
@@ -23,11 +24,17 @@ export interface FileProblem {
   place: Place;
 }
 
-/** Reads a file or a pipe to its end; rejects with `EFBIG` beyond the bound. */
-export async function readWhole(path: string): Promise<Uint8Array> {
+/** Reads a file or a pipe to its end; rejects with `EFBIG` beyond the bound, and with `SILENT_PIPE` where nobody writes to a pipe. */
+export const readWhole: FileReader = (path) => read(path, false);
+
+/** As `readWhole`, for a process that has more to do: it may end while a pipe is waited for. */
+export const readInBackground: FileReader = (path) => read(path, true);
+
+async function read(path: string, inBackground: boolean): Promise<Uint8Array> {
+  if ((await stat(path)).isFIFO()) return readPipe(path, { most: maxFileSize, inBackground });
   const file = await open(path);
   try {
-    // Not `readFile`: a device or a pipe has no size to ask for beforehand. One byte more shows the end of one that has.
+    // Not `readFile`: a device has no size to ask for beforehand. One byte more shows the end of one that has.
     const { size } = await file.stat();
     let bytes = Buffer.allocUnsafeSlow(Math.min(size > 0 ? size + 1 : PORTION, maxFileSize + 1));
     let length = 0;
@@ -118,6 +125,7 @@ const reasons: Readonly<Record<string, string>> = {
   EPERM: 'may not be read: permission denied',
   ENOTDIR: 'does not exist: a part of its path is no directory',
   ELOOP: 'cannot be reached: its symbolic links go round in a circle',
+  [SILENT_PIPE]: `is a pipe to which nobody wrote anything for ${PIPE_PATIENCE / 1000} s`,
   EFBIG: `is larger than ${maxFileSize / 1024 / 1024} MiB`,
 };
 

@@ -1,4 +1,5 @@
 /** Reloads, changes and rollbacks: their turn, their outcome, and what is kept of them. */
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   mkdtempSync,
@@ -9,6 +10,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -63,6 +65,12 @@ function place(text: string, name = 'portico.yaml') {
     file,
     write: (next: string) => writeFileSync(file, next),
     read: () => readFileSync(file, 'utf8'),
+    /** Puts a pipe in its place, at once; settles when somebody has read this from it. */
+    pipe(next: string): Promise<void> {
+      rmSync(file);
+      execFileSync('mkfifo', [file]);
+      return writeFile(file, next);
+    },
   };
 }
 
@@ -221,6 +229,16 @@ describe('a change', () => {
     expect(control.textAs('yaml')).toBe(HEAD + WRITES + route('one'));
   });
 
+  test('is not kept in a pipe, which nobody would read it from', async () => {
+    const { directory, file, pipe } = place(HEAD + WRITES + route('one'));
+    const written = pipe(HEAD + WRITES + route('one'));
+    const { control } = await open(directory);
+    await written;
+    const outcome = await control.put(yaml(HEAD + WRITES + route('two')), wish);
+    expect(outcome).toMatchObject({ kind: 'refused', reason: expect.stringMatching(/no regular file/) });
+    expect([statSync(file).isFIFO(), readdirSync(directory)]).toEqual([true, ['portico.yaml']]);
+  });
+
   test('waits while somebody holds the configuration as it is', async () => {
     const { directory } = place(HEAD + WRITES + route('one'));
     const { control, body } = await open(directory);
@@ -286,6 +304,15 @@ describe('the state directory', () => {
     const second = await open(directory);
     expect(second.target.generation).toBe(3);
     expect(second.control.history.map(({ generation }) => generation)).toEqual([3, 2, 1]);
+  });
+
+  test('is found in what came by a pipe, which is read once', async () => {
+    const { directory, pipe } = place(head + route('good'));
+    await open(directory);
+    const written = pipe(`${head}routes: 5\n`);
+    const booted = await open(directory, { bootLastGood: true });
+    await written;
+    expect(booted.body()).toBe('good');
   });
 
   test.each([

@@ -143,6 +143,7 @@ export class ConfigKeeper {
 
   /** Rejects when the file holds what nobody has loaded: writing would undo somebody's work. */
   private async refuseUnread(path: string): Promise<void> {
+    if (!(await stat(path)).isFile()) throw new Error('the configuration is no regular file, and cannot be written');
     const onDisk = await readFile(path, 'utf8');
     if (etagOf({ text: onDisk.replace(/^\ufeff/, ''), format: 'yaml' }) !== this.fileTag) {
       throw new Error('the file on disk was changed and not loaded: load it first, or undo that');

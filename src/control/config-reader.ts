@@ -1,5 +1,5 @@
 /** Reads the configuration: its file, or a text that may come to stand for it. */
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Finding } from '../config/finding.ts';
 import {
@@ -51,25 +51,35 @@ export class ConfigReader {
 
   /** `former` is what runs. */
   async file(former?: Former): Promise<Loaded> {
-    const loaded = await this.loader.file(this.path, this.loadOptions, former);
+    const loaded = await this.loader.file(this.path, this.optionsFor(former), former);
     this.deps.onFiles?.(loaded.files);
     return loaded;
   }
 
   text(source: ConfigText, former?: Former): Promise<Loaded> {
-    return this.loader.text(source, this.path, this.loadOptions, former);
+    return this.loader.text(source, this.path, this.optionsFor(former), former);
   }
 
-  private get loadOptions(): LoadOptions {
-    return { ...this.deps.load, name: this.deps.file };
+  /** Where one runs already, a reload that waits is no reason to outlast it. */
+  private optionsFor(former: Former | undefined): LoadOptions {
+    return { ...this.deps.load, name: this.deps.file, inBackground: former !== undefined };
   }
 
   /** Where the state of a file lies that is broken: the key is found as long as its line is whole. */
-  async stateDirOfBroken({ config }: Loaded): Promise<string | undefined> {
+  async stateDirOfBroken({ config, source }: Loaded): Promise<string | undefined> {
     if (config !== null) return undefined;
-    const text = await readFile(this.path, 'utf8').catch(() => '');
+    const text = source?.text ?? (await this.brokenText());
     const line = /^[ \t{]*(["']?)stateDir\1[ \t]*:[ \t]*("[^"\n]+"|'[^'\n]+'|[^\s"'#][^#\n]*)/m.exec(text);
     return line?.[2].trim().replace(/^(["'])(.*)\1,?$/, '$2');
+  }
+
+  /** Of a file alone: what came by a pipe is gone, and a second wait for it would be as vain as the first. */
+  private async brokenText(): Promise<string> {
+    try {
+      return (await stat(this.path)).isFile() ? await readFile(this.path, 'utf8') : '';
+    } catch {
+      return '';
+    }
   }
 
   private get loader(): ConfigLoader {

@@ -51,4 +51,9 @@ export const builtInSchemas: PolicySchemas = {
   names: () => [...builtInPolicies.keys()],
   schemaOf: (name) => builtInPolicies.get(name)?.schema,
   problemsOf: (name, options, config) => builtInPolicies.get(name)?.check?.(options, config) ?? [],
+  callerIn(name, options) {
+    const policy = builtInPolicies.get(name);
+    if (policy?.phase === 'authenticate') return 'finds';
+    return policy?.asksWho?.(options) === true ? 'asks' : null;
+  },
 };

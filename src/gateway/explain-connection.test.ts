@@ -39,8 +39,8 @@ function explain(connection: ExplainConnection, from: GatewayConfig = config) {
 }
 
 describe('a connection is explained', () => {
-  test('with the route that takes it, why others do not, and the endpoint', () => {
-    expect(explain({ listener: 'mail' })).toEqual({
+  test('with the route that takes it, why others do not, and the endpoint', async () => {
+    expect(await explain({ listener: 'mail' })).toEqual({
       route: 'smtp',
       candidates: [
         { route: 'db', matched: false, reason: 'server name is not db.example.com' },
@@ -66,28 +66,28 @@ describe('a connection is explained', () => {
     ['nobody.example.com', null, 'route_not_found'],
     ['drained.example.com', 'drained', 'no_healthy_endpoint'],
     ['broken.example.com', 'broken', 'route_quarantined'],
-  ])('for %s', (sni, route, error) => {
+  ])('for %s', async (sni, route, error) => {
     const connection = { listener: 'secure', protocol: 'TLS', sni, error };
-    expect(explain({ sni })).toMatchObject({ route, connection });
-    expect(explain({ listener: 'secure', sni })).toMatchObject({ route, connection });
+    expect(await explain({ sni })).toMatchObject({ route, connection });
+    expect(await explain({ listener: 'secure', sni })).toMatchObject({ route, connection });
   });
 
-  test('with the reason why its route is quarantined', () => {
-    expect(explain({ sni: 'broken.example.com' })).toMatchObject({
+  test('with the reason why its route is quarantined', async () => {
+    expect(await explain({ sni: 'broken.example.com' })).toMatchObject({
       service: null,
       endpoints: [],
       quarantined: expect.stringContaining('nobody'),
     });
   });
 
-  test('that names no server', () => {
-    expect(explain({ listener: 'secure' })).toMatchObject({ route: null, connection: { sni: '' } });
+  test('that names no server', async () => {
+    expect(await explain({ listener: 'secure' })).toMatchObject({ route: null, connection: { sni: '' } });
   });
 
-  test('for the client that it is of, where that decides', () => {
+  test('for the client that it is of, where that decides', async () => {
     const chosen = new Set<string | undefined>();
     for (let host = 1; host < 30; host++) {
-      const told = explain({ sni: 'db.example.com', clientAddress: `192.0.2.${host}` });
+      const told = await explain({ sni: 'db.example.com', clientAddress: `192.0.2.${host}` });
       if ('fault' in told) throw new Error(told.fault);
       chosen.add(told.endpoints.find((endpoint) => endpoint.chosen)?.id);
     }
@@ -101,8 +101,8 @@ describe('no connection is explained', () => {
     [{ listener: 'x\n"' }, 'listener', 'there is no listener "x\\n\\""'],
     [{ listener: 'web' }, 'listener', 'web serves requests: ask with a URL'],
     [{ listener: 'mail', sni: 'a' }, 'sni', 'mail is of mode tcp, and reads no server name'],
-  ])('of %j', (connection, part, fault) => {
-    expect(explain(connection)).toEqual({ part, fault });
+  ])('of %j', async (connection, part, fault) => {
+    expect(await explain(connection)).toEqual({ part, fault });
   });
 
   test.each([
@@ -114,7 +114,7 @@ describe('no connection is explained', () => {
       ...configWith({ routes: [{ name: 'r', match: {}, respond: { status: 204 } }] }),
       listeners: [{ name: 'web', address: '127.0.0.1:0' }, ...more],
     })) as GatewayConfig;
-    expect(explain({ sni: 'a' }, other)).toEqual({ part: 'listener', fault });
+    expect(await explain({ sni: 'a' }, other)).toEqual({ part: 'listener', fault });
   });
 });
 

@@ -1,5 +1,6 @@
 /** What would happen to a connection whose bytes are only relayed, told by the router and the balancer that serve. */
 import { didYouMean, nearest } from '../base/nearest.ts';
+import { inSlices } from '../base/slices.ts';
 import type { GatewayConfig, ListenerConfig } from '../config/model.ts';
 import type { Policy } from '../pipeline/policy.ts';
 import { explainSnapshot, unmatched } from './explain-snapshot.ts';
@@ -29,25 +30,29 @@ export function parseServerName(text: string): string | null {
   return SERVER_NAME.test(text) ? text.toLowerCase() : null;
 }
 
-/** Explains one connection against a config. Nobody is connected to; health and turns of a running gateway play no part. */
-export function explainConnection(
+/**
+ * Explains one connection against a config. Nobody is connected to; health and turns of a running gateway play no part.
+ * However many routes there are, other work has its turn meanwhile.
+ */
+export async function explainConnection(
   config: GatewayConfig,
   connection: ExplainConnection,
   policies: ReadonlyMap<string, Policy>,
-): Explanation | ExplainFault {
+): Promise<Explanation | ExplainFault> {
   const listener = rawListenerFor(config, connection);
   if ('fault' in listener) return listener;
   const { sni = '', clientAddress = '127.0.0.1' } = connection;
-  const { snapshot } = explainSnapshot(config, policies, { onSend: () => {}, onReason: () => {} });
+  const { snapshot } = await inSlices(explainSnapshot(config, policies, { onSend: () => {}, onReason: () => {} }));
   const { name, mode } = listener;
   const route = snapshot.routes[snapshot.rawRouter.match(name, sni)] ?? null;
   const service = route?.service ?? null;
   const chosen = service?.pick({ clientAddress }, null) ?? null;
   const proxyProtocol = service?.config.proxyProtocol;
+  const candidates = await inSlices(snapshot.rawRouter.explain(name, sni));
   snapshot.retire();
   return {
     route: route?.name ?? null,
-    candidates: [...snapshot.rawRouter.explain(name, sni), ...unmatched(snapshot)],
+    candidates: [...candidates, ...unmatched(snapshot)],
     policies: [],
     service: route === null || route.serviceName === '' ? null : route.serviceName,
     endpoints: (service?.endpoints ?? []).map((endpoint) => {

@@ -1,7 +1,8 @@
 /** A generation that is only asked: built by the code that serves, with services that nobody is sent to and policies that ask nobody. */
 import { OwnAllowance } from '../base/allowance.ts';
-import { systemClock, systemTimers } from '../base/clock.ts';
+import { type Clock, systemClock, systemTimers } from '../base/clock.ts';
 import { silentLogger } from '../base/logger.ts';
+import type { Steps } from '../base/slices.ts';
 import { TimerWheel } from '../base/timer-wheel.ts';
 import type { GatewayConfig } from '../config/model.ts';
 import type { UpstreamPoolLike } from '../net/upstream.ts';
@@ -14,6 +15,7 @@ import type { Policy } from '../pipeline/policy.ts';
 import { SharedObjects } from '../pipeline/shared-objects.ts';
 import type { Candidate } from '../router/router.ts';
 import { createServices } from '../upstream/create-services.ts';
+import type { Service, ServiceDeps } from '../upstream/service.ts';
 import type { ExchangeContext } from './exchange-context.ts';
 import { declaredKeys } from './gateway-keys.ts';
 import { Snapshot } from './snapshot.ts';
@@ -27,15 +29,34 @@ export interface ExplainObserver {
   onReason(reason: string | undefined): void;
 }
 
-/** Built and live; to be retired by whoever asked. */
-export function explainSnapshot(
+/** Built and live; to be retired by whoever asked. In steps: where it is asked for, requests are served. */
+export function* explainSnapshot(
   config: GatewayConfig,
   policies: ReadonlyMap<string, Policy>,
   { onSend, onReason }: ExplainObserver,
-): { snapshot: Snapshot; context: ExchangeContext } {
+): Steps<{ snapshot: Snapshot; context: ExchangeContext }> {
   const clock = { now: () => 0, wall: () => Date.now() };
   const metrics = new RouteMetrics('', '', new HistogramLayout([1], 1000));
-  const services = createServices<UpstreamPoolLike>(config.services, null, {
+  const services = yield* explainServices(config, clock, onSend);
+  const context = explainContext(clock.now, metrics, onReason);
+  const snapshot = yield* Snapshot.build(1, config, services, {
+    chains: explainChains(config, policies),
+    metrics: { routeMetrics: () => metrics, relayMetrics: () => null } as never,
+    webSockets: context.webSockets,
+  });
+  for (const service of services.values()) {
+    yield;
+    service.commit();
+  }
+  return { snapshot, context };
+}
+
+function* explainServices(
+  { services }: GatewayConfig,
+  clock: Clock,
+  onSend: ExplainObserver['onSend'],
+): Steps<Map<string, Service<UpstreamPoolLike>>> {
+  const deps: ServiceDeps<UpstreamPoolLike> = {
     clock,
     timers: { setTimeout: () => null, clearTimeout: () => {} },
     logger: silentLogger,
@@ -43,15 +64,13 @@ export function explainSnapshot(
     createPool: (endpoint) => recordingPool((head) => onSend(head, endpoint.id)),
     check: () => new Promise(() => {}),
     onHealthChange: () => {},
-  });
-  const context = explainContext(clock.now, metrics, onReason);
-  const snapshot = Snapshot.create(1, config, services, {
-    chains: explainChains(config, policies),
-    metrics: { routeMetrics: () => metrics, relayMetrics: () => null } as never,
-    webSockets: context.webSockets,
-  });
-  for (const service of services.values()) service.commit();
-  return { snapshot, context };
+  };
+  const built = new Map<string, Service<UpstreamPoolLike>>();
+  for (const service of services) {
+    yield;
+    for (const [name, one] of createServices([service], null, deps)) built.set(name, one);
+  }
+  return built;
 }
 
 /** Routes of which the router knows nothing. */

@@ -5,6 +5,7 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { formatDuration } from '../base/duration.ts';
+import { inSlices, type Steps } from '../base/slices.ts';
 import type { GatewayConfig } from '../config/model.ts';
 import { GRPC } from '../http/grpc.ts';
 import { ClientConnection } from '../net/client-connection.ts';
@@ -25,7 +26,10 @@ import type { Snapshot } from './snapshot.ts';
 /** How long a policy may take to decide, in milliseconds. */
 const PATIENCE = 5000;
 
-/** Explains one request against a config. Nothing is called, counted or looked up beyond this process. */
+/**
+ * Explains one request against a config. Nothing is called, counted or looked up beyond this process. However many routes
+ * there are, other work has its turn meanwhile.
+ */
 export async function explainRequest(
   config: GatewayConfig,
   request: ExplainRequest,
@@ -34,13 +38,15 @@ export async function explainRequest(
   const sent: { head: string; endpoint: string }[] = [];
   const decided = new Decided();
   let reason: string | undefined;
-  const { snapshot, context } = explainSnapshot(config, policies, {
-    onSend: (head, endpoint) => {
-      sent.push({ head, endpoint });
-      decided.settle();
-    },
-    onReason: (said) => (reason = said),
-  });
+  const { snapshot, context } = await inSlices(
+    explainSnapshot(config, policies, {
+      onSend: (head, endpoint) => {
+        sent.push({ head, endpoint });
+        decided.settle();
+      },
+      onReason: (said) => (reason = said),
+    }),
+  );
   let exchange: Exchange | null = null;
   const socket = new NowhereSocket(request.clientAddress ?? '127.0.0.1', () => decided.settle());
   const listener = listenerFor(config, request);
@@ -73,7 +79,8 @@ export async function explainRequest(
   });
   socket.emit('data', Buffer.from(headOf(request), 'latin1'));
   await decided.within(PATIENCE);
-  const explanation = describe(exchange, queryOf(exchange, request), snapshot, sent, socket.written);
+  const query = queryOf(exchange, request);
+  const explanation = await inSlices(describe(exchange, query, snapshot, sent, socket.written));
   if (reason !== undefined) explanation.reason = reason;
   socket.emit('close');
   snapshot.retire();
@@ -121,13 +128,13 @@ function queryOf(exchange: Exchange | null, request: ExplainRequest): RouteQuery
   return { method, host, path, query, header: (lowerName) => fields.get(lowerName) };
 }
 
-function describe(
+function* describe(
   exchange: Exchange | null,
   query: RouteQuery | null,
   snapshot: Snapshot,
   sent: readonly { head: string; endpoint: string }[],
   written: string,
-): Explanation {
+): Steps<Explanation> {
   const exchangeSeen = exchange;
   const route = snapshot.routes.find((candidate) => candidate.name === exchangeSeen?.route) ?? null;
   const first = sent.at(0);
@@ -135,7 +142,9 @@ function describe(
   return {
     route: route === null ? null : route.name,
     candidates:
-      query === null ? [] : [...snapshot.router.explain(routingQuery(query, snapshot)), ...unmatched(snapshot)],
+      query === null
+        ? []
+        : [...(yield* snapshot.router.explain(routingQuery(query, snapshot))), ...unmatched(snapshot)],
     policies: (route?.chain.links ?? []).map(({ name, phase, hooks }) => ({ name, phase, effect: hooks.effect })),
     service: route === null || route.serviceName === '' ? null : route.serviceName,
     ...(route?.service?.sticky ? { sticky: stickyEffect(route.service.sticky, query?.header('cookie')) } : {}),

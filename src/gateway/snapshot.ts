@@ -9,7 +9,7 @@ import type { GatewayMetrics } from '../observability/metrics/gateway-metrics.ts
 import type { RelayMetrics } from '../observability/metrics/relay-metrics.ts';
 import type { RouteMetrics } from '../observability/metrics/route-metrics.ts';
 import { type Chain, Chains, type ChainsDeps } from '../pipeline/chain.ts';
-import { RawRouter } from '../router/raw-router.ts';
+import { type RawRouter, rawRouterOf } from '../router/raw-router.ts';
 import { compileRewrite, type Rewrite } from '../router/rewrite.ts';
 import { type Router, routerOf } from '../router/router.ts';
 import { compileRetry, type RetryPlan } from '../upstream/retry.ts';
@@ -145,7 +145,7 @@ export class Snapshot {
     deps: SnapshotDeps,
   ): Steps<Snapshot> {
     const router = yield* routerOf(config.routes);
-    const rawRouter = new RawRouter(config.routes);
+    const rawRouter = yield* rawRouterOf(config.routes);
     const chains = new Chains(deps.chains);
     const routes: CompiledRoute[] = [];
     const counted = new Set<RouteMetrics>();

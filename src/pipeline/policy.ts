@@ -135,6 +135,8 @@ export interface Policy<Options = unknown> {
   ownHeaders?(options: Options): readonly string[];
   /** Names of headers, query parameters and cookies that hold credentials, by the options: the access log never shows their values. */
   secretNames?(options: Options): readonly string[];
+  /** True where, by the options, it refuses whoever is not known, whatever else the request is. */
+  asksWho?(options: Options): boolean;
   /** Runs once per use and config generation: all that can be done early is done here. Opens no connection. */
   create(options: Options, services: PolicyServices): PolicyHooks;
   /** In place of `create`, for a policy whose uses in one list act as one. */

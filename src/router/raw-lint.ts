@@ -1,4 +1,5 @@
 /** Finds routes of relayed connections that can never win, and pairs that only the file's order decides. */
+import { atOnce } from '../base/slices.ts';
 import type { RouteConfig } from '../config/model.ts';
 import { type RawEntry, rawEntriesOf } from './raw-router.ts';
 import type { RouteFault } from './route-fault.ts';
@@ -17,7 +18,7 @@ export function lintRawRoutes(routes: readonly RouteConfig[]): RouteFault[] {
   const verdicts = new Map<number, Verdict>();
   /** Entries that go before the one at hand, by name. */
   const before = new Map<string, RawEntry[]>();
-  for (const entry of rawEntriesOf(routes)) {
+  for (const entry of atOnce(rawEntriesOf(routes))) {
     const verdict = verdicts.get(entry.index) ?? { route: entry.route, reachable: false, rival: '', twin: '' };
     verdicts.set(entry.index, verdict);
     const rival = coveringNames(entry)

@@ -1,9 +1,10 @@
 /** Which route takes a name on a listener, and why the others do not. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { atOnce } from '../base/slices.ts';
 import type { MatchConfig, RouteConfig } from '../config/model.ts';
 import { matchesHost } from './host-matcher.ts';
-import { RawRouter } from './raw-router.ts';
+import { createRawRouter } from './raw-router.ts';
 
 function routeOf(name: string, match: MatchConfig, priority = 0): RouteConfig {
   return { name, match, priority, service: 's', policies: [] };
@@ -21,7 +22,7 @@ const routes = [
   routeOf('never', { sni: ['z.top.test'] }),
   { ...routeOf('broken', { sni: ['q.test'] }), quarantined: { reason: 'it', matched: false } },
 ];
-const router = new RawRouter(routes);
+const router = createRawRouter(routes);
 
 test.each([
   ['a', '', 'rest of a'],
@@ -87,7 +88,7 @@ test.each([
     ],
   ],
 ])('it is told why routes do not take what comes on %s for "%s"', (listener, serverName, expected) => {
-  const told = router.explain(listener, serverName);
+  const told = atOnce(router.explain(listener, serverName));
   expect(told.map(({ route, reason }) => `${route}: ${reason}`)).toEqual(expected);
   expect(told.filter(({ matched }) => matched)).toEqual(told.filter(({ reason }) => reason === 'chosen'));
 });
@@ -139,10 +140,10 @@ test('agrees with the naive reading', () => {
         names.map((name) => `x.${name}`),
       ),
       (all, listener, serverName) => {
-        const router = new RawRouter(all.map((route, index) => ({ ...route, name: String(index) })));
+        const router = createRawRouter(all.map((route, index) => ({ ...route, name: String(index) })));
         const winner = naively(all, listener, serverName);
         expect(router.match(listener, serverName)).toBe(winner);
-        const told = router.explain(listener, serverName);
+        const told = atOnce(router.explain(listener, serverName));
         expect(told.map(({ route }) => Number(route))).toEqual(router.table());
         expect(told.filter(({ matched }) => matched).map(({ route }) => Number(route))).toEqual(
           winner < 0 ? [] : [winner],

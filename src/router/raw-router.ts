@@ -1,4 +1,5 @@
 /** Chooses the route of a relayed connection: by the name that SNI asks for, and by its listener. */
+import { atOnce, type Steps } from '../base/slices.ts';
 import type { RouteConfig } from '../config/model.ts';
 import { isRawRoute } from '../config/raw-route.ts';
 import { compileHosts, type HostMatcher, matchesHost } from './host-matcher.ts';
@@ -23,17 +24,20 @@ export class RawRouter {
   /** By what stands after `*.`. */
   private readonly wildcards = new Map<string, Entries>();
   private readonly everyName: Entries = [];
-  private readonly entries: Entries;
+  private readonly entries: readonly RawEntry[];
 
-  /** `routes` may hold others, which are left out. */
-  constructor(routes: readonly RouteConfig[]) {
-    const entries = rawEntriesOf(routes);
-    for (const entry of entries) {
+  /** `entries` in the order of precedence. To be filled before it is asked. */
+  constructor(entries: readonly RawEntry[]) {
+    this.entries = entries;
+  }
+
+  *fill(): Steps<void> {
+    for (const entry of this.entries) {
+      yield;
       const { name, wildcard } = entry.name;
       if (name === '') this.everyName.push(entry);
       else addTo(wildcard ? this.wildcards : this.exact, name, entry);
     }
-    this.entries = entries;
   }
 
   /**
@@ -56,36 +60,55 @@ export class RawRouter {
     return [...new Set(this.entries.map(({ index }) => index))];
   }
 
-  /** Every route that takes connections in the order of precedence, with what kept it from this one. */
-  explain(listener: string, serverName: string): Candidate[] {
+  /** Every route that takes connections in the order of precedence, with what kept it from this one; in steps. */
+  *explain(listener: string, serverName: string): Steps<Candidate[]> {
     const winner = this.match(listener, serverName);
     // A map keeps the order in which its keys came: that of each route's best entry.
     const byRoute = new Map<number, Entries>();
     for (const entry of this.entries) {
+      yield;
       const known = byRoute.get(entry.index);
       if (known === undefined) byRoute.set(entry.index, [entry]);
       else known.push(entry);
     }
     const chosen = byRoute.get(winner)?.[0].route;
-    return [...byRoute.values()].map((all) => {
+    const candidates: Candidate[] = [];
+    for (const all of byRoute.values()) {
+      yield;
       const [{ index, route }] = all;
       const matched = index === winner;
       const lost = faultOf(all, listener, serverName) ?? `outranked by ${chosen}`;
-      return { route, matched, reason: matched ? 'chosen' : lost };
-    });
+      candidates.push({ route, matched, reason: matched ? 'chosen' : lost });
+    }
+    return candidates;
   }
 }
 
-/** The entries of all routes that take connections, in the order of precedence, `rank` being the place. */
-export function rawEntriesOf(routes: readonly RouteConfig[]): RawEntry[] {
+/** Compiles the routes that take connections; `routes` may hold others, which are left out. */
+export function createRawRouter(routes: readonly RouteConfig[]): RawRouter {
+  return atOnce(rawRouterOf(routes));
+}
+
+/** `createRawRouter`, in steps. */
+export function* rawRouterOf(routes: readonly RouteConfig[]): Steps<RawRouter> {
+  const router = new RawRouter(yield* rawEntriesOf(routes));
+  yield* router.fill();
+  return router;
+}
+
+/** The entries of all routes that take connections, in the order of precedence, `rank` being the place; in steps. */
+export function* rawEntriesOf(routes: readonly RouteConfig[]): Steps<RawEntry[]> {
   const entries: RawEntry[] = [];
   for (const [index, route] of routes.entries()) {
+    yield;
     if (!isRawRoute(route) || route.quarantined?.matched === false) continue;
     const listeners = route.match.listeners ?? null;
     for (const name of compileHosts(route.match.sni)) {
       entries.push({ index, route: route.name, priority: route.priority, name, listeners, rank: 0 });
     }
   }
+  yield;
+  // At once: ten thousand take some milliseconds.
   entries.sort(compare);
   for (let rank = 0; rank < entries.length; rank++) entries[rank].rank = rank;
   return entries;

@@ -138,18 +138,20 @@ export class Router {
     return paramsOf(this.byRoute[index].path, path);
   }
 
-  /** Every route in the order of precedence, with the first condition that failed. */
-  explain(query: RouteQuery): Candidate[] {
+  /** Every route in the order of precedence, with the first condition that failed; in steps, since each is looked at. */
+  *explain(query: RouteQuery): Steps<Candidate[]> {
     const winner = this.match(query);
     // A map keeps the order in which its keys came: that of each route's best entry.
     const byRoute = new Map<number, Entry[]>();
     for (const entry of this.entries) {
+      yield;
       const known = byRoute.get(entry.index);
       if (known === undefined) byRoute.set(entry.index, [entry]);
       else known.push(entry);
     }
     const candidates: Candidate[] = [];
     for (const all of byRoute.values()) {
+      yield;
       const [entry] = all;
       const fault = all.every(({ host }) => !matchesHost(host, query.host)) ? hostFault(all) : faultOf(entry, query);
       const matched = entry.index === winner;

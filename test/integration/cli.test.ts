@@ -1,6 +1,7 @@
 /** The command line as people run it: a child process, its output, its exit status, its signals. */
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -120,6 +121,21 @@ describe('start', () => {
     const all = lines(server.out());
     expect(all.filter(({ msg }) => msg === 'access')).toHaveLength(3);
     expect(all.at(-1)).toMatchObject({ msg: 'stopped', cut_requests: 0 });
+  });
+
+  test('does not outlast a stop because it waits for a pipe', async () => {
+    const file = write('piped.yaml', config('http://127.0.0.1:9', 'one'));
+    const server = run(['start', '-c', file]);
+    await server.until('"listener":"admin"');
+    rmSync(file);
+    execFileSync('mkfifo', [file]);
+    server.child.kill('SIGHUP');
+    // Opened when the other side is: by now it waits for what does not come.
+    const silent = await open(file, 'w');
+    server.child.kill('SIGTERM');
+    expect(await server.exit).toBe(0);
+    await silent.close();
+    expect(server.out()).toContain('"msg":"stopped"');
   });
 
   test('starts with the last good configuration when the file is broken, if it is told to, and takes the mended one', async () => {
@@ -350,4 +366,11 @@ service: db
     demo.child.kill('SIGINT');
     expect(await demo.exit).toBe(0);
   });
+});
+
+test.each(['cat', 'sleep 0.3; cat'])('check reads what a shell substitutes: <(%s FILE)', (command) => {
+  const file = write('substituted.yaml', config('http://127.0.0.1:9', 'one'));
+  const line = `"$1" "$2" check <(${command} "$3")`;
+  const text = execFileSync('bash', ['-c', line, 'bash', process.execPath, PORTICO, file], { encoding: 'utf8' });
+  expect(text).toMatch(/^\/dev\/fd\/\d+: no findings\n$/);
 });

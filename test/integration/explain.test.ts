@@ -3,6 +3,7 @@ import { beforeAll, expect, test } from 'vitest';
 import type { GatewayConfig } from '../../src/config/model.ts';
 import { builtInPolicies } from '../../src/gateway/built-in-policies.ts';
 import { explainRequest } from '../../src/gateway/explain.ts';
+import { explainConnection } from '../../src/gateway/explain-connection.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { configOf } from '../support/gateway.ts';
 
@@ -143,4 +144,35 @@ test('limits say what they grant, count nothing, and refuse nobody', async () =>
     ]);
     expect(answer?.status).toBe(204);
   }
+});
+
+test.each([
+  [
+    'a request',
+    async (many: GatewayConfig) => explainRequest(many, { method: 'GET', url: '/r4000', headers: [] }, builtInPolicies),
+  ],
+  ['a connection', async (many: GatewayConfig) => explainConnection(many, { listener: 'raw' }, builtInPolicies)],
+])('%s among thousands of routes is explained while others have their turns', async (_, explainAmong) => {
+  const [, chat, mail] = config.routes;
+  const routes = Array.from({ length: 5000 }, (_, index) => [
+    { ...chat, name: `r${index}`, match: { path: `/r${index}` } },
+    { ...mail, name: `m${index}` },
+  ]).flat();
+  let turns = 0;
+  let over = false;
+  const other = (): void => {
+    turns++;
+    if (!over) setImmediate(other);
+  };
+  setImmediate(other);
+  const told = await explainAmong({ ...config, routes });
+  over = true;
+  if ('fault' in told) throw new Error(told.fault);
+  expect([told.candidates.length, told.candidates.filter(({ matched }) => matched).map(({ route }) => route)]).toEqual([
+    5000,
+    [told.route],
+  ]);
+  expect(told.endpoints).toHaveLength(1);
+  // Built at once it has none.
+  expect(turns).toBeGreaterThan(6);
 });

@@ -4,7 +4,7 @@ import { normalizeIp } from '../../base/ip.ts';
 import { isToken } from '../../base/token.ts';
 import { parseServerName } from '../../gateway/explain-connection.ts';
 import type { Explanation } from '../../gateway/explanation.ts';
-import { json } from '../reply.ts';
+import { jsonInPieces } from '../reply.ts';
 import { type AdminResource, adminRoute } from '../route.ts';
 
 const explanationSchema = z.object({
@@ -143,7 +143,7 @@ export const explain: AdminResource = {
         if (explanation === null) return refuse('draining', 'No configuration runs.');
         if ('fault' in explanation)
           return refuse('bad_request', `Bad query: ${explanation.part}: ${explanation.fault}.`);
-        return json(200, explanation);
+        return jsonInPieces(200, explanation);
       },
     }),
   ],

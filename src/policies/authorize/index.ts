@@ -22,6 +22,9 @@ export const authorize = definePolicy({
   phase: 'authorize',
   schema: authorizeSchema,
   check: ungranted,
+  // A condition may be true of nobody.
+  asksWho: ({ roles, scopes, permissions, claims = {} }) =>
+    (roles ?? scopes ?? permissions) !== undefined || Object.keys(claims).length > 0,
   create(options, { clock, config }) {
     const rules = rulesOf(options, config);
     const refusals = rules.map(({ missing }) => forbidden(missing));
