@@ -28,8 +28,9 @@ export class UpstreamPool extends ConnectionPool implements PipelineOwner {
   }
 
   acquireFresh(waiter: PoolWaiter): null {
-    // The oldest resting connection is as likely stale as the one that just failed: make room for a new one.
-    if (this.total >= this.most && this.resting.length > 0) this.resting.shift()?.close();
+    // The oldest resting connections are as likely stale as the one that just failed: make room for a new one. More than one has
+    // to go where there are more than there may be by now.
+    if (this.total >= this.most) this.yieldIdle(this.total - this.most + 1);
     this.enqueue(waiter);
     return null;
   }
@@ -46,15 +47,15 @@ export class UpstreamPool extends ConnectionPool implements PipelineOwner {
 
   /** A place behind the requests of a connection, or on one that rests. */
   private acquireShared(): UpstreamRequest | null {
-    // Whoever waits for a connection that is there goes first: one that wants it to itself would never have it else.
-    if (this.waiters.size > this.connecting) return null;
-    const now = this.now();
-    const roomy = this.pipelines.pick(now);
+    // Whoever waits for a connection that is in use goes first: one that wants it to itself would never have it else.
+    const wanted = this.waiters.size > this.connecting;
+    const roomy = wanted ? null : this.pipelines.pick(this.now());
     if (roomy !== null) return roomy.take();
+    // Those that rest nobody waits for, but one who wants a new connection instead (see `acquireFresh`).
     const rested = this.wake();
     if (rested !== null) return this.begun(rested);
     // Better behind a slow answer than not at all.
-    return this.total < this.most ? null : (this.pipelines.pickSlow()?.take() ?? null);
+    return wanted || this.total < this.most ? null : (this.pipelines.pickSlow()?.take() ?? null);
   }
 
   /** For a request that shares: the first of a line, where the connection can have one. */

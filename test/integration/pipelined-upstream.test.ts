@@ -465,6 +465,24 @@ describe('a reload', () => {
     answerAll();
   });
 
+  test.each([1, 4])(
+    'that allows fewer connections than rest: whoever meets a stale one still has a new one (pipelining %i)',
+    async (pipelining) => {
+      const { reach, ask, held, gateway, origin, answerAll, clients } = await setUp({ pipelining });
+      for (const target of ['/a', '/b', '/c']) await reach(target);
+      answerAll();
+      for (const one of clients) await one.answer();
+      await untilUpstreamIdle(gateway);
+      const service = { ...NEVER_DOWN, connections: { pipelining, max: 1 } };
+      await gateway.gateway.apply(await configOf(configFor([origin.url], { service })));
+      const client = await ask('/d');
+      (await origin.until(() => held.shift(), '/d')).connection.reset();
+      (await origin.until(() => held.shift(), '/d once more')).answer();
+      await expectOwn(client, 'GET /d');
+      await untilUpstreamIdle(gateway);
+    },
+  );
+
   test('that takes the endpoint away lets its lines end', async () => {
     const { prime, reach, held, gateway, connections } = await withConnections();
     await prime();
