@@ -77,6 +77,14 @@ const DEADLINES = 6;
 
 const NOTHING = Buffer.alloc(0);
 
+/** For a request that stood behind others for as long as an answer may take. */
+const OVERTIME: UpstreamFailure = {
+  code: 'upstream_timeout',
+  detail: 'the upstream did not answer those ahead in time',
+  stale: false,
+  unprocessed: true,
+};
+
 /** Nothing of the answer is on its way. */
 const OPEN = 0;
 /** The head of the answer is written. */
@@ -607,6 +615,8 @@ export class Exchange extends ExchangeFacts implements RequestSink, UpgradeSink,
     if (this.isReplaced(failure)) {
       this.staleReplaced++;
       this.sends--;
+      // They begin anew with the connection to come.
+      this.clearTryDeadlines();
       this.connect(this.endpointChosen as Endpoint<UpstreamPoolLike>, failure.stale);
       return;
     }
@@ -684,12 +694,23 @@ export class Exchange extends ExchangeFacts implements RequestSink, UpgradeSink,
     else if (slot === BACKOFF) this.choose();
     else if (slot === ONE_TRY) this.timeOut('the time for one try is used up', 'reset', true);
     else if (slot === SILENCE) this.onSilence();
-    else if (slot === RESPONSE_HEAD) this.timeOut('the upstream did not answer in time', null, true);
+    else if (slot === RESPONSE_HEAD) this.onResponseTime();
     else this.stream.writeInformational(100, '');
+  }
+
+  private onResponseTime(): void {
+    const { connection } = this;
+    if (connection === null || connection.inTurn) {
+      return this.timeOut('the upstream did not answer in time', null, true);
+    }
+    // It answers somebody else, or should: this request has its time where it is alone.
+    connection.abort();
+    this.onUpstreamFailed(OVERTIME);
   }
 
   /** `blamed`: the endpoint was too slow, not the route's own time too short. */
   private timeOut(detail: string, failure: TryFailure | null, blamed: boolean): void {
+    const inTurn = this.connection === null || this.connection.inTurn;
     this.leaveUpstream();
     if (this.state === ANSWERED) {
       this.errorCode = 'upstream_timeout';
@@ -698,7 +719,7 @@ export class Exchange extends ExchangeFacts implements RequestSink, UpgradeSink,
       this.cutAnswer();
       return;
     }
-    if (blamed) this.markFailure('timeout');
+    if (blamed && inTurn) this.markFailure('timeout');
     this.failTry(failure, 'upstream_timeout', detail);
   }
 

@@ -140,6 +140,7 @@ function explainContext(
 /** Records the head that would be sent, and never answers. */
 function recordingPool(onHead: (head: string) => void): UpstreamPoolLike {
   const connection = {
+    inTurn: true,
     send: (_sink: unknown, _method: string, head: string) => onHead(head),
     sendUpgrade: (_sink: unknown, _method: string, head: string) => onHead(head),
     sendBody: () => true,

@@ -76,6 +76,10 @@ export class Http2UpstreamRequest implements UpstreamRequest {
 
   // The request.
 
+  get inTurn(): boolean {
+    return true;
+  }
+
   send(sink: ResponseSink, method: string, head: string, length: number): void {
     const { session } = this;
     this.sink = sink;

@@ -44,6 +44,10 @@ export class PipelinedRequest implements UpstreamRequest {
     this.line.join(this);
   }
 
+  get inTurn(): boolean {
+    return this.line.answers(this);
+  }
+
   sendBody(): boolean {
     return true;
   }

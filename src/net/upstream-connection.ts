@@ -101,6 +101,10 @@ export class UpstreamConnection extends Timed implements UpgradableRequest, Body
 
   // The request.
 
+  get inTurn(): boolean {
+    return true;
+  }
+
   send(sink: ResponseSink, method: string, head: string, length: number): void {
     this.owner.wheel.cancel(this);
     this.expect(sink, method);

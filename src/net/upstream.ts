@@ -6,6 +6,8 @@ import type { UpstreamTls, UpstreamTlsOptions } from './upstream-tls.ts';
 
 /** The way of one request to an upstream and of its answer back: a connection of its own, or a stream of one. */
 export interface UpstreamRequest {
+  /** False while the endpoint owes answers to others before this one: its silence says nothing of this request. */
+  readonly inTurn: boolean;
   /**
    * Sends a head as HTTP/1.1 writes it, to be put into the words of the protocol. `length` is that of the body to follow:
    * 0 for none, `CHUNKED` for one whose length is not known.

@@ -25,21 +25,27 @@ interface Held {
   answer(body?: string): void;
 }
 
+interface Parts {
+  route?: object;
+  listener?: object;
+  service?: object;
+}
+
 let clock: SkippingClock;
 beforeEach(() => {
   clock = stoppedClock();
 });
 
 /** An origin that answers nothing by itself but `/prime`, by which a connection shows that it stays open. */
-async function setUp(connections: object = {}, parts: { route?: object; listener?: object } = {}) {
+async function setUp(connections: object = {}, parts: Parts = {}) {
   const held: Held[] = [];
   const hold = (request: WireRequest, connection: OriginConnection): void => {
     if (request.target === '/prime') return connection.write(okAnswer(request));
     const answer = (body?: string): void => connection.write(okAnswer(request, body));
     held.push({ target: request.target, connection, answer });
   };
-  const service = { ...NEVER_DOWN, connections: { pipelining: 4, ...connections } };
-  const proxied = await startProxied(opened, { onRequest: hold }, { service, ...parts }, { clock });
+  const service = { ...NEVER_DOWN, connections: { pipelining: 4, ...connections }, ...parts.service };
+  const proxied = await startProxied(opened, { onRequest: hold }, { ...parts, service }, { clock });
   const { origin, gateway, client } = proxied;
   const clients: RawClient[] = [];
   /** Sends a request on a connection of its own. */
@@ -240,7 +246,7 @@ describe('a new connection', () => {
 
 describe('those behind', () => {
   /** `/first` and behind it `/b` and `/c`, on the connection 0. */
-  async function line(connections: object = {}, parts: { route?: object } = {}) {
+  async function line(connections: object = {}, parts: Parts = {}) {
     const set = await setUp(connections, parts);
     await set.prime();
     const first = await set.reach('/first');
@@ -387,6 +393,24 @@ describe('those behind', () => {
     await expectOwn(behind[1], 'GET /c', 'for /c');
     await prime();
     expect(connection.ended).toBe(null);
+  });
+
+  test('an answer that does not come in time are asked for elsewhere, and count as no failure of the endpoint', async () => {
+    const { first, expectMoved, gateway } = await line({}, { service: { timeouts: { response: '1s' } } });
+    clock.skip(1020);
+    expect((await first.answer()).status).toBe(504);
+    await expectMoved();
+    expect(gateway.gateway.current?.services.get('origin')?.endpoints[0].failures).toBe(1);
+    clock.skip(PATIENCE);
+    await untilUpstreamIdle(gateway);
+  });
+
+  test('and have too little time for one try count as no failure, either', async () => {
+    const route = { retry: { attempts: 1, perTryTimeout: '1s' } };
+    const { first, behind, gateway } = await line({}, { route });
+    clock.skip(1020);
+    for (const one of [first, ...behind]) expect((await one.answer()).status).toBe(504);
+    expect(gateway.gateway.current?.services.get('origin')?.endpoints[0].failures).toBe(1);
   });
 
   test('have their own time for an answer', async () => {
