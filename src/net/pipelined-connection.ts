@@ -9,9 +9,13 @@ import type { UpstreamFailure } from './stream.ts';
 import { BODY, CLOSED, IDLE, UpstreamConnection, type UpstreamOwner } from './upstream-connection.ts';
 
 export interface PipelineOwner extends UpstreamOwner {
-  /** Most requests in flight on one connection. */
+  /** Most requests in flight on one connection, as things are. */
   readonly depth: number;
   readonly now: () => number;
+  /** An answer is complete at `now` that came after another: `took` milliseconds after its turn. */
+  onTurnTaken(took: number, now: number): void;
+  /** The line has stood still for longer than those behind should wait. */
+  onStandstill(now: number): void;
   /** Requests are in flight, and another one fits. */
   onRoom(connection: PipelinedConnection): void;
 }
@@ -23,7 +27,7 @@ const PATIENCE = 200;
 const MOST_WASTED = 64 * 1024;
 
 /** A connection that was silent for so long may be held up by a slow answer, in milliseconds. */
-const SILENCE = 10;
+export const SILENCE = 10;
 
 /** For those whose request was not read, or whose answer would come too late. */
 const MOVED: UpstreamFailure = {
@@ -63,6 +67,8 @@ export class PipelinedConnection extends UpstreamConnection implements Line {
   private watched: PipelinedRequest | null = null;
   /** When the last bytes came, or the first request of the line did. */
   private heardAt = 0;
+  /** `heardAt` when the turn of the first one came, that had been sent before; -1 for one that was sent in its turn. */
+  private turnAt = -1;
   /** When it was found silent for long; 0 when it was not. */
   private doubtedAt = 0;
 
@@ -197,7 +203,9 @@ export class PipelinedConnection extends UpstreamConnection implements Line {
   // Of the answers.
 
   protected override onRead(size: number): boolean {
+    const before = this.heardAt;
     this.heard();
+    if (this.awaitsMore && this.heardAt - before > PATIENCE) this.pipeline.onStandstill(this.heardAt);
     super.onRead(size);
     const { first } = this;
     if (first === null || this.sink === null) return true;
@@ -215,6 +223,8 @@ export class PipelinedConnection extends UpstreamConnection implements Line {
 
   protected override finish(trailers: string): void {
     if (this.first !== null) {
+      if (this.turnAt >= 0) this.pipeline.onTurnTaken(this.heardAt - this.turnAt, this.heardAt);
+      this.turnAt = -1;
       this.closeSaid = !this.reusable;
       this.proven = this.reusable && this.parser.minor === 1;
       this.shift();
@@ -229,7 +239,10 @@ export class PipelinedConnection extends UpstreamConnection implements Line {
       this.socket.destroy();
     } else if (first === null) super.release();
     else {
-      if (first.head === '') this.turnTo(first);
+      if (first.head === '') {
+        this.turnAt = this.heardAt;
+        this.turnTo(first);
+      }
       if (this.hasRoom) this.pipeline.onRoom(this);
     }
   }
@@ -259,6 +272,7 @@ export class PipelinedConnection extends UpstreamConnection implements Line {
     const late = this.watched === this.first;
     this.watched = null;
     if (!late) return;
+    this.pipeline.onStandstill(this.pipeline.now());
     if (this.sink === NOBODY) this.cut();
     else this.moveOn();
   }

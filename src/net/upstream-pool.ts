@@ -7,10 +7,11 @@ import { UpstreamConnection } from './upstream-connection.ts';
 
 export class UpstreamPool extends ConnectionPool implements PipelineOwner {
   private readonly resting: UpstreamConnection[] = [];
-  private readonly pipelines = new Pipelines();
+  private readonly pipelines: Pipelines;
 
   constructor(setting: PoolSetting, options: PoolOptions) {
     super(setting, options, 'http/1.1');
+    this.pipelines = new Pipelines(options.pipelining);
   }
 
   get idle(): number {
@@ -18,7 +19,7 @@ export class UpstreamPool extends ConnectionPool implements PipelineOwner {
   }
 
   get depth(): number {
-    return this.options.pipelining;
+    return this.pipelines.depth;
   }
 
   acquire(waiter: PoolWaiter): UpstreamRequest | null {
@@ -68,6 +69,7 @@ export class UpstreamPool extends ConnectionPool implements PipelineOwner {
   override configure(options: PoolOptions): void {
     const { tls } = this;
     super.configure(options);
+    this.pipelines.allow(options.pipelining);
     if (this.tls !== tls) this.pipelines.retire();
   }
 
@@ -98,6 +100,14 @@ export class UpstreamPool extends ConnectionPool implements PipelineOwner {
       this.resting.push(connection);
       connection.rest();
     }
+  }
+
+  onTurnTaken(took: number, now: number): void {
+    this.pipelines.onTurnTaken(took, now);
+  }
+
+  onStandstill(now: number): void {
+    this.pipelines.rest(now);
   }
 
   onRoom(connection: PipelinedConnection): void {

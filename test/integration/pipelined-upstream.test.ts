@@ -148,6 +148,30 @@ describe('a connection that has shown that it stays open', () => {
     await expectOwn(other, `${method} /other`);
   });
 
+  test('is not shared for a while once it has stood still, and then by one request for a start', async () => {
+    const { prime, reach, placesOf, answerAll, gateway, clients } = await setUp();
+    await prime();
+    await reach('/slow');
+    await reach('/behind');
+    clock.skip(PATIENCE);
+    answerAll();
+    for (const one of clients.splice(0)) await one.answer();
+    await untilUpstreamIdle(gateway);
+    await reach('/a');
+    await reach('/b');
+    expect([placesOf('/a'), placesOf('/b')]).toEqual([[0], [1]]);
+    answerAll();
+    for (const one of clients.splice(0)) await one.answer();
+    await untilUpstreamIdle(gateway);
+    clock.skip(1000);
+    for (const target of ['/c', '/d', '/e']) await reach(target);
+    const places = ['/c', '/d', '/e'].map((target) => placesOf(target)[0]);
+    expect(places[1]).toBe(places[0]);
+    expect(places[2]).not.toBe(places[0]);
+    answerAll();
+    await untilUpstreamIdle(gateway);
+  });
+
   test('is left alone while it is silent', async () => {
     const { prime, reach, placesOf, answerAll, gateway } = await setUp();
     await prime();
