@@ -29,20 +29,15 @@ const MOST_WASTED = 64 * 1024;
 /** A connection that was silent for so long may be held up by a slow answer, in milliseconds. */
 export const SILENCE = 10;
 
-/** For those whose request was not read, or whose answer would come too late. */
+/**
+ * For those whose request was not read, or whose answer would come too late; they may be sent twice. Not `stale`: what
+ * became of this connection is no reason to doubt those that rest.
+ */
 const MOVED: UpstreamFailure = {
   code: 'upstream_reset',
   detail: 'the connection was given up before this request had its turn',
   stale: false,
   unprocessed: true,
-};
-
-/** For those that were sent when the connection broke, none of whose answer has come. */
-const LOST: UpstreamFailure = {
-  code: 'upstream_reset',
-  detail: 'the upstream closed the connection',
-  stale: true,
-  unprocessed: false,
 };
 
 export class PipelinedConnection extends UpstreamConnection implements Line {
@@ -61,8 +56,6 @@ export class PipelinedConnection extends UpstreamConnection implements Line {
   private leaving = false;
   /** It takes no more requests. */
   private retired = false;
-  /** The upstream has said that it reads no more requests. */
-  private closeSaid = false;
   /** What others wait behind, when that is watched. */
   private watched: PipelinedRequest | null = null;
   /** When the last bytes came, or the first request of the line did. */
@@ -225,7 +218,6 @@ export class PipelinedConnection extends UpstreamConnection implements Line {
     if (this.first !== null) {
       if (this.turnAt >= 0) this.pipeline.onTurnTaken(this.heardAt - this.turnAt, this.heardAt);
       this.turnAt = -1;
-      this.closeSaid = !this.reusable;
       this.proven = this.reusable && this.parser.minor === 1;
       this.shift();
     }
@@ -292,7 +284,6 @@ export class PipelinedConnection extends UpstreamConnection implements Line {
   /** Ends the connection, whose answer under way nobody waits for. */
   private cut(): void {
     this.sink = null;
-    this.closeSaid = true;
     this.shift();
     this.close();
     this.endLine();
@@ -310,14 +301,11 @@ export class PipelinedConnection extends UpstreamConnection implements Line {
   }
 
   private endLine(): void {
-    const { first, unsent, closeSaid } = this;
+    const { first } = this;
     this.first = this.last = this.unsent = null;
     this.length = 0;
     this.reusable = false;
-    for (let request = first; request !== null && request !== unsent; request = request.next) {
-      request.sink.onUpstreamFailed(closeSaid ? MOVED : LOST);
-    }
-    tell(unsent, MOVED);
+    tell(first, MOVED);
   }
 }
 

@@ -129,13 +129,18 @@ export class UpstreamPool extends ConnectionPool implements PipelineOwner {
     this.total--;
     const at = this.resting.lastIndexOf(connection);
     if (at >= 0) this.resting.splice(at, 1);
-    if (connection instanceof PipelinedConnection) this.pipelines.delete(connection);
+    this.unlist(connection);
     this.connectForWaiters();
   }
 
+  private unlist(connection: UpstreamConnection): void {
+    if (connection instanceof PipelinedConnection) this.pipelines.delete(connection);
+  }
+
   /** It counts no more: what limits tunnels is the limit of their route. */
-  onDetached(_connection: UpstreamConnection): void {
+  onDetached(connection: UpstreamConnection): void {
     this.total--;
+    this.unlist(connection);
     this.connectForWaiters();
   }
 

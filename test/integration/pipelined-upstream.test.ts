@@ -327,6 +327,23 @@ describe('those behind', () => {
     },
   );
 
+  test('a connection that is lost go on those that rest, which nobody doubts for that', async () => {
+    const { reach, answerAll, clients, held, origin, gateway } = await setUp();
+    for (const target of ['/x', '/y', '/z']) await reach(target);
+    answerAll();
+    for (const one of clients.splice(0)) await one.answer();
+    await untilUpstreamIdle(gateway);
+    for (const target of ['/first', '/b', '/c']) await reach(target);
+    const [{ connection }] = held.splice(0);
+    connection.reset();
+    await origin.until(() => held.length === 3, 'all of them once more');
+    answerAll();
+    for (const one of clients) expect((await one.answer()).status).toBe(200);
+    // The first had its turn when the connection was lost, and asks for a new one.
+    expect(origin.accepted).toBe(4);
+    await untilUpstreamIdle(gateway);
+  });
+
   test('an answer that is cut off are asked for elsewhere; the first sees the cut', async () => {
     const { first, connection, expectMoved } = await line();
     connection.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf');
