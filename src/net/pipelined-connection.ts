@@ -264,9 +264,10 @@ export class PipelinedConnection extends UpstreamConnection implements Line {
     const late = this.watched === this.first;
     this.watched = null;
     if (!late) return;
-    this.pipeline.onStandstill(this.pipeline.now());
+    const waited = this.first.next !== null;
+    if (waited) this.pipeline.onStandstill(this.pipeline.now());
     if (this.sink === NOBODY) this.cut();
-    else this.moveOn();
+    else if (waited) this.moveOn();
   }
 
   /** Those behind the answer under way go elsewhere, and the connection ends with it. */
@@ -278,6 +279,8 @@ export class PipelinedConnection extends UpstreamConnection implements Line {
     this.unsent = null;
     this.length = 1;
     this.leaving = true;
+    // From here on nobody waits.
+    this.watched = null;
     tell(behind, MOVED);
   }
 

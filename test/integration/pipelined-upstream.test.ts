@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { TICK } from '../../src/base/timer-wheel.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { configFor, configOf, NEVER_DOWN, startTestGateway } from '../support/gateway.ts';
 import { closedAfterEach } from '../support/opened.ts';
@@ -365,6 +366,24 @@ describe('those behind', () => {
     await expect.poll(() => connection.ended).not.toBe(null);
   });
 
+  test('such an answer do not keep others from sharing', async () => {
+    const { first, expectMoved, connection, prime, reach, placesOf, answerAll, gateway } = await line();
+    const body = 'x'.repeat(16 * 1024 * 1024);
+    connection.write(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\nx`);
+    await first.untilBytes(1);
+    first.socket.pause();
+    connection.write(body.slice(1));
+    await expectMoved();
+    clock.skip(PATIENCE);
+    await tick();
+    await prime();
+    for (const target of ['/d', '/e']) await reach(target);
+    expect(placesOf('/e')).toEqual(placesOf('/d'));
+    answerAll();
+    first.close();
+    await untilUpstreamIdle(gateway);
+  });
+
   test('an answer that has begun and does not go on are asked for elsewhere', async () => {
     const { first, connection, expectMoved, gateway } = await line();
     connection.write(
@@ -625,4 +644,9 @@ test('clients that leave at every moment leave nothing behind', async () => {
 
 async function gatewayHas(gateway: { readonly gateway: { readonly active: number } }, count: number): Promise<void> {
   await expect.poll(() => gateway.gateway.active).toBe(count);
+}
+
+/** The gateway's timers have looked at the clock since. */
+function tick(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 2 * TICK));
 }
