@@ -1,6 +1,7 @@
 /**
  * Changes a running gateway in every way it can be changed, under constant load, and counts what clients noticed:
- * `npm run build`, then `node --import jiti/register test/soak/live-changes.ts [SECONDS]` (60 by default; needs `wrk`).
+ * `npm run build`, then `node --import jiti/register test/soak/live-changes.ts [SECONDS [PIPELINING]]` (60 and 1 by
+ * default; needs `wrk`).
  *
  * First a reload every second, with routes and endpoints that come and go, and an upgrade (SIGUSR2) half-way: no request
  * may fail, over HTTP/1, TLS and HTTP/2, and open WebSockets end by the upgrade's drain only. Then the same reloads while a
@@ -18,6 +19,8 @@ import { createAuthority } from '../support/certificates.ts';
 import { http2, type Outcome, webSockets, wrk } from './clients.ts';
 
 const SECONDS = Number(process.argv[2] ?? 60);
+/** Requests in flight on one connection to an origin. */
+const PIPELINING = Number(process.argv[3] ?? 1);
 /** Of each sort of clients; of HTTP/2 requests at once, on a few connections. */
 const PLAIN = 64;
 const SECURE = 16;
@@ -62,7 +65,7 @@ listeners:
 admin: { address: 127.0.0.1:${ports[1]} }
 shutdown: { drain: 1s, timeout: 10s }
 logging: { level: warn, access: { file: ${join(directory, 'access.log')} } }
-services: [{ name: origin, endpoints: [${endpoints.join(', ')}] }]
+services: [{ name: origin, connections: { pipelining: ${PIPELINING} }, endpoints: [${endpoints.join(', ')}] }]
 routes:
   - { name: turn-${turn}, match: { path: /turn-${turn} }, respond: { status: 204 } }
   - { name: chat, match: { path: /chat }, service: origin, websocket: { idleTimeout: 30s } }
