@@ -285,6 +285,16 @@ describe('one fault, one located finding', () => {
       ['2:56 warning trusts_everyone listeners[0].trustedProxies[0]'],
     ],
     [
+      'a field of nobody',
+      'version: 1\nlisteners: [{ name: a, address: ":0", clientAddressFrom: forwarded }]',
+      ['2:39 warning no_effect listeners[0].clientAddressFrom'],
+    ],
+    [
+      'a field that nobody knows',
+      'version: 1\nlisteners: [{ name: a, address: ":0", trustedProxies: ["::1"], clientAddressFrom: x-real-ip }]',
+      ['2:83 error unknown_name listeners[0].clientAddressFrom'],
+    ],
+    [
       'range',
       'version: 1\nlisteners: [{ name: a, address: ":0", trustedProxies: [10.0.0.0/99] }]',
       ['2:56 error invalid_value listeners[0].trustedProxies[0]'],

@@ -141,4 +141,14 @@ function checkListener(listener: Parsed['listeners'][number], index: number, con
       message: 'every client is believed about its address: list the proxies in front of the gateway only',
     });
   });
+  // Of listeners that only relay, `checkRaw` says so.
+  if (listener.clientAddressFrom === undefined || listener.trustedProxies.length > 0 || listener.mode !== 'http')
+    return;
+  context.report({
+    severity: 'warning',
+    code: 'no_effect',
+    path: ['listeners', index, 'clientAddressFrom'],
+    part: 'key',
+    message: '`clientAddressFrom` has no effect: nobody is believed without `trustedProxies`',
+  });
 }

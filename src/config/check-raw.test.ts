@@ -46,6 +46,11 @@ describe('one fault, one located finding', () => {
       sound.replace('mode: tcp }', 'mode: tcp, trustedProxies: [10.0.0.1] }'),
       ['4:44 warning no_effect listeners[1].trustedProxies'],
     ],
+    [
+      'the field of proxies of a raw listener',
+      sound.replace('mode: tcp }', 'mode: tcp, clientAddressFrom: forwarded }'),
+      ['4:44 warning no_effect listeners[1].clientAddressFrom'],
+    ],
     ['a raw listener without a route', withListener('mode: tcp'), ['6:13 warning unserved_listener listeners[3].name']],
     [
       'PROXY headers from everybody',

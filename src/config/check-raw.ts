@@ -99,8 +99,9 @@ function checkListener(
       message: `\`${key}\` stands beside ${context.subject([...path, 'mode'])}: its connections are relayed as they are`,
     });
   }
-  if (listener.trustedProxies.length > 0)
-    warnNoEffect([...path, 'trustedProxies'], 'nothing is read that proxies say but `proxyProtocol`', context);
+  const reason = 'nothing is read that proxies say but `proxyProtocol`';
+  if (listener.trustedProxies.length > 0) warnNoEffect([...path, 'trustedProxies'], reason, context);
+  if (listener.clientAddressFrom !== undefined) warnNoEffect([...path, 'clientAddressFrom'], reason, context);
   const { name, mode } = listener;
   const taken = config.routes.some(({ match }) => {
     if (!isRawMatch(match) || (mode === 'tcp' && match.sni !== undefined)) return false;

@@ -38,6 +38,12 @@ const listenerSchema = z.strictObject({
     .array(cidrSchema)
     .default([])
     .describe('Addresses and ranges whose `Forwarded` and `X-Forwarded-*` are believed'),
+  clientAddressFrom: z
+    .enum(['x-forwarded-for', 'forwarded'])
+    .optional()
+    .describe(
+      'The field in which `trustedProxies` say who the client is: `X-Forwarded-For`, and with it `-Proto`, `-Host` and `-Port`, or `Forwarded`. The other one is not believed but written anew. Without it both are believed, `X-Forwarded-For` first',
+    ),
   limits: z
     .strictObject({
       requestHead: size(256, 1024 ** 2)

@@ -3,6 +3,7 @@ import type { Allowance } from '../base/allowance.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { TimerWheel } from '../base/timer-wheel.ts';
+import type { ClientStream } from '../net/stream.ts';
 import type { AccessEntry } from '../observability/access-log.ts';
 import type { RouteMetrics } from '../observability/metrics/route-metrics.ts';
 import type { PolicyExchange, Reply } from '../pipeline/policy.ts';
@@ -25,6 +26,8 @@ export interface ExchangeContext {
   readonly webSockets: WebSockets;
   newRequestId(): string;
   dateLine(): string;
+  /** A trusted proxy's two fields tell of two clients; `other` is null where `Forwarded` is malformed. */
+  onDisputedClient(stream: ClientStream, believed: string, other: string | null): void;
   /** A policy refused the request, and said why. */
   onPolicyRefusal(exchange: PolicyExchange, reply: Reply): void;
   /** A request ended in an error of the gateway's table. */

@@ -20,7 +20,7 @@ import type { RouteQuery } from '../router/route-query.ts';
 import type { Endpoint } from '../upstream/endpoint.ts';
 import { certificateLines } from './certificate-lines.ts';
 import type { ExchangeContext } from './exchange-context.ts';
-import { type ConnectionMemo, clientAddressOf, forwardedLines, memoOf } from './forwarded.ts';
+import { type ConnectionMemo, clientAddressOf, forwardedLines, memoOf, otherAddressOf } from './forwarded.ts';
 import { type GrpcCall, grpcCallOf } from './grpc-call.ts';
 import type { OutgoingRequest } from './heads.ts';
 import type { CompiledRoute, Snapshot } from './snapshot.ts';
@@ -81,15 +81,21 @@ export abstract class ExchangeFacts implements RouteQuery, PolicyExchange, Acces
     this.clientAddress = stream.remoteAddress;
     this.grpc = grpcCallOf(stream, false);
     this.begun = context.now();
-    const trusted = snapshot.trustedProxies(stream.listener.name);
-    this.memo = memoOf(stream, trusted);
+    this.memo = memoOf(stream, snapshot.proxyTrust(stream.listener.name));
     this.received = fieldById(stream.head, FIELD.traceparent);
     this.traceparent = continueTrace(this.received);
     const requestId = this.memo.trusted ? fieldById(stream.head, FIELD.xRequestId) : undefined;
     this.requestId = requestId !== undefined && isRequestId(requestId) ? requestId : context.newRequestId();
-    const address = this.memo.trusted ? clientAddressOf(stream, this.memo, trusted) : stream.remoteAddress;
+    if (this.memo.trusted) this.findClient(context);
+  }
+
+  private findClient(context: ExchangeContext): void {
+    const { stream, memo } = this;
+    const address = clientAddressOf(stream, memo);
     if (address === null) this.hidden = true;
     else this.clientAddress = address;
+    const other = otherAddressOf(stream, memo, address);
+    if (other !== address) context.onDisputedClient(stream, this.clientAddress, other);
   }
 
   abstract get over(): boolean;

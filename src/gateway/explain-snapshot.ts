@@ -131,6 +131,7 @@ function explainContext(
     unrouted: metrics,
     newRequestId: () => '00000000-0000-7000-8000-000000000000',
     dateLine: () => '',
+    onDisputedClient: () => {},
     onPolicyRefusal: (_exchange, { reason }) => onReason(reason),
     onError: () => {},
     account: () => {},

@@ -1,14 +1,17 @@
 /** Who is believed to be the client, and what the upstream is told of it. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createCidrSet } from '../base/ip.ts';
 import { HEAD_COMPLETE } from '../http/head-parser.ts';
 import { RequestParser } from '../http/request-parser.ts';
 import { hostOf, parseTarget, type Target } from '../http/target.ts';
 import type { ClientStream, ListenerInfo } from '../net/stream.ts';
-import { clientAddressOf, forwardedLines, memoOf } from './forwarded.ts';
+import { clientAddressOf, forwardedLines, memoOf, otherAddressOf } from './forwarded.ts';
+import { createProxyTrust, type ProxyTrust } from './proxy-trust.ts';
 
-const TRUSTED = createCidrSet(['10.0.0.0/8', '2001:db8:ffff::/48']);
+const trustedProxies = ['10.0.0.0/8', '2001:db8:ffff::/48'];
+const TRUSTED = createProxyTrust({ trustedProxies });
+const CUSTOMARY = createProxyTrust({ trustedProxies, clientAddressFrom: 'x-forwarded-for' });
+const STANDARD = createProxyTrust({ trustedProxies, clientAddressFrom: 'forwarded' });
 const PROXY = '10.0.0.1';
 const CLIENT = '192.0.2.7';
 const FORGED = '6.6.6.6';
@@ -45,14 +48,14 @@ function streamOf(
   return stream as ClientStream;
 }
 
-function clientOf(fields: string, from = PROXY): string | null {
+function clientOf(fields: string, from = PROXY, trust = TRUSTED): string | null {
   const stream = streamOf(fields, { from });
-  return clientAddressOf(stream, memoOf(stream, TRUSTED), TRUSTED);
+  return clientAddressOf(stream, memoOf(stream, trust));
 }
 
 /** The lines for the upstream, by lower-case name. */
-function linesOf(stream: ClientStream): Record<string, string> {
-  const text = forwardedLines(stream, memoOf(stream, TRUSTED));
+function linesOf(stream: ClientStream, trust = TRUSTED): Record<string, string> {
+  const text = forwardedLines(stream, memoOf(stream, trust));
   expect(text).toMatch(/^(?:[A-Za-z-]+: [^\r\n]+\r\n)+$/);
   const pairs = text
     .trimEnd()
@@ -167,6 +170,61 @@ describe('the address of the client', () => {
   });
 });
 
+describe('the one field that is believed', () => {
+  const both = xff(FORGED) + forwarded(`for=${CLIENT}`);
+  const broken = xff(CLIENT) + forwarded(`for=${FORGED};a="`);
+  test.each<[string, string, string | null, string | null, string | null]>([
+    // By both, by X-Forwarded-For alone, by Forwarded alone.
+    ['both, of two clients', both, FORGED, FORGED, CLIENT],
+    ['both, of one client', xff(CLIENT) + forwarded(`for=${CLIENT}`), CLIENT, CLIENT, CLIENT],
+    ['X-Forwarded-For alone', xff(CLIENT), CLIENT, CLIENT, PROXY],
+    ['Forwarded alone', forwarded(`for=${CLIENT}`), CLIENT, PROXY, CLIENT],
+    ['both, and an empty X-Forwarded-For', xff('') + forwarded(`for=${CLIENT}`), PROXY, PROXY, CLIENT],
+    ['both, and a malformed Forwarded', broken, CLIENT, CLIENT, null],
+    ['a malformed Forwarded alone', forwarded('for="'), null, PROXY, null],
+    ['neither', 'X-Forwarded-Proto: https\r\n', PROXY, PROXY, PROXY],
+  ])('is the one that is named, or X-Forwarded-For, for a request with %s', (_, fields, ...expected) => {
+    const trusts = [TRUSTED, CUSTOMARY, STANDARD];
+    expect(trusts.map((trust) => clientOf(fields, PROXY, trust))).toEqual(expected);
+    expect(trusts.map((trust) => clientOf(fields, CLIENT, trust))).toEqual([CLIENT, CLIENT, CLIENT]);
+  });
+
+  test('is the only one that says anything, whatever is in the other', () => {
+    const value = fc.string({
+      unit: fc.constantFrom(...'";, =', 'for=', FORGED, '10.1.1.1', 'unknown'),
+      maxLength: 20,
+    });
+    fc.assert(
+      fc.property(value, value, (customary, standard) => {
+        const [x, f] = [xff(customary), forwarded(standard)];
+        for (const [trust, own] of [[CUSTOMARY, x] as const, [STANDARD, f] as const]) {
+          expect(clientOf(x + f, PROXY, trust)).toBe(clientOf(own, PROXY, trust));
+          expect(linesOf(streamOf(x + f), trust)).toEqual(linesOf(streamOf(own), trust));
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe('two fields', () => {
+  test.each<[string, string, ProxyTrust, string, string | null]>([
+    ['of two clients dispute', xff(FORGED) + forwarded(`for=${CLIENT}`), TRUSTED, PROXY, CLIENT],
+    ['of a client and an obscured one dispute', xff(FORGED) + forwarded('for=_hidden'), TRUSTED, PROXY, PROXY],
+    ['dispute where one is malformed', xff(FORGED) + forwarded(`for="`, `for=${CLIENT}`), TRUSTED, PROXY, null],
+    ['agree', xff(`${FORGED}, ${CLIENT}`) + forwarded(`for="${CLIENT}:80"`), TRUSTED, PROXY, CLIENT],
+    ['agree over chains', xff(`${CLIENT}, 10.1.1.1`) + forwarded(`for=${CLIENT}`), TRUSTED, PROXY, CLIENT],
+    ['are not two where one is believed', xff(FORGED) + forwarded(`for=${CLIENT}`), CUSTOMARY, PROXY, FORGED],
+    ['are not two where the other is', xff(FORGED) + forwarded(`for=${CLIENT}`), STANDARD, PROXY, CLIENT],
+    ['are not two where one is there', xff(FORGED), TRUSTED, PROXY, FORGED],
+    ['are nothing of one who is not trusted', xff(FORGED) + forwarded(`for=${CLIENT}`), TRUSTED, CLIENT, CLIENT],
+  ])('%s', (_, fields, trust, from, expected) => {
+    const stream = streamOf(fields, { from });
+    const memo = memoOf(stream, trust);
+    expect(otherAddressOf(stream, memo, clientAddressOf(stream, memo))).toBe(expected);
+  });
+});
+
 describe('what the upstream is told', () => {
   const made = (address: string, node = address): Record<string, string> => ({
     'x-forwarded-for': address,
@@ -221,6 +279,18 @@ describe('what the upstream is told', () => {
     ],
   ])('is %s', (_, from, fields, expected) => {
     expect(linesOf(streamOf(fields, { from }))).toEqual(expected);
+  });
+
+  test('is kept of the believed field alone, and made anew of the other', () => {
+    const own = made(PROXY);
+    const element = `for=${PROXY};host="shop.example";proto=http`;
+    expect(linesOf(streamOf(all), STANDARD)).toEqual({
+      ...own,
+      forwarded: `for=${FORGED}, for=192.0.2.8;proto=https, ${element}`,
+    });
+    const customary = linesOf(streamOf(all), CUSTOMARY);
+    expect(customary).toEqual({ ...linesOf(streamOf(all)), forwarded: element });
+    expect(customary['x-forwarded-proto']).toBe('https');
   });
 
   test('names no host where there was none', () => {
@@ -283,11 +353,13 @@ describe('what is known of a connection', () => {
     const memo = memoOf(stream, TRUSTED);
     expect(memo.trusted).toBe(true);
     expect(memoOf(stream, TRUSTED)).toBe(memo);
-    const nobody = createCidrSet([]);
+    const nobody = createProxyTrust({ trustedProxies: [] });
     const later = memoOf(stream, nobody);
     expect(later.trusted).toBe(false);
-    expect(clientAddressOf(stream, later, nobody)).toBe(PROXY);
+    expect(clientAddressOf(stream, later)).toBe(PROXY);
     expect(forwardedLines(stream, later)).toContain(`X-Forwarded-For: ${PROXY}\r\n`);
     expect(memoOf(stream, TRUSTED)).toMatchObject({ trusted: true, lines: '' });
+    // A generation without trust is another one, too: more is remembered of a connection than that.
+    expect(createProxyTrust({ trustedProxies: [] })).not.toBe(nobody);
   });
 });

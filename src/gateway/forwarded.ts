@@ -1,27 +1,22 @@
 /** Who the client is and what the upstream is told of it: trusted proxies, X-Forwarded-*, Forwarded (RFC 7239), Via. */
 import type { Deadlines } from '../base/deadlines.ts';
-import { type CidrSet, normalizeIp } from '../base/ip.ts';
+import { normalizeIp } from '../base/ip.ts';
 import { FIELD, maskOf } from '../http/field-name.ts';
 import { fieldById } from '../http/fields.ts';
 import type { ClientStream } from '../net/stream.ts';
+import type { ProxyTrust } from './proxy-trust.ts';
 
-/** The fields that this room writes anew. */
-export const FORWARDED_FIELDS: number = maskOf(
-  FIELD.xForwardedFor,
-  FIELD.xForwardedProto,
-  FIELD.xForwardedHost,
-  FIELD.xForwardedPort,
-  FIELD.forwarded,
-);
-
-const CHAIN_FIELDS = maskOf(FIELD.xForwardedFor, FIELD.forwarded);
+const X_FORWARDED_FOR = maskOf(FIELD.xForwardedFor);
+const CHAIN_FIELDS = X_FORWARDED_FOR | maskOf(FIELD.forwarded);
 const MAX_CHAIN = 64;
 
 /** What is known of a connection; the lines are kept because requests of a connection mostly name one host. */
 export interface ConnectionMemo {
   /** Whose word it was; a reload may change that under a standing connection. */
-  readonly proxies: CidrSet;
+  readonly trust: ProxyTrust;
   readonly trusted: boolean;
+  /** A mask of the fields in which the peer is believed; 0 for one that is not trusted. */
+  readonly believed: number;
   /** Of its requests, one after another. */
   deadlines: Deadlines | null;
   authority: string;
@@ -31,12 +26,14 @@ export interface ConnectionMemo {
 }
 
 /** The memo of a stream's connection, made at its first request. */
-export function memoOf(stream: ClientStream, trustedProxies: CidrSet): ConnectionMemo {
+export function memoOf(stream: ClientStream, trust: ProxyTrust): ConnectionMemo {
   let memo = stream.memo as ConnectionMemo | null;
-  if (memo === null || memo.proxies !== trustedProxies) {
+  if (memo === null || memo.trust !== trust) {
+    const trusted = trust.proxies.contains(stream.remoteAddress);
     memo = {
-      proxies: trustedProxies,
-      trusted: trustedProxies.contains(stream.remoteAddress),
+      trust,
+      trusted,
+      believed: trusted ? trust.believed : 0,
       deadlines: memo === null ? null : memo.deadlines,
       authority: '',
       lines: '',
@@ -50,25 +47,43 @@ export function memoOf(stream: ClientStream, trustedProxies: CidrSet): Connectio
 /**
  * The client's address: the peer's, or after a trusted proxy the rightmost address of the chain that is not a trusted
  * one. An entry that is no address ends the walk: nothing left of it can be believed. Null where `Forwarded` is malformed, so
- * that nobody knows whose address is which.
+ * that nobody knows whose address is which. Where both fields are there and believed, `X-Forwarded-For` tells.
  */
-export function clientAddressOf(stream: ClientStream, memo: ConnectionMemo, trustedProxies: CidrSet): string | null {
-  if (!memo.trusted || (stream.head.seen & CHAIN_FIELDS) === 0) return stream.remoteAddress;
-  const chain = forwardedChain(stream);
-  if (chain === null) return null;
-  let address = stream.remoteAddress;
+export function clientAddressOf(stream: ClientStream, memo: ConnectionMemo): string | null {
+  const chains = stream.head.seen & memo.believed & CHAIN_FIELDS;
+  if (chains === 0) return stream.remoteAddress;
+  const chain = (chains & X_FORWARDED_FOR) === 0 ? standardChain(stream) : customaryChain(stream);
+  return chain === null ? null : clientOfChain(chain, stream.remoteAddress, memo.trust);
+}
+
+/**
+ * What the other field says where `clientAddressOf` took `address` from one of two: null where that is malformed, and `address`
+ * where there are not two. A proxy that writes both says the same in both; one that writes `Forwarded` alone may pass on an
+ * `X-Forwarded-For` that its client made up.
+ */
+export function otherAddressOf(stream: ClientStream, memo: ConnectionMemo, address: string | null): string | null {
+  if ((stream.head.seen & memo.believed & CHAIN_FIELDS) !== CHAIN_FIELDS) return address;
+  const chain = standardChain(stream);
+  return chain === null ? null : clientOfChain(chain, stream.remoteAddress, memo.trust);
+}
+
+function clientOfChain(chain: readonly string[], peer: string, { proxies }: ProxyTrust): string {
+  let address = peer;
   for (let i = chain.length - 1; i >= 0 && i >= chain.length - MAX_CHAIN; i--) {
     const entry = normalizeIp(chain[i]);
     if (entry === null) return address;
     address = entry;
-    if (!trustedProxies.contains(entry)) return entry;
+    if (!proxies.contains(entry)) return entry;
   }
   return address;
 }
 
-function forwardedChain(stream: ClientStream): string[] | null {
-  const list = fieldById(stream.head, FIELD.xForwardedFor);
-  if (list !== undefined) return list.split(',').map((entry) => stripPort(entry.trim()));
+function customaryChain(stream: ClientStream): string[] {
+  const list = fieldById(stream.head, FIELD.xForwardedFor) ?? '';
+  return list.split(',').map((entry) => stripPort(entry.trim()));
+}
+
+function standardChain(stream: ClientStream): string[] | null {
   return forwardedNodes(fieldById(stream.head, FIELD.forwarded) ?? '');
 }
 
@@ -104,17 +119,17 @@ function stripPort(node: string): string {
   return colon >= 0 && colon === node.lastIndexOf(':') ? node.slice(0, colon) : node;
 }
 
-/** The lines for the upstream, `Via` included: replaced for everybody, appended to only after a trusted proxy. */
+/** The lines for the upstream, `Via` included: replaced for everybody, appended to only where a trusted proxy is believed. */
 export function forwardedLines(stream: ClientStream, memo: ConnectionMemo): string {
-  const received = memo.trusted && (stream.head.seen & FORWARDED_FIELDS) !== 0;
-  if (!received && stream.target.authority === null) {
+  const kept = stream.head.seen & memo.believed;
+  if (kept === 0 && stream.target.authority === null) {
     if (memo.lines === '' || memo.authority !== stream.authority) {
       memo.authority = stream.authority;
       memo.lines = sharedLines(stream);
     }
     return memo.lines;
   }
-  return buildLines(stream, fieldById(stream.head, FIELD.host) ?? stream.authority, received);
+  return buildLines(stream, fieldById(stream.head, FIELD.host) ?? stream.authority, kept);
 }
 
 /** The lines made last: connections of one client, or of one proxy before us, mostly have the same. */
@@ -127,14 +142,15 @@ function sharedLines(stream: ClientStream): string {
     last.authority = authority;
     last.listener = listener;
     // Made flat: it is copied into every request, and as it comes it is a tree of a dozen pieces.
-    last.lines = Buffer.from(buildLines(stream, authority, false), 'latin1').toString('latin1');
+    last.lines = Buffer.from(buildLines(stream, authority, 0), 'latin1').toString('latin1');
   }
   return last.lines;
 }
 
-function buildLines(stream: ClientStream, host: string, received: boolean): string {
+/** `kept` is a mask of the fields that are passed on as they were received, or added to. */
+function buildLines(stream: ClientStream, host: string, kept: number): string {
   const { remoteAddress, listener } = stream;
-  const keep = (id: number): string | undefined => (received ? fieldById(stream.head, id) : undefined);
+  const keep = (id: number): string | undefined => ((kept & maskOf(id)) === 0 ? undefined : fieldById(stream.head, id));
   const chain = keep(FIELD.xForwardedFor);
   const elements = keep(FIELD.forwarded);
   const node = remoteAddress.includes(':') ? `"[${remoteAddress}]"` : remoteAddress;

@@ -72,6 +72,9 @@ const LAST_LINES = 1000;
 /** Lines a second about connections that were refused: who is attacked must not be made to write. */
 const FAULT_LINES = 5;
 
+/** Lines a second about clients of whom a proxy says two things: each of its requests may be one. */
+const DISPUTE_LINES = 1;
+
 export interface GatewayDeps {
   readonly clock: Clock;
   readonly timers: Timers;
@@ -144,6 +147,7 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
   private readonly shared = new SharedObjects();
   private snapshot: Snapshot | null = null;
   private readonly faultLines = new LineRate(FAULT_LINES);
+  private readonly disputeLines = new LineRate(DISPUTE_LINES);
   private readonly turns = new Turns();
   private accessLog: AccessLog | null = null;
   readonly audit: Audit;
@@ -440,6 +444,17 @@ export class Gateway implements RequestHandler, RawHandler, ExchangeContext, Raw
   }
 
   // ExchangeContext.
+
+  onDisputedClient({ listener, remoteAddress }: ClientStream, believed: string, other: string | null): void {
+    if (!this.disputeLines.allows(this.now())) return;
+    const { suppressed } = this.disputeLines;
+    const said = { x_forwarded_for: believed, forwarded: other ?? 'malformed' };
+    const fields = { listener: listener.name, proxy: remoteAddress, ...said };
+    this.logger.warn(
+      'a trusted proxy names two clients, and X-Forwarded-For is believed: say in `clientAddressFrom` of the listener which field it writes',
+      suppressed === 0 ? fields : { ...fields, suppressed },
+    );
+  }
 
   dateLine(): string {
     return this.date.line();

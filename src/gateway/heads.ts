@@ -7,7 +7,7 @@ import type { HeadParser } from '../http/head-parser.ts';
 import type { HeaderEdits } from '../http/header-edits.ts';
 import type { ClientStream } from '../net/stream.ts';
 import { traceIdOf } from '../observability/trace-context.ts';
-import { FORWARDED_FIELDS } from './forwarded.ts';
+import { FORWARDED_FIELDS } from './proxy-trust.ts';
 
 /** Fields of a request that are written anew or not passed on. */
 const REQUEST_DROP =

@@ -1,5 +1,4 @@
 /** One generation: everything that a config compiles to, immutable, swapped as one reference. */
-import { type CidrSet, createCidrSet } from '../base/ip.ts';
 import { atOnce, type Steps } from '../base/slices.ts';
 import type { GatewayConfig, RouteConfig, ServiceConfig } from '../config/model.ts';
 import { isRawRoute } from '../config/raw-route.ts';
@@ -14,6 +13,7 @@ import { compileRewrite, type Rewrite } from '../router/rewrite.ts';
 import { type Router, routerOf } from '../router/router.ts';
 import { compileRetry, type RetryPlan } from '../upstream/retry.ts';
 import type { Service } from '../upstream/service.ts';
+import { createProxyTrust, NO_TRUST, type ProxyTrust } from './proxy-trust.ts';
 import { type LateQuarantine, lateReason, quarantineChain } from './quarantine.ts';
 import type { WebSockets } from './web-sockets.ts';
 import type { WebSocketRoute } from './websocket-upgrade.ts';
@@ -56,8 +56,6 @@ export interface CompiledRoute {
 
 const EVERYWHERE = { scope: 'gateway', name: '' } as const;
 
-const NOBODY = createCidrSet([]);
-
 export interface SnapshotDeps {
   readonly chains: ChainsDeps;
   readonly metrics: GatewayMetrics;
@@ -88,7 +86,7 @@ export class Snapshot {
   /** What its routes are counted in. */
   readonly counted: ReadonlySet<RouteMetrics>;
   readonly services: ReadonlyMap<string, Service<UpstreamPoolLike>>;
-  private readonly trusted: ReadonlyMap<string, CidrSet>;
+  private readonly trusted: ReadonlyMap<string, ProxyTrust>;
   /** Names of listeners whose clients' certificates upstreams are told of. */
   private readonly forwarding: ReadonlySet<string>;
   /** The policies that apply where no route was found: the global ones. */
@@ -115,7 +113,7 @@ export class Snapshot {
     this.rawRouter = rawRouter;
     this.routes = routes;
     this.counted = parts.counted;
-    this.trusted = new Map(config.listeners.map((l) => [l.name, createCidrSet(l.trustedProxies)]));
+    this.trusted = new Map(config.listeners.map((l) => [l.name, createProxyTrust(l)]));
     this.forwarding = new Set(
       config.listeners.filter(({ tls }) => tls?.clientCertificates?.forward).map(({ name }) => name),
     );
@@ -173,8 +171,8 @@ export class Snapshot {
   }
 
   /** Whose forwarding fields are believed on a listener; nobody's on one that this generation no longer has. */
-  trustedProxies(listener: string): CidrSet {
-    return this.trusted.get(listener) ?? NOBODY;
+  proxyTrust(listener: string): ProxyTrust {
+    return this.trusted.get(listener) ?? NO_TRUST;
   }
 
   forwardsCertificates(listener: string): boolean {

@@ -30,7 +30,10 @@ export const changeCodes = {
   limiting_weakened: entry('danger', 'A limit only watches, or lets requests through when its store fails.'),
   cors_removed: entry('danger', 'A route lost `cors`.'),
   requests_unprotected: entry('danger', 'Requests go from a route with authentication to one without.'),
-  trusted_proxies_widened: entry('danger', 'More addresses are believed about who the client is.'),
+  trusted_proxies_widened: entry(
+    'danger',
+    'More addresses, or another field of theirs, are believed about who the client is.',
+  ),
   tls_removed: entry('danger', 'A listener no longer speaks TLS.'),
   client_certificates_loosened: entry('danger', 'A listener no longer refuses clients that show no certificate.'),
   upstream_unverified: entry('danger', 'The certificates of a service are not looked at any more.'),
@@ -83,7 +86,10 @@ export const changeCodes = {
   listener_address_changed: entry('notice', 'A listener has another address.'),
   listener_exposed: entry('notice', 'A listener was bound to loopback and no longer is.'),
   listener_changed: entry('notice', 'Another key of a listener.'),
-  trusted_proxies_narrowed: entry('notice', 'Fewer addresses are believed about who the client is.'),
+  trusted_proxies_narrowed: entry(
+    'notice',
+    'Fewer addresses, or fewer fields of theirs, are believed about who the client is.',
+  ),
   admin_added: entry('notice', 'There is an admin listener.', 'added'),
   admin_removed: entry('notice', 'There is no admin listener any more.', 'removed'),
   admin_address_changed: entry('notice', 'The admin listener has another address.'),
@@ -91,7 +97,10 @@ export const changeCodes = {
   admin_token_changed: entry('notice', 'The admin listener asks for another token.'),
 
   match_rewritten: entry('info', 'A match is written in another way and asks the same.'),
-  trusted_proxies_rewritten: entry('info', 'Trusted ranges are written in another way and believe the same addresses.'),
+  trusted_proxies_rewritten: entry(
+    'info',
+    'What is trusted is written in another way, which changes nothing by itself.',
+  ),
   route_renamed: entry(
     'info',
     'A route has another name and is the same otherwise; metrics and logs carry the new one.',

@@ -127,6 +127,36 @@ const listeners: Row[] = [
     listener({ trustedProxies: ['10.128.0.0/9', '::ffff:10.0.0.0/105'] }),
     'info trusted_proxies_rewritten listeners.public.trustedProxies ["10.0.0.0/8"] -> ["10.128.0.0/9","::ffff:10.0.0.0/105"]',
   ],
+  [
+    'the usual field',
+    listener({ trustedProxies: ['::1'] }),
+    listener({ trustedProxies: ['::1'], clientAddressFrom: 'x-forwarded-for' }),
+    'notice trusted_proxies_narrowed listeners.public.clientAddressFrom - -> "x-forwarded-for"',
+  ],
+  [
+    'the standard field',
+    listener({ trustedProxies: ['::1'] }),
+    listener({ trustedProxies: ['::1'], clientAddressFrom: 'forwarded' }),
+    'danger trusted_proxies_widened listeners.public.clientAddressFrom - -> "forwarded"',
+  ],
+  [
+    'the other field',
+    listener({ trustedProxies: ['::1'], clientAddressFrom: 'x-forwarded-for' }),
+    listener({ trustedProxies: ['::1'], clientAddressFrom: 'forwarded' }),
+    'danger trusted_proxies_widened listeners.public.clientAddressFrom "x-forwarded-for" -> "forwarded"',
+  ],
+  [
+    'both fields again',
+    listener({ trustedProxies: ['::1'], clientAddressFrom: 'x-forwarded-for' }),
+    listener({ trustedProxies: ['::1'] }),
+    'danger trusted_proxies_widened listeners.public.clientAddressFrom "x-forwarded-for" -> -',
+  ],
+  [
+    'a field of nobody',
+    listener({}),
+    listener({ clientAddressFrom: 'forwarded' }),
+    'info trusted_proxies_rewritten listeners.public.clientAddressFrom - -> "forwarded"',
+  ],
 ];
 
 const token = 'abcdefghijklmnopqrstuvwx';
@@ -724,6 +754,10 @@ test('what came from outside the file is shown nowhere', () => {
 const edits: ((file: Written) => Written)[] = [
   (file) => ({ ...file, limits: { concurrentRequests: 7 } }),
   (file) => ({ ...file, listeners: [{ name: 'other', address: '127.0.0.1:1', trustedProxies: ['::1'] }] }),
+  (file) => ({
+    ...file,
+    listeners: [{ name: 'other', address: '127.0.0.1:1', trustedProxies: ['::1'], clientAddressFrom: 'forwarded' }],
+  }),
   (file) => ({ ...file, admin: false }),
   (file) => ({ ...file, admin: { token } }),
   (file) => ({ ...file, policies: [jwt, limit(3)] }),

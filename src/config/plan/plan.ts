@@ -58,15 +58,19 @@ function planThings(kind: 'listener' | 'service' | 'route', pairing: Pairing<Nam
   return changes;
 }
 
+/** The same of listeners. */
+const ownListenerPlans = ['name', 'address', 'trustedProxies', 'clientAddressFrom', 'proxyProtocol'];
+
 function planListeners(pairing: Pairing<ListenerConfig>): Change[] {
   const changes = planThings('listener', pairing);
   for (const [one, other] of pairing.pairs) {
     const path = ['listeners', other.name];
-    for (const difference of differencesOf(path, one, other, ['name', 'address', 'trustedProxies', 'proxyProtocol'])) {
+    for (const difference of differencesOf(path, one, other, ownListenerPlans)) {
       changes.push(...planSetting(difference));
     }
     changes.push(...planAddress(path, one.address, other.address, 'listener_address_changed', 'listener_exposed'));
     changes.push(...planTrusted([...path, 'trustedProxies'], one.trustedProxies, other.trustedProxies));
+    changes.push(...planClientField([...path, 'clientAddressFrom'], one, other));
     const [from, to] = [one.proxyProtocol?.from ?? [], other.proxyProtocol?.from ?? []];
     changes.push(...planTrusted([...path, 'proxyProtocol', 'from'], from, to));
   }
@@ -104,6 +108,25 @@ function planTrusted(path: ValuePath, before: readonly string[], after: readonly
   }
   const message = `\`${path.at(-1)}\` of ${subject} is written in another way and believes the same addresses`;
   return [createChange('trusted_proxies_rewritten', path, { message, ...values })];
+}
+
+/** Which field is believed says as much as who is: proxies pass on what clients write into the other one. */
+function planClientField(path: ValuePath, one: ListenerConfig, other: ListenerConfig): Change[] {
+  const [before, after] = [one.clientAddressFrom, other.clientAddressFrom];
+  if (before === after) return [];
+  const subject = subjectOf(path);
+  const values = { before, after };
+  if (one.trustedProxies.length === 0 || other.trustedProxies.length === 0) {
+    const message = `\`clientAddressFrom\` of ${subject} changes nothing by itself: without trusted proxies no field is believed`;
+    return [createChange('trusted_proxies_rewritten', path, { message, ...values })];
+  }
+  // Where none is named both are believed, and this one goes first: to name it takes from the other alone.
+  if (before === undefined && after === 'x-forwarded-for') {
+    const message = `${subject} no longer believes \`Forwarded\` about the client`;
+    return [createChange('trusted_proxies_narrowed', path, { message, ...values })];
+  }
+  const message = `${subject} believes a field about the client where it did not before`;
+  return [createChange('trusted_proxies_widened', path, { message, ...values })];
 }
 
 function planAdmin(before: GatewayConfig['admin'], after: GatewayConfig['admin']): Change[] {
