@@ -2,7 +2,7 @@
 import { type Clock, systemClock } from '../../src/base/clock.ts';
 
 export interface SkippingClock extends Clock {
-  /** In milliseconds. */
+  /** In milliseconds. Deadlines that were set since the last tick count what is skipped: it should be less than theirs. */
   skip(time: number): void;
 }
 
