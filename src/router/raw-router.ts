@@ -2,6 +2,7 @@
 import { atOnce, type Steps } from '../base/slices.ts';
 import type { RouteConfig } from '../config/model.ts';
 import { isRawRoute } from '../config/raw-route.ts';
+import { byRouteOf } from './by-route.ts';
 import { compileHosts, type HostMatcher, matchesHost } from './host-matcher.ts';
 import type { Candidate } from './router.ts';
 
@@ -63,14 +64,8 @@ export class RawRouter {
   /** Every route that takes connections in the order of precedence, with what kept it from this one; in steps. */
   *explain(listener: string, serverName: string): Steps<Candidate[]> {
     const winner = this.match(listener, serverName);
-    // A map keeps the order in which its keys came: that of each route's best entry.
-    const byRoute = new Map<number, Entries>();
-    for (const entry of this.entries) {
-      yield;
-      const known = byRoute.get(entry.index);
-      if (known === undefined) byRoute.set(entry.index, [entry]);
-      else known.push(entry);
-    }
+    // In the order of each route's best entry.
+    const byRoute = yield* byRouteOf(this.entries);
     const chosen = byRoute.get(winner)?.[0].route;
     const candidates: Candidate[] = [];
     for (const all of byRoute.values()) {

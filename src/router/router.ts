@@ -1,6 +1,7 @@
 /** Chooses the route of a request, in time that grows with its path and not with the number of routes. */
 import { atOnce, type Steps } from '../base/slices.ts';
 import type { RouteConfig } from '../config/model.ts';
+import { byRouteOf } from './by-route.ts';
 import { type Entry, entriesOf } from './compiled-route.ts';
 import { matchesHost } from './host-matcher.ts';
 import { PathIndex, type PathNode } from './path-index.ts';
@@ -141,14 +142,8 @@ export class Router {
   /** Every route in the order of precedence, with the first condition that failed; in steps, since each is looked at. */
   *explain(query: RouteQuery): Steps<Candidate[]> {
     const winner = this.match(query);
-    // A map keeps the order in which its keys came: that of each route's best entry.
-    const byRoute = new Map<number, Entry[]>();
-    for (const entry of this.entries) {
-      yield;
-      const known = byRoute.get(entry.index);
-      if (known === undefined) byRoute.set(entry.index, [entry]);
-      else known.push(entry);
-    }
+    // In the order of each route's best entry.
+    const byRoute = yield* byRouteOf(this.entries);
     const candidates: Candidate[] = [];
     for (const all of byRoute.values()) {
       yield;
