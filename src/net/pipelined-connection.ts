@@ -246,6 +246,8 @@ export class PipelinedConnection extends UpstreamConnection implements Line {
 
   private shift(): void {
     const first = this.first as PipelinedRequest;
+    // Not to be kept for as long as the connection rests.
+    if (this.watched === first) this.watched = null;
     this.first = first.next;
     if (this.first === null) this.last = null;
     this.length--;

@@ -173,8 +173,11 @@ describe('a connection that has shown that it stays open', () => {
     await untilUpstreamIdle(gateway);
   });
 
-  test('is left alone while it is silent', async () => {
-    const { prime, reach, placesOf, answerAll, gateway } = await setUp();
+  test.each<[string, object, number]>([
+    ['is left alone while it is silent', {}, 1],
+    ['takes one more even so when there may be no other', { max: 1 }, 0],
+  ])('%s', async (_, connections, place) => {
+    const { prime, reach, placesOf, answerAll, gateway } = await setUp(connections);
     await prime();
     await reach('/slow');
     clock.skip(11);
@@ -182,20 +185,7 @@ describe('a connection that has shown that it stays open', () => {
     await reach('/doubt');
     clock.skip(11);
     await reach('/wary');
-    expect([placesOf('/doubt'), placesOf('/wary')]).toEqual([[0], [1]]);
-    answerAll();
-    await untilUpstreamIdle(gateway);
-  });
-
-  test('takes one more even so when there may be no other', async () => {
-    const { prime, reach, placesOf, answerAll, gateway } = await setUp({ max: 1 });
-    await prime();
-    await reach('/slow');
-    clock.skip(11);
-    await reach('/doubt');
-    clock.skip(11);
-    await reach('/wary');
-    expect(placesOf('/wary')).toEqual([0]);
+    expect([placesOf('/doubt'), placesOf('/wary')]).toEqual([[0], [place]]);
     answerAll();
     await untilUpstreamIdle(gateway);
   });
