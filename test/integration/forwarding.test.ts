@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { configWith, startTestGateway } from '../support/gateway.ts';
 import { closedAfterEach } from '../support/opened.ts';
 import { type Proxied, type ProxiedParts, startProxied } from '../support/proxied.ts';
+import { untilUpstreamIdle } from '../support/quiet.ts';
 import { exchange, headerOf, rawClient } from '../support/raw-client.ts';
 import { type OriginScript, startOrigin } from '../support/raw-origin.ts';
 import { listOf, valuesOf, type WireField } from '../support/wire-fields.ts';
@@ -322,4 +323,18 @@ describe('what once went wrong', () => {
     client.socket.resume();
     await seen;
   });
+});
+
+test('a client that resets its connection together with its last bytes waits for no answer', async () => {
+  const { origin, gateway } = await setUp({ onRequest: () => {} });
+  for (let i = 0; i < 20; i++) {
+    const leaving = await rawClient(gateway.port);
+    opened.push(leaving);
+    void leaving.send('GET / HTTP/1.1\r\nHost: a.example\r\n\r\n');
+    leaving.reset();
+  }
+  await untilUpstreamIdle(gateway);
+  await expect.poll(() => gateway.gateway.active).toBe(0);
+  // It could have been noticed before the request was read: then there would have been nothing to see here.
+  expect(origin.accepted).toBeGreaterThan(0);
 });
