@@ -55,9 +55,9 @@ export class UpstreamConnection extends Timed implements UpgradableRequest, Body
   /** The endpoint was reached, and TLS is what is left to agree on. */
   private reached = false;
   private method = '';
-  protected bodyLength = 0;
+  private bodyLength = 0;
   protected bodyLeft = 0;
-  protected served = 0;
+  private served = 0;
   private answerBegun = false;
   private requestDone = true;
   private chunkedRequest = false;
